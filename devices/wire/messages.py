@@ -1,0 +1,189 @@
+"""The messages between gateway and server: frozen, versioned, columnar where many rows travel.
+
+Times are integer milliseconds since 1970-01-01T00:00Z. Bounds on numbers also keep NaN and infinity out.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from devices.vocabulary import EventType, GapReason, Kind
+
+VERSION: Final = 1
+MAX_ROWS: Final = 1000  # in one batch
+MAX_BYTES: Final = 262_144  # of one message
+
+# 2000-01-01 .. 2100-01-01: a clock in 1970 is refused at the gateway, and again here.
+Millis = Annotated[int, Meta(ge=946_684_800_000, le=4_102_444_800_000)]
+Seq = Annotated[int, Meta(ge=1, le=2**53)]
+Mark = Annotated[int, Meta(ge=0, le=2**53)]
+Number = Annotated[float, Meta(ge=-1e6, le=1e6)]
+Address = Annotated[str, Meta(pattern=r"^[0-9A-F]{2}(:[0-9A-F]{2}){5}$")]
+OutboxId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+Small = Annotated[int, Meta(ge=0, le=255)]
+
+
+class Lane(StrEnum):
+    """Two queues out of one outbox; each has its own sequence numbers, starting at 1, and its own watermark."""
+
+    ALARM = "alarm"
+    BULK = "bulk"
+
+
+class LostWhy(StrEnum):
+    THINNED = "thinned"
+    DAMAGED = "damaged"
+    RESTORED = "restored"
+    UNDECODABLE = "undecodable"  # the server could not read it; it lies set aside at the gateway
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    v: int = VERSION
+    gateway: str
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows `first`..`last` of the lane will never come."""
+
+    first: Seq
+    last: Seq
+    why: LostWhy
+
+
+class ObservationColumns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Row i is `seq[i]`, `device[i]` ...; optional columns are empty when every row has the default.
+
+    `device` indexes `Body.devices`; `kind` indexes `kinds`. `low`, `high` default to `value`. Value null = no reading."""
+
+    seq: list[Seq] = []
+    device: list[Small] = []
+    kinds: list[Kind] = []
+    kind: list[Small] = []
+    value: list[Number | None] = []
+    taken_at: list[Millis] = []
+    slot: list[Small] = []
+    low: list[Number | None] = []
+    high: list[Number | None] = []
+    n: list[Annotated[int, Meta(ge=1, le=1_000_000)]] = []
+    span_s: list[Annotated[float, Meta(ge=0, le=86_400)]] = []
+    quality: list[Annotated[int, Meta(ge=0, le=3)]] = []
+    sign: list[Annotated[int, Meta(ge=-1, le=1)]] = []
+    clock: list[Annotated[int, Meta(ge=0, le=2)]] = []
+    mode: list[Annotated[int, Meta(ge=0, le=1)]] = []
+    record: list[Annotated[int, Meta(ge=0, le=2**32)] | None] = []
+
+
+class EventColumns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    seq: list[Seq] = []
+    device: list[Small] = []
+    type: list[EventType] = []
+    occurred_at: list[Millis] = []
+    slot: list[Small] = []
+    clock: list[Annotated[int, Meta(ge=0, le=2)]] = []
+
+
+class GapColumns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    seq: list[Seq] = []
+    device: list[Small] = []
+    from_at: list[Millis] = []
+    to_at: list[Millis] = []
+    why: list[GapReason] = []
+    slot: list[Small] = []
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    devices: list[Address] = []
+    observations: ObservationColumns = ObservationColumns()
+    events: EventColumns = EventColumns()
+    gaps: GapColumns = GapColumns()
+
+
+class Header(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What the server needs to keep its promise even when the body cannot be read.
+
+    The rows of this batch are those of `lane` with seq in `first`..`last`. The server commits it only if its
+    watermark for (gateway, outbox, lane) is at least `after`; it then stands at `last`. Rows that will never come and lie
+    between `after` and `last` are in `lost`. A batch with nothing but `lost` has first = lost[0].first, last = lost[-1].last."""
+
+    outbox: OutboxId
+    lane: Lane
+    after: Mark
+    first: Seq
+    last: Seq
+    sent_at: Millis
+    lost: list[Lost] = []
+
+
+class Batch(Header, frozen=True, kw_only=True, omit_defaults=True):
+    body: Body = Body()
+
+
+class RawBatch(Header, frozen=True, kw_only=True, omit_defaults=True):
+    """A batch whose body is still bytes: the header decodes before the body."""
+
+    body: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch with no readable header. `digest`: first 16 hex digits of the SHA-256 of the payload."""
+
+    digest: str
+    why: str
+
+
+class Receipt(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What is committed: rows up to the mark of each lane of this outbox may be forgotten.
+
+    A new `epoch` says that the server was restored from a backup: its marks may have gone back."""
+
+    outbox: OutboxId | None = None
+    epoch: str
+    alarm: Mark = 0
+    bulk: Mark = 0
+    refused: list[Refusal] = []
+
+
+class LinkState(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"  # said goodbye
+    LOST = "lost"  # the last will: the broker says it for the gateway
+
+
+class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    device: Address
+    state: Annotated[str, Meta(max_length=40)]
+    seen_at: Millis | None = None
+    rssi_dbm: Annotated[int, Meta(ge=-127, le=20)] | None = None
+    battery_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
+    refused: Mark = 0  # readings whose bytes broke the device's specification
+
+
+class Status(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """The heartbeat. `hello` asks for a receipt. `started` is a random id of this run of the agent."""
+
+    state: LinkState
+    outbox: OutboxId
+    started: OutboxId
+    at: Millis | None = None  # None in the last will, which is written at connect
+    hello: bool = False
+    every_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    version: Annotated[str, Meta(max_length=40)] = ""
+    waiting_alarm: Mark = 0
+    waiting_bulk: Mark = 0
+    set_aside: Mark = 0
+    devices: list[DeviceHealth] = []
+    troubles: list[Annotated[str, Meta(max_length=200)]] = []
+
+
+class GatewayConfig(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Published by the server from issue 3 on; the version is the contract's now."""
+
+    version: Annotated[int, Meta(ge=1)]
+
+
+class Command(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Sent by the server from issue 7 on."""
+
+    command: Annotated[str, Meta(max_length=40)]

@@ -1,0 +1,326 @@
+"""The public shapes of the API: REST bodies and socket messages. The dashboard's types are generated from here.
+
+Times are RFC 3339 in UTC. A value is in the kind's UCUM unit; null is "no reading", never zero.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from devices.vocabulary import Kind
+
+Priority = Literal["red", "yellow", "grey"]
+AlertState = Literal["raised", "acknowledged", "cleared", "handled", "ended"]
+Outcome = Literal["real_acted", "real_no_action", "measuring_error", "technical", "wrong_limit"]
+Direction = Literal["low", "high"]
+GatewayState = Literal["never", "online", "offline", "lost", "silent"]
+Role = Literal["nurse", "coordinator", "doctor", "technician", "administrator", "auditor"]
+Pathway = Literal["kols", "diabetes", "heart_failure", "palliative", "safety"]
+Level = Annotated[int, Field(ge=-2, le=2, description="-2 red low, -1 yellow low, 0 inside, 1 yellow high, 2 red high")]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Problem(Shape):
+    """RFC 9457 problem details; `detail` is a sentence for a person."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+class Credentials(Shape):
+    login: Annotated[str, Field(min_length=1, max_length=80)]
+    password: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class StaffMember(Shape):
+    id: int
+    name: str
+    initials: str
+
+
+class TeamMembership(Shape):
+    id: int
+    name: str
+    role: Role
+
+
+class Me(Shape):
+    staff: StaffMember
+    teams: list[TeamMembership]
+
+
+class Evidence(Shape):
+    """Why: the rule, the numbers, the window and the reference it rests on."""
+
+    kind: Kind | None = None
+    value: float | None = None
+    sign: Annotated[int, Field(ge=-1, le=1)] = 0
+    limit: float | None = None
+    level: Level | None = None
+    direction: Direction | None = None
+    event: str | None = None
+    place: str | None = None
+    cause: str | None = None
+    since: datetime | None = None
+    reference: str = ""
+
+
+class Alert(Shape):
+    id: int
+    team: int
+    rev: int
+    rule: str
+    priority: Priority
+    state: AlertState
+    patient: int | None
+    home: int | None
+    gateway: str | None
+    device: str | None
+    lives_there: Annotated[list[int], Field(description="patients in the home, for an alarm of the home")]
+    began_at: datetime
+    raised_at: datetime
+    last_at: datetime
+    late: Annotated[bool, Field(description="out of a backlog: it began then, it is not known to be so now")]
+    count: int
+    condition_ended_at: datetime | None
+    owner: StaffMember | None
+    acknowledged_at: datetime | None
+    handled_at: datetime | None
+    outcome: Outcome | None
+    seen_on: Annotated[int, Field(description="number of screens that have shown it")]
+    evidence: Evidence
+
+
+class HistoryEntry(Shape):
+    rev: int
+    at: datetime
+    action: str
+    staff: StaffMember | None
+    note: str | None
+
+
+class AlertDetail(Shape):
+    alert: Alert
+    history: list[HistoryEntry]
+
+
+class AlertConflict(Problem):
+    """Somebody was first: `alert` is as it stands now, with who has it."""
+
+    alert: Alert
+
+
+class Acknowledge(Shape):
+    rev: int
+
+
+class Handle(Shape):
+    rev: int
+    outcome: Outcome
+    note: Annotated[str | None, Field(max_length=2000)] = None
+
+
+class Limits(Shape):
+    red_low: float | None
+    yellow_low: float | None
+    yellow_high: float | None
+    red_high: float | None
+
+
+class LatestValue(Shape):
+    patient: int
+    kind: Kind
+    value: float | None
+    unit: str
+    decimals: int
+    sign: Annotated[int, Field(ge=-1, le=1)]
+    quality: Annotated[int, Field(ge=0, le=3)]
+    taken_at: datetime
+    received_at: datetime
+    clock: Annotated[int, Field(ge=0, le=2)]
+    device: str
+    level: Level | None
+
+
+class SparkPoint(Shape):
+    at: datetime
+    value: float
+
+
+class Vital(Shape):
+    """One kind of one patient as the board shows it. `spark` is thinned; points are not joined across `gap_s`."""
+
+    kind: Kind
+    latest: LatestValue
+    limits: Limits | None
+    spark: list[SparkPoint]
+    gap_s: float
+    stale_after_s: float
+
+
+class PatientRow(Shape):
+    id: int
+    name: str
+    born_on: date
+    pathway: Pathway
+    team: int
+    home: int | None
+    gateways: list[str]
+    sensors_off: Annotated[list[str], Field(description="devices that say they are not on the body")]
+    virtual: bool
+    vitals: list[Vital]
+
+
+class HomeRow(Shape):
+    id: int
+    address: str
+    team: int
+
+
+class GatewayRow(Shape):
+    id: str
+    home: int | None
+    team: int | None
+    state: GatewayState
+    state_since: datetime
+    heard_at: datetime | None
+    waiting: Annotated[int, Field(description="readings still in its outbox")]
+    troubles: list[str]
+
+
+class Board(Shape):
+    epoch: str
+    cursors: Annotated[dict[int, int], Field(description="team -> seq of the newest event that this state contains")]
+    at: datetime
+    practice: Annotated[bool, Field(description="some of these patients do not exist: say so on every screen")]
+    alerts: list[Alert]
+    patients: list[PatientRow]
+    homes: list[HomeRow]
+    gateways: list[GatewayRow]
+
+
+class Series(Shape):
+    """At most the number of points asked for; `low`/`high` keep the extremes of what each stands for."""
+
+    patient: int
+    kind: Kind
+    unit: str
+    at: list[datetime]
+    value: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+
+
+class SetAside(Shape):
+    id: int
+    at: datetime
+    gateway: str | None
+    topic: str
+    reason: str
+    size: int
+
+
+class Technical(Shape):
+    """What a technician must see: what was set aside, whose readings are nobody's, what each gateway complains of."""
+
+    set_aside_count: int
+    set_aside: list[SetAside]
+    unassigned: Annotated[dict[str, int], Field(description="device address -> readings that belong to nobody")]
+    lost_rows: int
+    gateways: list[GatewayRow]
+
+
+# ---- the socket: client to server
+
+
+class Hello(Shape):
+    type: Literal["hello"]
+    epoch: str | None
+    cursors: dict[int, int]
+    screen: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", description="a random id of this open screen")]
+
+
+class Seen(Shape):
+    type: Literal["seen"]
+    alerts: Annotated[list[int], Field(max_length=500)]
+
+
+class Ping(Shape):
+    type: Literal["ping"]
+
+
+ClientMessage = Annotated[Hello | Seen | Ping, Field(discriminator="type")]
+
+# ---- the socket: server to client
+
+
+class Resumed(Shape):
+    """The events after the client's cursors follow; nothing was missed."""
+
+    type: Literal["resumed"]
+    epoch: str
+    cursors: dict[int, int]
+
+
+class Reset(Shape):
+    """Fetch the board again and say hello with its epoch and cursors."""
+
+    type: Literal["reset"]
+    epoch: str
+    reason: str
+
+
+class AlertChanged(Shape):
+    """`ring`: this change must be heard (raised, raised again, pressed again)."""
+
+    type: Literal["alert"]
+    team: int
+    seq: int
+    ring: bool
+    alert: Alert
+
+
+class GatewayChanged(Shape):
+    type: Literal["gateway"]
+    team: int
+    seq: int
+    gateway: GatewayRow
+
+
+class Readings(Shape):
+    """Newest values. They carry no seq and may be dropped for a slow client: the next one is newer."""
+
+    type: Literal["readings"]
+    values: list[LatestValue]
+
+
+class SeenOn(Shape):
+    """How many screens have shown an alert. No seq: the next one or the next board corrects it."""
+
+    type: Literal["seen_on"]
+    alert: int
+    seen_on: int
+
+
+class Heartbeat(Shape):
+    """Every 5 s. A screen that has missed 2.5 of them says that it is disconnected."""
+
+    type: Literal["heartbeat"]
+    at: datetime
+    cursors: dict[int, int]
+
+
+class Pong(Shape):
+    type: Literal["pong"]
+    at: datetime
+
+
+ServerMessage = Annotated[
+    Resumed | Reset | AlertChanged | GatewayChanged | Readings | SeenOn | Heartbeat | Pong, Field(discriminator="type")
+]
