@@ -43,7 +43,10 @@ create table home (
     name text not null unique,
     address text not null,
     team_id int not null references team,
-    bucket smallint not null check (bucket between 0 and 63)
+    bucket smallint not null check (bucket between 0 and 63),
+    -- Hours (Europe/Oslo) in which an opened front door is an alert: a proposal that the team edits per home.
+    night_from time not null default '22:00',
+    night_to time not null default '06:00'
 );
 
 create table patient (
@@ -86,7 +89,8 @@ create table device (
     id int generated always as identity primary key,
     address text not null unique,  -- Bluetooth address, capitals, colons
     profile text,                  -- null: heard of, never enrolled
-    first_heard_at timestamptz
+    first_heard_at timestamptz,
+    binding_rev int not null default 0  -- moves with every change of its bindings, so ingest knows when to read them again
 );
 
 -- Whose readings a device's are, from when to when. Meters with user slots have one binding per slot.
@@ -105,17 +109,26 @@ create table binding (
 create index on binding (device_id, slot, valid_from);
 create index on binding (patient_id);
 
--- Ingest holds the device row FOR SHARE while it files readings; a change of binding takes it FOR UPDATE.
-create function binding_no_overlap() returns trigger language plpgsql as $f$
+-- Ingest holds the device row FOR SHARE while it files readings; a change of binding updates it, and so waits for that
+-- batch, and the next batch waits for it and then sees another binding_rev. Programs change devices in order of id.
+create function binding_changes() returns trigger language plpgsql as $f$
 begin
-    perform from device where id = new.device_id for update;
+    if tg_op <> 'INSERT' then
+        update device set binding_rev = binding_rev + 1 where id = old.device_id;
+    end if;
+    if tg_op = 'DELETE' then
+        return old;
+    end if;
+    if tg_op = 'INSERT' or new.device_id <> old.device_id then
+        update device set binding_rev = binding_rev + 1 where id = new.device_id;
+    end if;
     if exists (select from binding b where b.device_id = new.device_id and b.slot = new.slot and b.id <> new.id
                and b.valid_from < new.valid_to and new.valid_from < b.valid_to) then
         raise exclusion_violation using message = format('device %s slot %s is already bound in that period', new.device_id, new.slot);
     end if;
     return new;
 end $f$;
-create trigger binding_no_overlap before insert or update on binding for each row execute function binding_no_overlap();
+create trigger binding_changes before insert or update or delete on binding for each row execute function binding_changes();
 
 -- Delivery: what of each gateway's outbox is committed. Moves in the transaction that stores the rows.
 create table watermark (

@@ -1,0 +1,17 @@
+"""What can go wrong on the server in a way that a sentence to a person can mend."""
+
+
+class ServerError(Exception):
+    """The message is a sentence that says what to do."""
+
+
+class ConfigError(ServerError):
+    """A setting that cannot be used."""
+
+
+class MigrationError(ServerError):
+    """The database's schema and this program do not fit together."""
+
+
+class EnrolmentError(ServerError):
+    """An enrolment list that cannot be loaded; nothing of it was."""

@@ -1,0 +1,93 @@
+"""Forward-only migrations: numbered SQL files, each applied once, in one transaction, and never edited afterwards."""
+
+import hashlib
+import re
+import time
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+import psycopg
+
+from server.errors import MigrationError
+from server.store import queries
+
+LOCK: Final = 0x686A656D76616B74  # "hjemvakt"
+LOCK_LIMIT_S: Final = 60.0
+LOCK_POLL_S: Final = 0.1
+_FILE: Final = re.compile(r"\d{4}_\w+\.sql")
+SQL: Final = queries.load("migrate")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Migration:
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def shipped() -> list[Migration]:
+    return read(files("server.store") / "migrations")
+
+
+def read(directory: Traversable) -> list[Migration]:
+    found = [entry for entry in directory.iterdir() if _FILE.fullmatch(entry.name)]
+    return sorted(
+        (Migration(name=entry.name, text=entry.read_text(encoding="utf-8")) for entry in found),
+        key=lambda migration: migration.name,
+    )
+
+
+def migrate(dsn: str, *, migrations: list[Migration] | None = None, lock_limit_s: float = LOCK_LIMIT_S) -> list[str]:
+    """Bring the database up to this program; the names that were applied now."""
+    wanted = shipped() if migrations is None else migrations
+    with psycopg.connect(dsn, autocommit=True, application_name="hjemvakt-migrate") as conn:
+        _take_lock(conn, lock_limit_s)  # let go when the connection closes
+        conn.execute(SQL["make_table"])
+        applied = dict(conn.execute(SQL["applied"]).fetchall())
+        pending = _pending(wanted, applied)
+        for migration in pending:
+            _apply(conn, migration)
+    return [migration.name for migration in pending]
+
+
+def _take_lock(conn: psycopg.Connection, limit_s: float) -> None:
+    """Polled: a session that waits inside pg_advisory_lock deadlocks with CREATE INDEX CONCURRENTLY."""
+    end = time.monotonic() + limit_s
+    while conn.execute(SQL["try_lock"], {"key": LOCK}).fetchone() != (True,):
+        if time.monotonic() >= end:
+            raise MigrationError(
+                f"Another program has been changing this database's schema for {limit_s:.0f} s: wait for it, or end it."
+            )
+        time.sleep(LOCK_POLL_S)
+
+
+def _pending(wanted: list[Migration], applied: dict[str, str]) -> list[Migration]:
+    known = {migration.name for migration in wanted}
+    if unknown := sorted(set(applied) - known):
+        raise MigrationError(
+            f"The database is newer than this program ({unknown[-1]} was applied): install the newer Hjemvakt."
+        )
+    for migration in wanted:
+        if applied.get(migration.name, migration.checksum) != migration.checksum:
+            raise MigrationError(
+                f"Migration {migration.name} was edited after it had been applied to this database: "
+                "restore the file, and put the change into a new migration."
+            )
+    pending = [migration for migration in wanted if migration.name not in applied]
+    if pending and applied and pending[0].name < max(applied):
+        raise MigrationError(f"Migration {pending[0].name} comes before {max(applied)}, which was already applied.")
+    return pending
+
+
+def _apply(conn: psycopg.Connection, migration: Migration) -> None:
+    try:
+        with conn.transaction():
+            conn.execute(migration.text.encode())
+            conn.execute(SQL["record"], {"name": migration.name, "checksum": migration.checksum})
+    except psycopg.DatabaseError as error:
+        raise MigrationError(f"Migration {migration.name} failed and changed nothing: {error}") from error
