@@ -40,7 +40,7 @@ class LostWhy(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    v: int = VERSION
+    v: int = msgspec.field(default_factory=lambda: VERSION)  # a factory, because omit_defaults would leave 1 out
     gateway: str
 
 
@@ -53,7 +53,8 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObservationColumns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Row i is `seq[i]`, `device[i]` ...; optional columns are empty when every row has the default.
+    """Row i is `seq[i]`, `device[i]` ...; optional columns are empty when every row has the default of
+    vocabulary.Observation (so an empty `clock` means ClockTrust.ARRIVAL).
 
     `device` indexes `Body.devices`; `kind` indexes `kinds`. `low`, `high` default to `value`. Value null = no reading."""
 
