@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from server.errors import ServerError
+
 BECOME = Path(__file__).with_name("become.py")
 FORK_LIMIT_S = 30
-POLL_S = 0.005
+FIRST_POLL_S = 0.005
+LAST_POLL_S = 0.1
 
 
-class EmbeddedServiceError(Exception):
+class EmbeddedServiceError(ServerError):
     """An embedded program cannot do its work; the message says what happened and what to do."""
 
 
@@ -76,10 +79,12 @@ def spawn(
 def wait_until(condition: Callable[[], bool], *, limit_s: float) -> bool:
     """Whether `condition` came true within the limit."""
     end = time.monotonic() + limit_s
+    pause_s = FIRST_POLL_S
     while not condition():
         if time.monotonic() >= end:
             return False
-        time.sleep(POLL_S)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, LAST_POLL_S)
     return True
 
 
