@@ -48,7 +48,7 @@ def migrate(dsn: str, *, migrations: list[Migration] | None = None, lock_limit_s
     with psycopg.connect(dsn, autocommit=True, application_name="hjemvakt-migrate") as conn:
         _take_lock(conn, lock_limit_s)  # let go when the connection closes
         conn.execute(SQL["make_table"])
-        applied = dict(conn.execute(SQL["applied"]).fetchall())
+        applied: dict[str, str] = dict(conn.execute(SQL["applied"]).fetchall())
         pending = _pending(wanted, applied)
         for migration in pending:
             _apply(conn, migration)

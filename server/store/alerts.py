@@ -1,0 +1,189 @@
+"""Alerts in the database: one way to write them, for monitor, clock and api.
+
+The order of locks, which makes deadlocks impossible: subject rows by id (`hold`), read, decide, write, team rows by id
+(`teamlog.append`). Whoever writes an alert goes through here.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import psycopg
+from psycopg.types.json import Jsonb
+
+from server.alerts.model import Alert, Change, Outcome, Priority, State, Subject, SubjectType, cause_subject
+from server.detection.findings import Evidence
+from server.store import queries, teamlog
+
+SQL: Final = queries.load("alerts")
+log = logging.getLogger(__name__)
+
+Held = Mapping[Subject, int]
+
+
+def hold(conn: psycopg.Connection, subjects: Iterable[Subject]) -> dict[Subject, int]:
+    """Lock the rows of these subjects, in order of id, until commit; a subject that is new gets one."""
+    wanted = sorted(set(subjects), key=lambda subject: (subject.type, subject.reference))
+    if not wanted:
+        return {}
+    names = {"types": [str(s.type) for s in wanted], "references": [s.reference for s in wanted]}
+    found = conn.execute(SQL["subjects"], names).fetchall()
+    if len(found) < len(wanted):
+        conn.execute(SQL["meet_subjects"], names)
+        found = conn.execute(SQL["subjects"], names).fetchall()
+    ids = {(kind, reference): id for kind, reference, id in found}
+    hold_ids(conn, ids.values())
+    return {subject: ids[subject.type, subject.reference] for subject in wanted}
+
+
+def hold_ids(conn: psycopg.Connection, ids: Iterable[int]) -> None:
+    conn.execute(SQL["hold_subjects"], {"ids": np.array(sorted(ids), np.int64)})
+
+
+def open_alerts(conn: psycopg.Connection, subject_ids: Iterable[int]) -> list[Alert]:
+    """What stands about held subjects."""
+    return [_alert(row) for row in conn.execute(SQL["open_alerts"], {"ids": np.array(sorted(subject_ids), np.int64)})]
+
+
+def hold_alert(conn: psycopg.Connection, alert_id: int) -> Alert | None:
+    """Lock the subject of one alert and read the alert as it stands; None: there is no such alert for this reader."""
+    row = conn.execute(SQL["subject_of_alert"], {"id": alert_id}).fetchone()
+    if row is None:
+        return None
+    hold_ids(conn, [row[0]])
+    found = conn.execute(SQL["alert"], {"id": alert_id}).fetchone()
+    return None if found is None else _alert(found)
+
+
+def apply(conn: psycopg.Connection, changes: Sequence[Change], now: datetime) -> None:
+    """Write what was decided about held subjects, and tell the teams. The last step before the commit."""
+    teamlog.append(conn, write(conn, changes), now)
+
+
+def write(conn: psycopg.Connection, changes: Sequence[Change]) -> list[teamlog.Entry]:
+    """Alerts and their history; what the teams must be told is the answer, for `teamlog.append`."""
+    written: dict[tuple[Subject, str], tuple[int, int]] = {}
+    entries = []
+    for change in changes:
+        place = _write(conn, change, written)
+        if place is not None:
+            written[change.alert.key] = place
+            _remember(conn, change, place[0])
+            entries.append(_entry(change, *place))
+    return entries
+
+
+def cause_of_team(name: str, team_id: int) -> Subject:
+    """A cause concerns a team: the same cause is another subject for another team."""
+    return cause_subject(f"{name}@{team_id}")
+
+
+def _write(
+    conn: psycopg.Connection, change: Change, written: Mapping[tuple[Subject, str], tuple[int, int]]
+) -> tuple[int, int] | None:
+    """(alert id, team id); None: nobody's alert, because its subject belongs to no team."""
+    if change.alert.rev == 1:
+        return _raise(conn, change)
+    known = change.alert.id if change.alert.id is not None else written.get(change.alert.key, (None,))[0]
+    if known is None:
+        return None
+    row = conn.execute(SQL["change"], {**_columns(change.alert), "id": known}).fetchone()
+    assert row is not None, f"alert {known} was changed by somebody who did not hold its subject"
+    return int(row[0]), int(row[1])
+
+
+def _raise(conn: psycopg.Connection, change: Change) -> tuple[int, int] | None:
+    subject = change.alert.subject
+    team_id = _team_of(conn, subject, change.at)
+    if team_id is None:
+        log.warning("%s about %s %s concerns no team", change.alert.rule, subject.type, subject.reference)
+        return None
+    subject_id = conn.execute(
+        SQL["subjects"], {"types": [str(subject.type)], "references": [subject.reference]}
+    ).fetchone()
+    assert subject_id is not None, "a subject is held before an alert about it is raised"
+    links = {name: getattr(subject, name) for name in ("patient", "home", "gateway", "device")}
+    row = conn.execute(
+        SQL["raise"], {**_columns(change.alert), **links, "team": team_id, "subject": subject_id[2]}
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def _team_of(conn: psycopg.Connection, subject: Subject, at: datetime) -> int | None:
+    if subject.type is SubjectType.CAUSE:
+        return int(subject.reference.rpartition("@")[2])
+    parameters = {name: getattr(subject, name) for name in ("patient", "home", "gateway", "device")}
+    row = conn.execute(SQL["team_of"], {**parameters, "at": at}).fetchone()
+    return None if row is None else row[0]
+
+
+def _remember(conn: psycopg.Connection, change: Change, alert_id: int) -> None:
+    detail = {"state": change.alert.state, "priority": change.alert.priority, "evidence": _evidence(change.alert)}
+    parameters = {
+        "alert": alert_id,
+        "rev": change.alert.rev,
+        "at": change.at,
+        "action": str(change.action),
+        "staff": change.staff,
+        "detail": Jsonb(detail | ({"note": change.note} if change.note else {})),
+    }
+    conn.execute(SQL["remember"], parameters)
+
+
+def _entry(change: Change, alert_id: int, team_id: int) -> teamlog.Entry:
+    body = {"ring": change.rings, "action": str(change.action)}
+    return teamlog.Entry(team_id=team_id, type="alert", alert_id=alert_id, body=body)
+
+
+def _columns(alert: Alert) -> dict[str, object]:
+    return {
+        "rule": alert.rule,
+        "priority": str(alert.priority),
+        "state": str(alert.state),
+        "began_at": alert.began_at,
+        "raised_at": alert.raised_at,
+        "last_at": alert.last_at,
+        "late": alert.late,
+        "count": alert.count,
+        "condition_ended_at": alert.condition_ended_at,
+        "owner": alert.owner,
+        "acknowledged_at": alert.acknowledged_at,
+        "handled_at": alert.handled_at,
+        "outcome": None if alert.outcome is None else str(alert.outcome),
+        "evidence": Jsonb(_evidence(alert)),
+        "rev": alert.rev,
+    }
+
+
+def _evidence(alert: Alert) -> object:
+    return msgspec.to_builtins(asdict(alert.evidence))
+
+
+def _alert(row: tuple[Any, ...]) -> Alert:
+    id_, kind, reference, patient, home, gateway, device, rule, priority, state, *rest = row
+    began, raised, last, late, count, ended, owner, acknowledged, handled, outcome, evidence, rev = rest
+    links = {"patient": patient, "home": home, "gateway": gateway, "device": device}
+    return Alert(
+        id=id_,
+        subject=Subject(type=SubjectType(kind), reference=reference, **links),
+        rule=rule,
+        priority=Priority(priority),
+        state=State(state),
+        began_at=began,
+        raised_at=raised,
+        last_at=last,
+        late=late,
+        count=count,
+        condition_ended_at=ended,
+        owner=owner,
+        acknowledged_at=acknowledged,
+        handled_at=handled,
+        outcome=None if outcome is None else Outcome(outcome),
+        evidence=msgspec.convert(evidence, Evidence),
+        rev=rev,
+    )

@@ -1,0 +1,75 @@
+"""Readings into the database: each exactly once, in order of key."""
+
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+
+from server.store import arrays, queries
+from server.store.arrays import Column
+from server.store.rows import Rows, by_device_key, by_patient_key, newest_per_stream
+
+SQL: Final = queries.load("observations")
+_KEY: Final = ("patient_id", "kind", "taken_at", "span_s", "device_id")
+
+
+class Days:
+    """Which daily partitions are known to be there, so that a batch asks for new ones only.
+
+    Making one locks the whole table for a moment: it is done in a transaction of its own, before the batch's."""
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+
+    def ensure(self, conn: psycopg.Connection, instants: Column) -> None:
+        days = set(np.unique(instants.astype("datetime64[D]").astype(np.int64)).tolist()) - self._known
+        if days:
+            make_days(conn, np.array(sorted(days), "datetime64[D]").astype("datetime64[us]"))
+            self._known |= days
+
+
+def make_days(conn: psycopg.Connection, instants: Column) -> None:
+    with conn.transaction():
+        conn.execute(SQL["make_days"], {"instants": instants})
+
+
+def next_batch(conn: psycopg.Connection) -> int:
+    row = conn.execute(SQL["next_batch"]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def file_readings(conn: psycopg.Connection, rows: Rows, batch: int) -> Rows:
+    """Store patients' readings and move `latest`; the answer is the rows that were new, in order of key."""
+    fresh = _file(conn, by_patient_key(rows))
+    newest = newest_per_stream(fresh)
+    if len(newest):
+        conn.execute(SQL["move_latest"], {**newest.parameters(), "batch": batch})
+    return fresh
+
+
+def file_device_readings(conn: psycopg.Connection, rows: Rows) -> int:
+    """Store readings that are no patient's; how many were new."""
+    if not len(rows):
+        return 0
+    return conn.execute(SQL["file_device_readings"], by_device_key(rows).parameters()).rowcount
+
+
+def _file(conn: psycopg.Connection, rows: Rows) -> Rows:
+    if not len(rows):
+        return rows
+    with conn.cursor(binary=True) as cursor:
+        arrays.register_loaders(cursor)
+        answer = cursor.execute(SQL["file_readings"], {**rows.parameters(), "sent": len(rows)}).fetchone()
+    assert answer is not None
+    filed, *keys = answer
+    if filed == len(rows):
+        return rows
+    return rows.where(_among(rows, keys)) if filed else rows.where(np.zeros(len(rows), np.bool_))
+
+
+def _among(rows: Rows, keys: list[Column]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Which rows have one of these keys. Only batches with repeats come here, so a set will do."""
+    new = set(zip(*(key.tolist() for key in keys), strict=True))
+    ours = zip(*(getattr(rows, name).tolist() for name in _KEY), strict=True)
+    return np.fromiter((key in new for key in ours), np.bool_, len(rows))

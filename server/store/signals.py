@@ -1,0 +1,37 @@
+"""LISTEN and NOTIFY: rows are the truth, a signal only says "look now", and a slow poll covers one that was lost.
+
+A payload is the id of a batch or a team alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Final
+
+import psycopg
+
+from server.store import queries
+
+SQL: Final = queries.load("signals")
+
+
+class Channel(StrEnum):
+    READINGS = "hjemvakt_readings"  # a batch was committed: `latest` has rows with this batch
+    TEAM = "hjemvakt_team"  # a team's log has grown: the payload is the team's id
+    DEADLINE = "hjemvakt_deadline"  # a deadline was set or moved earlier
+
+
+def send(conn: psycopg.Connection, channel: Channel, payload: int | str = "") -> None:
+    """Heard when this transaction commits."""
+    conn.execute(SQL["send"], {"channel": str(channel), "payload": str(payload)})
+
+
+def listen(conn: psycopg.Connection, channels: Iterable[Channel]) -> None:
+    """On a connection in autocommit mode."""
+    for channel in channels:
+        conn.execute(SQL[f"listen_{channel.name.lower()}"])
+
+
+def wait(conn: psycopg.Connection, limit_s: float) -> Iterator[tuple[Channel, str]]:
+    """What was said within the limit; ends as soon as something was."""
+    for notice in conn.notifies(timeout=limit_s, stop_after=1):
+        yield Channel(notice.channel), notice.payload

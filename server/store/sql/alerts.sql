@@ -1,0 +1,83 @@
+-- name: meet_subjects
+-- In order of identity, so that two writers that meet the same ones do not deadlock.
+insert into subject (type, reference)
+select t, r from unnest(%(types)s::text[], %(references)s::text[]) as u (t, r) order by t, r
+on conflict do nothing
+
+-- name: subjects
+-- Which rows these subjects are.
+select s.type, s.reference, s.id
+from subject s join unnest(%(types)s::text[], %(references)s::text[]) as u (t, r) on s.type = u.t and s.reference = u.r
+
+-- name: hold_subjects
+-- Every writer of alerts locks subjects first, in order of id.
+select id from subject where id = any(%(ids)s) order by id for update
+
+-- name: open_alerts
+-- What stands about these subjects.
+select a.id, s.type, s.reference, a.patient_id, a.home_id, a.gateway_id, a.device_id, a.rule, a.priority, a.state,
+       a.began_at, a.raised_at, a.last_at, a.late, a.count, a.condition_ended_at, a.owner_id, a.acknowledged_at,
+       a.handled_at, a.outcome, a.evidence, a.rev
+from alert a join subject s on s.id = a.subject_id
+where a.subject_id = any(%(ids)s) and a.state in ('raised', 'acknowledged', 'cleared')
+order by a.id
+
+-- name: alert
+-- One alert, open or not.
+select a.id, s.type, s.reference, a.patient_id, a.home_id, a.gateway_id, a.device_id, a.rule, a.priority, a.state,
+       a.began_at, a.raised_at, a.last_at, a.late, a.count, a.condition_ended_at, a.owner_id, a.acknowledged_at,
+       a.handled_at, a.outcome, a.evidence, a.rev
+from alert a join subject s on s.id = a.subject_id
+where a.id = %(id)s
+
+-- name: subject_of_alert
+-- Whose lock a change of this alert needs.
+select subject_id from alert where id = %(id)s
+
+-- name: team_of
+-- Which team a patient, home, gateway or device belongs to; the first of them that is known.
+select coalesce((select team_id from patient where id = %(patient)s),
+                (select team_id from home where id = %(home)s),
+                (select h.team_id from gateway g join home h on h.id = g.home_id where g.id = %(gateway)s),
+                (select coalesce(p.team_id, h.team_id)
+                 from binding b left join patient p on p.id = b.patient_id left join home h on h.id = b.home_id
+                 where b.device_id = %(device)s and b.valid_from <= %(at)s and %(at)s < b.valid_to
+                 order by b.slot limit 1))
+
+-- name: raise
+-- A new alert, with the links to show.
+insert into alert (team_id, subject_id, patient_id, home_id, gateway_id, device_id, rule, priority, state, began_at, raised_at,
+                   last_at, late, count, condition_ended_at, owner_id, acknowledged_at, handled_at, outcome, evidence, rev)
+values (%(team)s, %(subject)s, %(patient)s, %(home)s, %(gateway)s, %(device)s, %(rule)s, %(priority)s, %(state)s, %(began_at)s,
+        %(raised_at)s, %(last_at)s, %(late)s, %(count)s, %(condition_ended_at)s, %(owner)s, %(acknowledged_at)s,
+        %(handled_at)s, %(outcome)s, %(evidence)s, %(rev)s)
+returning id, team_id
+
+-- name: change
+-- An alert as it stands after a change; nothing happens when somebody else changed it since.
+update alert
+set priority = %(priority)s, state = %(state)s, raised_at = %(raised_at)s, last_at = %(last_at)s, late = %(late)s,
+    count = %(count)s, condition_ended_at = %(condition_ended_at)s, owner_id = %(owner)s,
+    acknowledged_at = %(acknowledged_at)s, handled_at = %(handled_at)s, outcome = %(outcome)s, evidence = %(evidence)s,
+    rev = %(rev)s
+where id = %(id)s and rev = %(rev)s - 1
+returning id, team_id
+
+-- name: remember
+-- One line of an alert's history.
+insert into alert_history (alert_id, rev, at, action, staff_id, detail)
+values (%(alert)s, %(rev)s, %(at)s, %(action)s, %(staff)s, %(detail)s)
+
+-- name: hold_teams
+-- The counters, locked last and in order of id.
+select id, head from team where id = any(%(ids)s) order by id for update
+
+-- name: log
+-- What the screens of a team are told, in order.
+insert into team_log (team_id, seq, at, type, alert_id, body)
+select t, s, %(at)s, y, nullif(a, 0), b::jsonb
+from unnest(%(teams)s, %(seqs)s, %(types)s::text[], %(alerts)s, %(bodies)s::text[]) as u (t, s, y, a, b)
+
+-- name: move_heads
+-- Under the lock of hold_teams.
+update team set head = u.head from unnest(%(ids)s, %(heads)s) as u (id, head) where team.id = u.id
