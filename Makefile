@@ -1,0 +1,50 @@
+# Every target does its own set-up: see deploy/bootstrap.py. Nothing here depends on the path, which may hold spaces.
+.DEFAULT_GOAL := help
+.PHONY: help demo smoke bench test check lock clean
+
+PYTHON ?= python3
+SETUP = @$(PYTHON) deploy/bootstrap.py
+
+help:
+	@echo "make demo    the whole chain on this machine with virtual patients (EPISODE=fall plays one episode)"
+	@echo "make smoke   the demo without a person: every episode, every kill, nothing lost; at most a minute"
+	@echo "make test    everything that is checked and tested"
+	@echo "make check   the quick half: format, lint, types, import contracts"
+	@echo "make bench   figures"
+	@echo "make lock    choose the versions in requirements.lock again, after a change in pyproject.toml"
+	@echo "make clean   forget the set-up; your data stays"
+
+demo:
+	$(SETUP) run
+	@exec .venv/bin/python deploy/demo.py
+
+smoke:
+	$(SETUP) run
+	@exec .venv/bin/python deploy/smoke.py
+
+bench:
+	$(SETUP) run
+	@exec .venv/bin/python -m tests.bench
+
+check:
+	$(SETUP) check
+	@tests/check
+
+# All three parts run even if one fails; pytest, with its own summary, is last.
+test:
+	$(SETUP) test
+	@status=0; \
+	tests/check || status=1; \
+	$(PYTHON) deploy/bootstrap.py npm run test --silent || status=1; \
+	.venv/bin/python -m pytest || status=1; \
+	exit $$status
+
+lock:
+	$(SETUP) check
+	@CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/python -m piptools compile --quiet --all-extras --all-build-deps \
+		--generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--output-file requirements.lock pyproject.toml
+
+clean:
+	@rm -rf .venv dashboard/node_modules server/api/static hjemvakt.egg-info
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
