@@ -245,8 +245,9 @@ create table stream_state (
     last_at timestamptz not null,
     level smallint not null,         -- -2 red low .. 2 red high
     since timestamptz,               -- the first reading of this level
-    pending_level smallint not null,
+    pending_level smallint not null, -- the level next to it that readings have been at, or beyond, without a break
     pending_since timestamptz,
+    pending_far_since timestamptz,   -- the same for the level beyond that one
     primary key (patient_id, kind)
 ) with (fillfactor = 60);
 

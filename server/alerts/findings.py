@@ -1,0 +1,102 @@
+"""What can lead to an alert besides a limit: calls for help, doors at night, and technical faults."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from devices.vocabulary import EventType
+from server.alerts.model import Subject, patient_subject
+from server.detection.findings import LimitFinding
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HelpCall:
+    """Fall, SOS, smoke, water, CO: each press. `subject`: the patient if the device is bound to one, else the home."""
+
+    subject: Subject
+    type: EventType
+    at: datetime
+    late: bool
+    place: str | None = None
+
+    @property
+    def rule(self) -> str:
+        return f"call:{self.type}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DoorAtNight:
+    """A front door opened while people should sleep; see policy.is_night."""
+
+    subject: Subject
+    at: datetime
+    late: bool
+    place: str | None = None
+    rule: str = "night:door"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """A technical condition began. `rule` is one of the TECHNICAL_RULES; `repeats`: each one counts (lost rows)."""
+
+    subject: Subject
+    rule: str
+    at: datetime
+    cause: str
+    repeats: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FaultOver:
+    subject: Subject
+    rule: str
+    at: datetime
+
+
+SENSOR_OFF = "technical:sensor_off"
+GATEWAY_SILENT = "technical:gateway_silent"
+ROWS_LOST = "technical:rows_lost"
+IDENTITY_CONFLICT = "technical:identity_conflict"
+MONITOR_WAS_DOWN = "technical:monitor_was_down"
+
+TECHNICAL_RULES = (SENSOR_OFF, GATEWAY_SILENT, ROWS_LOST, IDENTITY_CONFLICT, MONITOR_WAS_DOWN)
+
+
+def sensor_off(subject: Subject, at: datetime) -> Fault:
+    return Fault(subject=subject, rule=SENSOR_OFF, at=at, cause="sensor says that it is not on the body")
+
+
+def sensor_on(subject: Subject, at: datetime) -> FaultOver:
+    return FaultOver(subject=subject, rule=SENSOR_OFF, at=at)
+
+
+def gateway_silent(subject: Subject, at: datetime, *, cause: str = "no sign of life") -> Fault:
+    """`at`: when it was last heard of."""
+    return Fault(subject=subject, rule=GATEWAY_SILENT, at=at, cause=cause)
+
+
+def gateway_back(subject: Subject, at: datetime) -> FaultOver:
+    return FaultOver(subject=subject, rule=GATEWAY_SILENT, at=at)
+
+
+def rows_lost(subject: Subject, at: datetime, *, rows: int, why: str) -> Fault:
+    return Fault(subject=subject, rule=ROWS_LOST, at=at, cause=f"{rows} rows will never come: {why}", repeats=True)
+
+
+def identity_conflict(subject: Subject, at: datetime) -> Fault:
+    return Fault(subject=subject, rule=IDENTITY_CONFLICT, at=at, cause="two gateways send under one name")
+
+
+def monitor_was_down(subject: Subject, at: datetime, *, cause: str) -> Fault:
+    return Fault(subject=subject, rule=MONITOR_WAS_DOWN, at=at, cause=cause)
+
+
+def fault_over(subject: Subject, rule: str, at: datetime) -> FaultOver:
+    return FaultOver(subject=subject, rule=rule, at=at)
+
+
+Finding = LimitFinding | HelpCall | DoorAtNight | Fault | FaultOver
+
+
+def subject_of(finding: Finding) -> Subject:
+    """Whose row must be locked, in order of id, before the open alerts are read."""
+    return patient_subject(finding.patient) if isinstance(finding, LimitFinding) else finding.subject

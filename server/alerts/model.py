@@ -1,0 +1,137 @@
+"""What an alert is, who or what it is about, and what can happen to it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from server.detection.findings import Evidence
+
+
+class Priority(StrEnum):
+    RED = "red"
+    YELLOW = "yellow"
+    GREY = "grey"  # technical: a separate axis, not below yellow
+
+
+class State(StrEnum):
+    RAISED = "raised"
+    ACKNOWLEDGED = "acknowledged"
+    CLEARED = "cleared"  # over, but nobody has looked yet
+    HANDLED = "handled"
+    ENDED = "ended"  # a technical alert closed itself
+
+
+class Outcome(StrEnum):
+    REAL_ACTED = "real_acted"
+    REAL_NO_ACTION = "real_no_action"
+    MEASURING_ERROR = "measuring_error"
+    TECHNICAL = "technical"
+    WRONG_LIMIT = "wrong_limit"
+
+
+class SubjectType(StrEnum):
+    PATIENT = "patient"
+    HOME = "home"
+    GATEWAY = "gateway"
+    DEVICE = "device"
+    CAUSE = "cause"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """Who or what an alert is about: `type` and `reference` (the row's id, or the name of the cause) are its identity.
+
+    The rest are links that the alert shows: the patient of a device, the home of a gateway."""
+
+    type: SubjectType
+    reference: str
+    patient: int | None = field(default=None, compare=False)
+    home: int | None = field(default=None, compare=False)
+    gateway: int | None = field(default=None, compare=False)
+    device: int | None = field(default=None, compare=False)
+
+
+def patient_subject(patient: int, *, home: int | None = None, device: int | None = None) -> Subject:
+    return Subject(type=SubjectType.PATIENT, reference=str(patient), patient=patient, home=home, device=device)
+
+
+def home_subject(home: int, *, device: int | None = None) -> Subject:
+    return Subject(type=SubjectType.HOME, reference=str(home), home=home, device=device)
+
+
+def gateway_subject(gateway: int, *, home: int | None = None) -> Subject:
+    return Subject(type=SubjectType.GATEWAY, reference=str(gateway), gateway=gateway, home=home)
+
+
+def device_subject(device: int, *, patient: int | None = None, home: int | None = None) -> Subject:
+    return Subject(type=SubjectType.DEVICE, reference=str(device), device=device, patient=patient, home=home)
+
+
+def cause_subject(name: str) -> Subject:
+    return Subject(type=SubjectType.CAUSE, reference=name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alert:
+    """`id` None: not in the database yet. `began_at` and `last_at` are the readings' and events' own times."""
+
+    id: int | None = None
+    subject: Subject
+    rule: str
+    priority: Priority
+    state: State
+    began_at: datetime
+    raised_at: datetime
+    last_at: datetime
+    late: bool = False
+    count: int = 1
+    condition_ended_at: datetime | None = None
+    owner: int | None = None
+    acknowledged_at: datetime | None = None
+    handled_at: datetime | None = None
+    outcome: Outcome | None = None
+    evidence: Evidence
+    rev: int = 1
+
+    @property
+    def key(self) -> tuple[Subject, str]:
+        return self.subject, self.rule
+
+
+class Action(StrEnum):
+    """What happened, as alert_history says it."""
+
+    RAISED = "raised"
+    RAISED_AGAIN = "raised_again"
+    PRESSED_AGAIN = "pressed_again"
+    WORSE = "worse"
+    EASED = "eased"
+    REPEATED = "repeated"
+    CONDITION_ENDED = "condition_ended"
+    ENDED = "ended"
+    ACKNOWLEDGED = "acknowledged"
+    HANDLED = "handled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One step in an alert's life: write `alert` as it stands after, and one line of history.
+
+    `alert.rev` is the revision after; a change with rev 1 is a new alert, one with rev n replaces rev n - 1. Changes
+    come in the order in which they happened; a later one may concern an alert that an earlier one made (id None both
+    times, same key)."""
+
+    action: Action
+    alert: Alert
+    at: datetime
+    rings: bool
+    staff: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conflict:
+    """Somebody was first, or it is over: `alert` is as it stands, with who has it."""
+
+    alert: Alert
+    why: str

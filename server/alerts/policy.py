@@ -1,0 +1,178 @@
+"""Open alerts and findings in, changes out. One open alert per subject and rule; repeats join it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from typing import Final
+
+from devices.limits import Level
+from server.alerts.findings import DoorAtNight, Fault, FaultOver, Finding, HelpCall, subject_of
+from server.alerts.lifecycle import OPEN, TRANSITIONS, Happening
+from server.alerts.model import Action, Alert, Change, Priority, State, Subject
+from server.detection.findings import Crossing, Evidence, LimitFinding
+
+NIGHT_BEGINS: Final = time(22)  # [proposal]
+NIGHT_ENDS: Final = time(6)
+RE_ALERT_AFTER: Final = timedelta(minutes=30)  # a condition that returns sooner joins what somebody has [proposal]
+URGENT_FOR: Final = timedelta(hours=1)  # a late red reading that nothing has contradicted is heard this long [proposal]
+
+
+def is_night(local: datetime) -> bool:
+    """`local`: in the home's time zone."""
+    return local.time() >= NIGHT_BEGINS or local.time() < NIGHT_ENDS
+
+
+def decide(open_alerts: Iterable[Alert], findings: Iterable[Finding], now: datetime) -> list[Change]:
+    """The open alerts of all subjects that the findings are about, read under those subjects' locks."""
+    standing = {alert.key: alert for alert in open_alerts}
+    changes = []
+    for finding in findings:
+        key = (subject_of(finding), finding.rule)
+        change = _decide_one(standing.get(key), finding, now)
+        if change is None:
+            continue
+        changes.append(change)
+        standing[key] = change.alert
+        if change.alert.state not in OPEN:
+            del standing[key]
+    return changes
+
+
+def _decide_one(alert: Alert | None, finding: Finding, now: datetime) -> Change | None:
+    match finding:
+        case LimitFinding():
+            return _limit(alert, finding, now)
+        case HelpCall():
+            return _help_call(alert, finding, now)
+        case DoorAtNight():
+            return _door(alert, finding, now)
+        case Fault():
+            return _fault(alert, finding, now)
+        case FaultOver():
+            return None if alert is None else _fault_over(alert, finding, now)
+
+
+def _limit(alert: Alert | None, finding: LimitFinding, now: datetime) -> Change | None:
+    match finding.crossing:
+        case Crossing.ENDED:
+            return None if alert is None else _condition_ended(alert, finding, now)
+        case Crossing.EASED:
+            return None if alert is None else _repeat(alert, Action.EASED, finding.at, now)
+        case Crossing.HAS_BEEN:
+            return _has_been(alert, finding, now)
+        case Crossing.BEGAN | Crossing.WORSE | Crossing.STILL:
+            return _outside(alert, finding, now)
+
+
+def _outside(alert: Alert | None, finding: LimitFinding, now: datetime) -> Change:
+    priority = Priority.RED if abs(finding.level) == abs(Level.RED_LOW) else Priority.YELLOW
+    rings = not finding.late or (priority is Priority.RED and now - finding.at <= URGENT_FOR)
+    if alert is None:
+        return _raise(finding, priority, finding.began, finding.evidence, now, late=finding.late, rings=rings)
+    found = replace(alert, last_at=max(alert.last_at, finding.at), evidence=finding.evidence, condition_ended_at=None)
+    if priority is Priority.RED and alert.priority is Priority.YELLOW:
+        worse = replace(found, priority=priority, late=finding.late)
+        return _again(worse, Happening.CONDITION_WORSE, Action.WORSE, now, rings=rings)
+    if _has_returned(alert, finding):
+        anew = replace(found, began_at=finding.began, late=finding.late)
+        return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=rings)
+    return _change(replace(found, count=alert.count + 1), Happening.REPEATED, Action.REPEATED, now, rings=False)
+
+
+def _has_returned(alert: Alert, finding: LimitFinding) -> bool:
+    if alert.state is State.CLEARED or (alert.late and not finding.late):
+        return True
+    ended_at = alert.condition_ended_at
+    return alert.state is State.ACKNOWLEDGED and ended_at is not None and finding.at - ended_at >= RE_ALERT_AFTER
+
+
+def _has_been(alert: Alert | None, finding: LimitFinding, now: datetime) -> Change:
+    if alert is not None:
+        return _repeat(alert, Action.REPEATED, finding.at, now)
+    raised = _raise(finding, Priority.YELLOW, finding.began, finding.evidence, now, late=True, rings=False)
+    over = replace(raised.alert, state=State.CLEARED, condition_ended_at=finding.at)
+    return replace(raised, alert=over)
+
+
+def _condition_ended(alert: Alert, finding: LimitFinding, now: datetime) -> Change | None:
+    if alert.condition_ended_at is not None:
+        return None
+    over = replace(alert, condition_ended_at=finding.at, last_at=max(alert.last_at, finding.at))
+    return _change(over, Happening.CONDITION_ENDED, Action.CONDITION_ENDED, now, rings=False)
+
+
+def _help_call(alert: Alert | None, call: HelpCall, now: datetime) -> Change:
+    evidence = Evidence(event=call.type, place=call.place, since=call.at)
+    if alert is None:
+        return _raise(call, Priority.RED, call.at, evidence, now, late=call.late, rings=True)
+    pressed = replace(
+        alert,
+        last_at=max(alert.last_at, call.at),
+        count=alert.count + 1,
+        late=alert.late and call.late,
+        evidence=evidence,
+    )
+    return _again(pressed, Happening.PRESSED_AGAIN, Action.PRESSED_AGAIN, now, rings=True)
+
+
+def _door(alert: Alert | None, door: DoorAtNight, now: datetime) -> Change:
+    evidence = Evidence(event="door_opened", place=door.place, since=door.at)
+    if alert is None:
+        return _raise(door, Priority.YELLOW, door.at, evidence, now, late=door.late, rings=not door.late)
+    if alert.state is State.ACKNOWLEDGED and door.at - alert.last_at >= RE_ALERT_AFTER:
+        anew = replace(alert, last_at=door.at, count=alert.count + 1, late=door.late, evidence=evidence)
+        return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=not door.late)
+    return _repeat(alert, Action.REPEATED, door.at, now)
+
+
+def _fault(alert: Alert | None, fault: Fault, now: datetime) -> Change | None:
+    evidence = Evidence(cause=fault.cause, since=fault.at)
+    if alert is None:
+        return _raise(fault, Priority.GREY, fault.at, evidence, now, late=False, rings=False)
+    return _repeat(alert, Action.REPEATED, fault.at, now) if fault.repeats else None
+
+
+def _fault_over(alert: Alert, over: FaultOver, now: datetime) -> Change | None:
+    ended = replace(alert, condition_ended_at=over.at, last_at=max(alert.last_at, over.at))
+    return _change(ended, Happening.FAULT_OVER, Action.ENDED, now, rings=False)
+
+
+def _raise(
+    finding: LimitFinding | HelpCall | DoorAtNight | Fault,
+    priority: Priority,
+    began_at: datetime,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    late: bool,
+    rings: bool,
+) -> Change:
+    subject: Subject = subject_of(finding)
+    alert = Alert(
+        subject=subject,
+        rule=finding.rule,
+        priority=priority,
+        state=State.RAISED,
+        began_at=began_at,
+        raised_at=now,
+        last_at=finding.at,
+        late=late,
+        evidence=evidence,
+    )
+    return Change(action=Action.RAISED, alert=alert, at=now, rings=rings)
+
+
+def _again(alert: Alert, happening: Happening, action: Action, now: datetime, *, rings: bool) -> Change:
+    """Back in the queue: whoever had it must take it again."""
+    anew = replace(alert, raised_at=now, owner=None, acknowledged_at=None)
+    return _change(anew, happening, action, now, rings=rings)
+
+
+def _repeat(alert: Alert, action: Action, at: datetime, now: datetime) -> Change:
+    joined = replace(alert, count=alert.count + 1, last_at=max(alert.last_at, at))
+    return _change(joined, Happening.REPEATED, action, now, rings=False)
+
+
+def _change(alert: Alert, happening: Happening, action: Action, now: datetime, *, rings: bool) -> Change:
+    after = replace(alert, state=TRANSITIONS[alert.state, happening], rev=alert.rev + 1)
+    return Change(action=action, alert=after, at=now, rings=rings)

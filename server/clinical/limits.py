@@ -1,0 +1,73 @@
+"""Which limit applies to a patient's kind, how far inside ends it, how long it must last, and when a value is old."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from devices.limits import Limit
+from devices.vocabulary import Kind, Mode
+from server.clinical.pathways import DEFAULTS, Pathway
+from server.clinical.references import HJEMVAKT_PROPOSAL, MASIMO_ALARMS, PERSONAL, Reference
+
+
+def limits_for(pathway: Pathway, kind: Kind, personal: Limit | None) -> Limit | None:
+    """A person's own limits replace the defaults whole. None: this kind never alerts by its value."""
+    if personal is not None:
+        return personal
+    default = DEFAULTS[pathway].get(kind)
+    return None if default is None else default.limit
+
+
+def basis_for(pathway: Pathway, kind: Kind, personal: Limit | None) -> str:
+    """What the limit of `limits_for` rests on, in one line for a nurse; empty when there is none."""
+    if personal is not None:
+        return str(PERSONAL)
+    default = DEFAULTS[pathway].get(kind)
+    return "" if default is None else default.basis
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Persistence:
+    """How long a continuous stream must stay there before it counts. A spot reading counts at once."""
+
+    red_s: float
+    yellow_s: float
+    ends_s: float
+    longest_gap_s: float  # a longer silence between two samples starts the count again
+    references: tuple[Reference, ...]
+    proposal: bool = True
+
+
+PERSISTENCE: Final = Persistence(
+    red_s=15, yellow_s=15 * 60, ends_s=15, longest_gap_s=60, references=(MASIMO_ALARMS, HJEMVAKT_PROPOSAL)
+)
+
+# How far inside a limit a reading must be before it ends the condition, in the kind's unit [proposal].
+# A kind without a line ends at its limit.
+HYSTERESIS: Final[Mapping[Kind, float]] = MappingProxyType(
+    {
+        Kind.SPO2: 2,
+        Kind.HEART_RATE: 5,
+        Kind.PULSE_RATE: 5,
+        Kind.GLUCOSE: 0.3,
+        Kind.BODY_TEMPERATURE: 0.2,
+    }
+)
+
+HOUR_S: Final = 3600.0
+CONTINUOUS_STALE_AFTER_S: Final = 120.0  # two longest gaps [proposal]
+SPOT_STALE_AFTER_S: Final = 36 * HOUR_S  # a daily reading, and half a day of grace [proposal]
+SPOT_STALE_AFTER_OF_KIND_S: Final[Mapping[Kind, float]] = MappingProxyType({Kind.GLUCOSE: 12 * HOUR_S})
+
+
+def stale_after_s(kind: Kind, mode: Mode) -> float:
+    """From this age on a value must look old [proposal]."""
+    if mode is Mode.CONTINUOUS:
+        return CONTINUOUS_STALE_AFTER_S
+    return SPOT_STALE_AFTER_OF_KIND_S.get(kind, SPOT_STALE_AFTER_S)
+
+
+def join_within_s(mode: Mode) -> float:
+    """Two points further apart than this are not joined by a line; 0: spot readings are dots, never lines."""
+    return PERSISTENCE.longest_gap_s if mode is Mode.CONTINUOUS else 0.0

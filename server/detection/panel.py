@@ -1,0 +1,202 @@
+"""The streams that one monitor watches, as arrays: where each stands, and its limits."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import nan
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.limits import Limit, shown
+from devices.vocabulary import KIND_BY_NUMBER, KINDS
+from server.clinical.limits import HYSTERESIS
+from server.detection.rows import Ints, Rows, Stream, stream_keys, stream_of
+from server.detection.state import StreamSetting, StreamState
+
+NEVER: Final = -(2**63)  # no such time
+MOST_STREAMS: Final = 200_000  # about 40 MB
+
+# `limit` and `eased` are red low, yellow low, yellow high, red high; NaN: no such limit.
+STREAM: Final = np.dtype(
+    [
+        ("key", "i8"),
+        ("last_ms", "i8"),
+        ("since_ms", "i8"),
+        ("pending_since_ms", "i8"),
+        ("pending_far_since_ms", "i8"),
+        ("touched", "i8"),
+        ("limit", "f8", (4,)),
+        ("eased", "f8", (4,)),
+        ("level", "i1"),
+        ("pending_level", "i1"),
+        ("decimals", "i1"),
+    ]
+)
+MOVING: Final = ("last_ms", "since_ms", "pending_since_ms", "pending_far_since_ms", "level", "pending_level")
+Streams = NDArray[np.void]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delta:
+    """The stream_state rows that a step moved: to be written with the readings, then applied to the panel.
+
+    A time of NEVER is null in the database."""
+
+    streams: Streams
+
+    def __len__(self) -> int:
+        return len(self.streams)
+
+    @property
+    def patient(self) -> NDArray[np.int32]:
+        return (self.streams["key"] >> 16).astype(np.int32)
+
+    @property
+    def kind(self) -> NDArray[np.int16]:
+        return (self.streams["key"] & 0xFFFF).astype(np.int16)
+
+    def column(self, name: str) -> NDArray[np.int64]:
+        """One of MOVING, in the order of `patient` and `kind`, which ascends."""
+        return self.streams[name].astype(np.int64)
+
+    def states(self) -> Iterator[StreamState]:
+        return map(_state, self.streams)
+
+
+class Panel:
+    """Bounded: beyond `most` streams those silent longest are forgotten, and hydrated again when they are heard."""
+
+    def __init__(self, *, most: int = MOST_STREAMS) -> None:
+        self._most = most
+        self._streams: Streams = np.zeros(0, STREAM)  # ascending by key
+        self._basis: dict[int, str] = {}
+        self._turn = 0
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def missing(self, rows: Rows) -> list[Stream]:
+        """Streams of these rows that have to be hydrated before `step`."""
+        keys = np.unique(stream_keys(rows.patient, rows.kind))
+        return [stream_of(int(key)) for key in keys[~self._has(keys)]]
+
+    def hydrate(self, settings: Iterable[StreamSetting]) -> None:
+        given = {(each.patient << 16) | each.kind: each for each in settings}
+        if len(given) > self._most:
+            raise ValueError(f"{len(given)} streams at once, but the panel may hold {self._most}")
+        self._turn += 1
+        fresh = np.zeros(len(given), STREAM)
+        for place, key in enumerate(sorted(given)):
+            _fill(fresh[place : place + 1], key, given[key], self._turn)
+        kept = self._streams[~np.isin(self._streams["key"], fresh["key"])]
+        kept = _least_silent(kept, self._most - len(fresh))
+        self._streams = np.concatenate([kept, fresh])
+        self._streams.sort(order="key")
+        bases = self._basis | {key: each.basis for key, each in given.items()}
+        self._basis = {key: bases[key] for key in self._streams["key"].tolist()}
+
+    def set_limits(self, patient: int, kind: int, limit: Limit | None, basis: str = "") -> None:
+        """From the next reading on. A stream that the panel does not hold gets its limits when it is hydrated."""
+        key = (patient << 16) | kind
+        place = int(np.searchsorted(self._streams["key"], key))
+        if place < len(self._streams) and int(self._streams["key"][place]) == key:
+            _fill_limit(self._streams[place : place + 1], kind, limit)
+            self._basis[key] = basis
+
+    def forget(self, streams: Iterable[Stream]) -> None:
+        """Their rows in the database are no longer what the panel knows, as after an unknown COMMIT."""
+        gone = [(patient << 16) | kind for patient, kind in streams]
+        self._streams = self._streams[~np.isin(self._streams["key"], gone)]
+        for key in gone:
+            self._basis.pop(key, None)
+
+    def look_up(self, keys: Ints) -> Streams:
+        """Copies, in the order of `keys`, all of which the panel must hold."""
+        assert self._has(keys).all(), "step() before hydrate()"
+        found: Streams = self._streams[np.searchsorted(self._streams["key"], keys)]
+        return found
+
+    def basis(self, key: int) -> str:
+        return self._basis[key]
+
+    def apply(self, delta: Delta) -> None:
+        """After the commit, and only then."""
+        self._turn += 1
+        held = delta.streams[self._has(delta.streams["key"])]
+        places = np.searchsorted(self._streams["key"], held["key"])
+        for name in MOVING:
+            self._streams[name][places] = held[name]
+        self._streams["touched"][places] = self._turn
+
+    def _has(self, keys: Ints) -> NDArray[np.bool_]:
+        mine = self._streams["key"]
+        if not len(mine):
+            return np.zeros(len(keys), np.bool_)
+        places = np.minimum(np.searchsorted(mine, keys), len(mine) - 1)
+        has: NDArray[np.bool_] = mine[places] == keys
+        return has
+
+
+def _least_silent(streams: Streams, most: int) -> Streams:
+    if len(streams) <= most:
+        return streams
+    newest_first = np.argsort(-streams["touched"], kind="stable")
+    return streams[newest_first[:most]]
+
+
+def _fill(stream: Streams, key: int, setting: StreamSetting, turn: int) -> None:
+    stream["key"] = key
+    stream["touched"] = turn
+    _fill_limit(stream, setting.kind, setting.limit)
+    state = setting.state
+    stream["last_ms"] = NEVER if state is None else state.last_ms
+    stream["since_ms"] = _ms(None if state is None else state.since_ms)
+    stream["level"] = 0 if state is None else state.level
+    stream["pending_level"] = 0 if state is None else state.pending_level
+    stream["pending_since_ms"] = _ms(None if state is None else state.pending_since_ms)
+    stream["pending_far_since_ms"] = _ms(None if state is None else state.pending_far_since_ms)
+
+
+def _fill_limit(stream: Streams, kind_number: int, limit: Limit | None) -> None:
+    kind = KIND_BY_NUMBER[kind_number]
+    decimals = KINDS[kind].decimals
+    limit = limit or Limit()
+    edges = (limit.red_low, limit.yellow_low, limit.yellow_high, limit.red_high)
+    inside = _margin(limit, HYSTERESIS.get(kind, 0.0))
+    ways = (inside, inside, -inside, -inside)
+    stream["decimals"] = decimals
+    stream["limit"] = [nan if edge is None else edge for edge in edges]
+    # Rounded again, or 3.9 + 0.3 would be a hair beside 4.2.
+    stream["eased"] = [
+        nan if edge is None else shown(edge + way, decimals + 1) for edge, way in zip(edges, ways, strict=True)
+    ]
+
+
+def _margin(limit: Limit, hysteresis: float) -> float:
+    """At most half of a narrow band, or a reading in its middle could never end anything."""
+    lows = [edge for edge in (limit.red_low, limit.yellow_low) if edge is not None]
+    highs = [edge for edge in (limit.yellow_high, limit.red_high) if edge is not None]
+    return min(hysteresis, (min(highs) - max(lows)) / 2) if lows and highs else hysteresis
+
+
+def _ms(time: int | None) -> int:
+    return NEVER if time is None else time
+
+
+def _time(ms: int) -> int | None:
+    return None if ms == NEVER else ms
+
+
+def _state(stream: np.void) -> StreamState:
+    patient, kind = stream_of(int(stream["key"]))
+    return StreamState(
+        patient=patient,
+        kind=kind,
+        last_ms=int(stream["last_ms"]),
+        level=int(stream["level"]),
+        since_ms=_time(int(stream["since_ms"])),
+        pending_level=int(stream["pending_level"]),
+        pending_since_ms=_time(int(stream["pending_since_ms"])),
+        pending_far_since_ms=_time(int(stream["pending_far_since_ms"])),
+    )

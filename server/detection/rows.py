@@ -1,0 +1,46 @@
+"""New readings as columns: what the monitor hands to the engine after the insert said which rows were new."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """One row per reading, in the order of arrival; all columns are equally long.
+
+    `value` NaN: no reading. `kind` is KindFacts.number; `quality`, `sign` and `mode` are the numbers of vocabulary.
+    `span_s`: how long a thinned interval is that begins at `taken_ms`; 0 for a raw reading."""
+
+    patient: NDArray[np.int32]
+    kind: NDArray[np.int16]
+    taken_ms: Ints
+    value: Floats
+    sign: NDArray[np.int8]
+    quality: NDArray[np.int8]
+    mode: NDArray[np.int8]
+    span_s: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.patient)
+
+    def take(self, which: Ints | Bools) -> Self:
+        return type(self)(**{each.name: getattr(self, each.name)[which] for each in fields(self)})
+
+
+Stream = tuple[int, int]  # patient, kind number
+
+
+def stream_keys(patient: NDArray[np.int32], kind: NDArray[np.int16]) -> Ints:
+    """One integer per (patient, kind), in the order of both."""
+    return (patient.astype(np.int64) << 16) | kind.astype(np.int64)
+
+
+def stream_of(key: int) -> Stream:
+    return key >> 16, key & 0xFFFF

@@ -1,0 +1,16 @@
+"""When silence counts: how long after its last sign of life a gateway is overdue."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+BEATS_MISSED: Final = 2.5
+SHORTEST_S: Final = 10.0  # a gateway that promises to beat every second is not silent after a hiccup of three
+
+
+def gateway_due_at(heard_at: datetime, every_s: float) -> datetime:
+    """`every_s`: the heartbeat that the gateway promised in its status."""
+    return heard_at + timedelta(seconds=max(BEATS_MISSED * every_s, SHORTEST_S))
+
+
+def is_overdue(due_at: datetime, now: datetime) -> bool:
+    return now >= due_at
