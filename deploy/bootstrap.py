@@ -14,7 +14,7 @@ import sys
 
 NEEDED_PYTHON = (3, 11)
 if sys.version_info < NEEDED_PYTHON:
-    for minor in (14, 13, 12, 11):
+    for minor in (13, 12, 11, 14):
         for directory in os.get_exec_path():
             newer = os.path.join(directory, "python3.%d" % minor)  # noqa: PTH118, UP031
             if os.access(newer, os.X_OK):
@@ -27,7 +27,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +83,7 @@ def make_venv() -> None:
         [PYTHON, "-c", f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"]
     ):
         return
-    if find_spec("ensurepip") is None:
+    if not succeeds([sys.executable, "-c", "import ensurepip; ensurepip.version()"]):
         install_ensurepip()
     for part in ("bin", "lib", "lib64", "include"):  # what an interrupted start or another Python left
         path = VENV / part
