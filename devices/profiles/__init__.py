@@ -1,0 +1,26 @@
+"""Every sensor that a gateway can read. A new one is one file here and one line below: see devices/README.md."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from devices.profiles import bthome, glucose, heart_rate, oximeter, thermometer
+from devices.profiles.base import Profile
+
+PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
+    {
+        profile.name: profile
+        for profile in (
+            heart_rate.PROFILE,
+            oximeter.PROFILE,
+            glucose.PROFILE,
+            thermometer.PROFILE,
+            bthome.DOOR,
+            bthome.SOS,
+            bthome.FALL,
+            bthome.SMOKE,
+            bthome.WATER,
+            bthome.MOTION,
+        )
+    }
+)
