@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from devices.limits import Limit, shown
 from devices.vocabulary import KIND_BY_NUMBER, KINDS
 from server.clinical.limits import HYSTERESIS
+from server.detection.findings import Direction
 from server.detection.rows import Ints, Rows, Stream, stream_keys, stream_of
 from server.detection.state import StreamSetting, StreamState
 
@@ -116,6 +117,15 @@ class Panel:
         assert self._has(keys).all(), "step() before hydrate()"
         found: Streams = self._streams[np.searchsorted(self._streams["key"], keys)]
         return found
+
+    def edge(self, key: int, level: int, direction: Direction) -> float | None:
+        """The limit that separates the level from the next one inwards; inside: the outermost green edge.
+
+        A level can lack a limit of its own (LO of a patient with nothing but a yellow limit): then the other one."""
+        red, yellow = (0, 1) if direction == "low" else (3, 2)
+        edges = self.look_up(np.array([key]))["limit"][0].tolist()
+        ordered = (red, yellow) if abs(level) == 2 else (yellow, red)
+        return next((edges[place] for place in ordered if not isnan(edges[place])), None)
 
     def basis(self, key: int) -> str:
         return self._basis[key]

@@ -1,0 +1,104 @@
+"""A micro-batch as the arithmetic wants it: usable readings by stream and time, with the streams they belong to."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.vocabulary import Mode, Quality
+from server.detection.levels import Levels, severities, shown_values, usable
+from server.detection.panel import NEVER, Panel, Streams
+from server.detection.rows import Bools, Floats, Ints, Rows, stream_keys
+from server.detection.thresholds import LONGEST_GAP_MS, Readings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """`row` is the place in Rows, `stream` the place in `streams`; `number` as it is shown."""
+
+    row: Ints
+    stream: Ints
+    streams: Streams
+    taken_ms: Ints
+    number: Floats
+    sign: NDArray[np.int8]
+    low: Levels
+    high: Levels
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def keep(self, which: Bools) -> Self:
+        if which.all():
+            return self
+        present, stream = np.unique(self.stream[which], return_inverse=True)
+        return type(self)(
+            row=self.row[which],
+            stream=stream,
+            streams=self.streams[present],
+            taken_ms=self.taken_ms[which],
+            number=self.number[which],
+            sign=self.sign[which],
+            low=self.low[which],
+            high=self.high[which],
+        )
+
+    def older(self) -> Bools:
+        """Than the newest that their stream had seen."""
+        older: Bools = self.taken_ms < self.streams["last_ms"][self.stream]
+        return older
+
+    def newest_ms(self) -> Ints:
+        """Of each stream."""
+        return self.taken_ms[np.searchsorted(self.stream, np.arange(len(self.streams)), side="right") - 1]
+
+    def busy(self) -> Bools:
+        """Streams that are or were anything but well inside their limits."""
+        busy: Bools = (self.streams["level"] != 0) | (self.streams["pending_since_ms"] != NEVER)
+        busy[self.stream[(self.low | self.high) > 0]] = True
+        return busy
+
+    def readings(self, rows: Rows) -> Readings:
+        low_eased, high_eased = severities(self.number, self.sign, self.streams["eased"][self.stream])
+        spot = rows.mode[self.row] == Mode.SPOT
+        return Readings(
+            stream=self.stream,
+            taken_ms=self.taken_ms,
+            low=self.low,
+            high=self.high,
+            low_eased=low_eased,
+            high_eased=high_eased,
+            good=rows.quality[self.row] == Quality.GOOD,
+            spot=spot,
+            gap=self._silence_ms() > LONGEST_GAP_MS + rows.span_s[self.row] * 1000,
+        )
+
+    def _silence_ms(self) -> Ints:
+        """Before each reading. Before the first ever it is 0: there is nothing that it could interrupt."""
+        first = np.append(True, self.stream[1:] != self.stream[:-1])
+        last_ms = self.streams["last_ms"][self.stream]
+        before = np.where(first, np.where(last_ms == NEVER, self.taken_ms, last_ms), np.roll(self.taken_ms, 1))
+        silence: Ints = self.taken_ms - before
+        return silence
+
+
+def batch_of(panel: Panel, rows: Rows) -> Batch:
+    row = np.flatnonzero(usable(rows.value, rows.quality))
+    keys = stream_keys(rows.patient[row], rows.kind[row])
+    order = np.lexsort((rows.taken_ms[row], keys))  # stable: equal times stay in order of arrival
+    row, keys = row[order], keys[order]
+    distinct, stream = np.unique(keys, return_inverse=True)
+    streams = panel.look_up(distinct)
+    number = shown_values(rows.value[row], streams["decimals"][stream])
+    low, high = severities(number, rows.sign[row], streams["limit"][stream])
+    return Batch(
+        row=row,
+        stream=stream,
+        streams=streams,
+        taken_ms=rows.taken_ms[row],
+        number=number,
+        sign=rows.sign[row],
+        low=low,
+        high=high,
+    )

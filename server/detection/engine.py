@@ -1,0 +1,153 @@
+"""New readings in, findings and moved states out. Pure: the panel changes only when the delta is applied."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from devices.limits import Level
+from devices.vocabulary import KIND_BY_NUMBER, Mode, Quality, Sign
+from server.detection.batch import Batch, batch_of
+from server.detection.findings import Crossing, Direction, Evidence, LimitFinding
+from server.detection.late import LATE_S, has_been, settle
+from server.detection.panel import NEVER, Delta, Panel, Streams
+from server.detection.rows import Rows, Stream, stream_of
+from server.detection.still import still_outside
+from server.detection.thresholds import Crossings, Readings, cross
+
+LATE_MS: Final = int(LATE_S * 1000)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def step(panel: Panel, rows: Rows, now_ms: int) -> tuple[list[LimitFinding], Delta]:
+    """`rows`: those that the insert said were new, in order of arrival, every stream of them hydrated.
+
+    The findings come in the order of the rows that made them certain; those of a backlog come last."""
+    batch = batch_of(panel, rows)
+    older = batch.older()
+    heard = batch.keep(~older)
+    moved = heard.streams.copy()
+    moved["last_ms"] = heard.newest_ms()
+    busy = heard.busy()
+    fresh_from_ms = now_ms - LATE_MS
+    seen: list[_Seen] = []
+    if busy.any():
+        judged = heard.keep(busy[heard.stream])
+        readings = judged.readings(rows)
+        crossings, moved[busy] = cross(readings, judged.streams)
+        seen += _crossed(judged, crossings)
+        seen += _still(judged, readings, crossings, fresh_from_ms)
+    seen.sort(key=lambda each: each.row)
+    found = [_finding(panel, rows, each, fresh_from_ms) for each in seen]
+    if any(finding.late for finding in found):
+        found = settle(found, _freshness(moved, fresh_from_ms))
+    past = [_finding(panel, rows, each, now_ms + 1) for each in _out_of_order(batch.keep(older), rows)]
+    return found + has_been(past), Delta(streams=moved)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """What becomes a finding: the row that made it certain, and what it says about its stream."""
+
+    row: int
+    key: int
+    crossing: Crossing
+    level: int
+    direction: Direction
+    since_ms: int
+
+
+def _crossed(judged: Batch, crossings: Crossings) -> Iterator[_Seen]:
+    columns = zip(
+        judged.row[crossings.reading].tolist(),
+        judged.streams["key"][crossings.stream].tolist(),
+        crossings.before.tolist(),
+        crossings.level.tolist(),
+        crossings.since_ms.tolist(),
+        strict=True,
+    )
+    for row, key, before, level, since_ms in columns:
+        yield _Seen(
+            row=row,
+            key=key,
+            crossing=_crossing(before, level),
+            level=level,
+            direction=_direction(level or before),
+            since_ms=since_ms,
+        )
+
+
+def _still(judged: Batch, readings: Readings, crossings: Crossings, fresh_from_ms: int) -> Iterator[_Seen]:
+    which, levels, since = still_outside(readings, crossings, judged.streams, fresh_from_ms)
+    rows = judged.row[which].tolist()
+    keys = judged.streams["key"][judged.stream[which]].tolist()
+    for row, key, level, since_ms in zip(rows, keys, levels.tolist(), since.tolist(), strict=True):
+        direction = _direction(level)
+        yield _Seen(row=row, key=key, crossing=Crossing.STILL, level=level, direction=direction, since_ms=since_ms)
+
+
+def _out_of_order(older: Batch, rows: Rows) -> Iterator[_Seen]:
+    """A spot reading older than what its stream has seen moves nothing; a red one is still shown, as having been."""
+    certain = (rows.mode[older.row] == Mode.SPOT) & (rows.quality[older.row] == Quality.GOOD)
+    for place in np.flatnonzero(certain & ((older.low == 2) | (older.high == 2))).tolist():
+        level = int(older.high[place]) - int(older.low[place])
+        yield _Seen(
+            row=int(older.row[place]),
+            key=int(older.streams["key"][older.stream[place]]),
+            crossing=Crossing.HAS_BEEN,
+            level=level,
+            direction=_direction(level),
+            since_ms=int(older.taken_ms[place]),
+        )
+
+
+def _crossing(before: int, level: int) -> Crossing:
+    if level == 0:
+        return Crossing.ENDED
+    if before == 0:
+        return Crossing.BEGAN
+    return Crossing.WORSE if abs(level) > abs(before) else Crossing.EASED
+
+
+def _direction(level: int) -> Direction:
+    return "low" if level < 0 else "high"
+
+
+def _finding(panel: Panel, rows: Rows, seen: _Seen, fresh_from_ms: int) -> LimitFinding:
+    patient, kind_number = stream_of(seen.key)
+    kind = KIND_BY_NUMBER[kind_number]
+    at_ms = int(rows.taken_ms[seen.row])
+    since = _instant(at_ms if seen.since_ms == NEVER else seen.since_ms)
+    level = Level(seen.level)
+    evidence = Evidence(
+        kind=kind,
+        value=float(rows.value[seen.row]),
+        sign=Sign(int(rows.sign[seen.row])),
+        limit=panel.edge(seen.key, level, seen.direction),
+        level=level,
+        direction=seen.direction,
+        since=since,
+        reference=panel.basis(seen.key),
+    )
+    return LimitFinding(
+        patient=patient,
+        kind=kind,
+        crossing=seen.crossing,
+        direction=seen.direction,
+        level=level,
+        began=since,
+        at=_instant(at_ms),
+        late=at_ms < fresh_from_ms,
+        evidence=evidence,
+    )
+
+
+def _freshness(moved: Streams, fresh_from_ms: int) -> dict[Stream, bool]:
+    pairs = zip(moved["key"].tolist(), moved["last_ms"].tolist(), strict=True)
+    return {stream_of(key): last_ms >= fresh_from_ms for key, last_ms in pairs}
+
+
+def _instant(ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=ms)
