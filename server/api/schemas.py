@@ -17,6 +17,7 @@ Direction = Literal["low", "high"]
 GatewayState = Literal["never", "online", "offline", "lost", "silent"]
 Role = Literal["nurse", "coordinator", "doctor", "technician", "administrator", "auditor"]
 Pathway = Literal["kols", "diabetes", "heart_failure", "palliative", "safety"]
+ResetReason = Literal["unknown_epoch", "unknown_cursor", "too_far_behind", "teams_changed"]
 Level = Annotated[int, Field(ge=-2, le=2, description="-2 red low, -1 yellow low, 0 inside, 1 yellow high, 2 red high")]
 
 
@@ -236,6 +237,14 @@ class Technical(Shape):
     gateways: list[GatewayRow]
 
 
+class Alive(Shape):
+    alive: Literal[True]
+
+
+class Ready(Shape):
+    ready: Literal[True]
+
+
 # ---- the socket: client to server
 
 
@@ -248,7 +257,7 @@ class Hello(Shape):
 
 class Seen(Shape):
     type: Literal["seen"]
-    alerts: Annotated[list[int], Field(max_length=500)]
+    alerts: Annotated[list[Annotated[int, Field(ge=1, le=2**53)]], Field(max_length=500)]
 
 
 class Ping(Shape):
@@ -273,7 +282,7 @@ class Reset(Shape):
 
     type: Literal["reset"]
     epoch: str
-    reason: str
+    reason: ResetReason
 
 
 class AlertChanged(Shape):
@@ -291,6 +300,14 @@ class GatewayChanged(Shape):
     team: int
     seq: int
     gateway: GatewayRow
+
+
+class Passed(Shape):
+    """An event that this team's screens can no longer be shown (a gateway that moved away): only the cursor moves."""
+
+    type: Literal["passed"]
+    team: int
+    seq: int
 
 
 class Readings(Shape):
@@ -322,5 +339,6 @@ class Pong(Shape):
 
 
 ServerMessage = Annotated[
-    Resumed | Reset | AlertChanged | GatewayChanged | Readings | SeenOn | Heartbeat | Pong, Field(discriminator="type")
+    Resumed | Reset | AlertChanged | GatewayChanged | Passed | Readings | SeenOn | Heartbeat | Pong,
+    Field(discriminator="type"),
 ]

@@ -1,0 +1,42 @@
+"""Who may do what, by the role that they have in a team. Row-level security shows them their teams' data only."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Role(StrEnum):
+    NURSE = "nurse"
+    COORDINATOR = "coordinator"
+    DOCTOR = "doctor"
+    TECHNICIAN = "technician"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+
+
+class Deed(StrEnum):
+    SEE_PATIENTS = "see_patients"
+    HANDLE_ALERTS = "handle_alerts"
+    COUNT_TROUBLES = "count_troubles"
+    SEE_TROUBLES = "see_troubles"
+
+
+_CARE: Final = frozenset({Deed.SEE_PATIENTS, Deed.HANDLE_ALERTS, Deed.COUNT_TROUBLES})
+_EQUIPMENT: Final = frozenset({Deed.COUNT_TROUBLES, Deed.SEE_TROUBLES})
+
+MAY: Final[Mapping[Role, frozenset[Deed]]] = MappingProxyType(
+    {
+        Role.NURSE: _CARE,
+        Role.DOCTOR: _CARE,
+        Role.COORDINATOR: _CARE | _EQUIPMENT,
+        Role.TECHNICIAN: _EQUIPMENT,
+        Role.ADMINISTRATOR: _EQUIPMENT,
+        Role.AUDITOR: frozenset(),
+    }
+)
+
+
+def teams_where(roles: Mapping[int, Role], deed: Deed) -> frozenset[int]:
+    """The teams, of those in `roles`, in which that role may do it."""
+    return frozenset(team for team, role in roles.items() if deed in MAY[role])

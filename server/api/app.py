@@ -1,0 +1,156 @@
+"""The api as one ASGI application, and the process that serves it."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from server.api import alerts, auth, board, observations, openapi, sockets, technical
+from server.api.desk import Desk, DeskOfApp
+from server.api.guard import Guard
+from server.api.live import Hub
+from server.api.pages import STATIC, Pages
+from server.api.problems import answer_problems
+from server.api.schemas import Alive, Ready
+from server.errors import ServerError
+from server.store.pool import api_dsn, api_pool, with_defaults
+
+LIVE_CONNECTIONS: Final = 3  # as many as live.py has threads
+MESSAGE_MAX_BYTES: Final = 65_536
+FAREWELL_S: Final = 3
+STALLED_PEER_MS: Final = 30_000
+
+logger = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class AddressTakenError(ServerError):
+    """Somebody else listens there."""
+
+
+def create_app(
+    *,
+    database_url: str,
+    own_url: str | None = None,
+    static: Path = STATIC,
+    now: Callable[[], datetime] = utc_now,
+) -> FastAPI:
+    """Nothing is opened before the start, and a database that is down then is waited for.
+
+    `own_url`: the database as the api's own role; without it the owner's connection steps down to that role."""
+    desk = Desk(pool=api_pool(database_url, own_url=own_url), now=now)
+    live_pool = api_pool(database_url, own_url=own_url, name="live")
+    live_pool.resize(1, LIVE_CONNECTIONS)
+    hub = Hub(pool=live_pool, dsn=with_defaults(api_dsn(database_url, own_url=own_url)), now=now)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        desk.pool.open()
+        live_pool.open()
+        running = asyncio.create_task(hub.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            await asyncio.to_thread(live_pool.close)
+            await asyncio.to_thread(desk.pool.close)
+
+    app = FastAPI(
+        title="Hjemvakt",
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # the pages that FastAPI ships load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.desk = desk
+    app.add_middleware(Guard)
+    answer_problems(app)
+    _add_routes(app, hub, static)
+    return app
+
+
+def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
+    app.include_router(auth.router(auth.Door()))
+    for each in (board, observations, alerts, technical):
+        app.include_router(each.router)
+    app.include_router(sockets.router(hub))
+    _add_health(app)
+    openapi.declare_socket_messages(app)
+    app.openapi = partial(_document_once, app)  # type: ignore[method-assign]
+    app.router.default = Pages(static)
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["health"])
+    async def alive() -> Alive:
+        """This process answers."""
+        return Alive(alive=True)
+
+    @app.get("/readyz", tags=["health"])
+    def ready(desk: DeskOfApp) -> Ready:
+        """The database answers too."""
+        with desk.pool.connection() as conn:
+            conn.execute(b"select 1")
+        return Ready(ready=True)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _document_once(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        app.openapi_schema = openapi.document(app)
+    return app.openapi_schema
+
+
+def listen(host: str = "127.0.0.1", port: int = 8080) -> socket.socket:
+    """Port 0: a free one. Connections accepted here are dropped when their peer stops reading."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise AddressTakenError(
+            f"Cannot listen on {host} port {port} ({error.strerror or error}): "
+            "end the program that uses it, or choose another port."
+        ) from error
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_PEER_MS)
+    return listening
+
+
+def serve(app: FastAPI, listening: socket.socket) -> None:
+    """Until SIGINT or SIGTERM. Live sockets are told to come back (1012)."""
+    logger.info("the api listens on %s port %d", *listening.getsockname()[:2])
+    configuration = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=MESSAGE_MAX_BYTES,
+        timeout_graceful_shutdown=FAREWELL_S,
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,  # paths hold patients' numbers
+        server_header=False,
+    )
+    uvicorn.Server(configuration).run(sockets=[listening])
+
+
+def run(*, database_url: str, own_url: str | None = None, host: str = "127.0.0.1", port: int = 8080) -> None:
+    """The process `hjemvakt api`."""
+    serve(create_app(database_url=database_url, own_url=own_url), listen(host, port))

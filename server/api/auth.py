@@ -1,0 +1,109 @@
+"""Signing in and out, and the rule that only our own pages may change anything."""
+
+import secrets
+import threading
+from datetime import timedelta
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request, Response
+from starlette.datastructures import Headers
+
+from server.api import passwords
+from server.api.attempts import Attempts
+from server.api.desk import COOKIE, Desk, DeskOfApp, Token, Work, digest
+from server.api.problems import RefusedError
+from server.api.schemas import Credentials, Me, StaffMember, TeamMembership
+from server.store import sessions
+
+SESSION_LASTS = timedelta(hours=12)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Door:
+    """Counts the tries to sign in, across the threads that serve requests."""
+
+    def __init__(self) -> None:
+        self._attempts = Attempts()
+        self._lock = threading.Lock()
+
+    def knock(self, login: str, address: str, desk: Desk) -> None:
+        with self._lock:
+            retry_after_s = self._attempts.retry_after_s((login, address), desk.now())
+        if retry_after_s is not None:
+            raise RefusedError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"Too many tries with this login: wait {retry_after_s} seconds.",
+                headers={"Retry-After": str(retry_after_s)},
+            )
+
+    def opened(self, login: str, address: str) -> None:
+        with self._lock:
+            self._attempts.succeeded((login, address))
+
+
+def router(door: Door) -> APIRouter:
+    routes = APIRouter(prefix="/api/v1", tags=["session"])
+
+    @routes.post("/session")
+    def sign_in(credentials: Credentials, request: Request, response: Response, desk: DeskOfApp) -> Me:
+        """Sets a cookie that lasts 12 hours."""
+        address = request.client.host if request.client else ""
+        door.knock(credentials.login, address, desk)
+        staff = _verify(desk, credentials)
+        door.opened(credentials.login, address)
+        token = secrets.token_urlsafe(32)
+        now = desk.now()
+        with desk.pool.connection() as conn:
+            sessions.open_session(conn, staff=staff, token_hash=digest(token), now=now, expires_at=now + SESSION_LASTS)
+        response.set_cookie(
+            COOKIE,
+            token,
+            max_age=int(SESSION_LASTS.total_seconds()),
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        with desk.work(token) as work:
+            return _me(work)
+
+    @routes.get("/me")
+    def who_am_i(desk: DeskOfApp, token: Token) -> Me:
+        with desk.work(token) as work:
+            return _me(work)
+
+    @routes.delete("/session", status_code=HTTPStatus.NO_CONTENT)
+    def sign_out(request: Request, response: Response, desk: DeskOfApp, token: Token) -> None:
+        """Closes the live sockets of the session too."""
+        if token:
+            with desk.pool.connection() as conn:
+                sessions.close(conn, digest(token))
+        response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+
+    return routes
+
+
+def _verify(desk: Desk, credentials: Credentials) -> int:
+    """The database connection is given back before the slow part."""
+    with desk.pool.connection() as conn:
+        known = sessions.password_of(conn, credentials.login)
+    staff, password_hash = known or (0, None)
+    if not passwords.is_right(password_hash, credentials.password):
+        raise RefusedError(HTTPStatus.UNAUTHORIZED, "The login or the password is wrong.")
+    return staff
+
+
+def _me(work: Work) -> Me:
+    (staff, name, initials), teams = sessions.whoami(work.conn, work.caller.staff)
+    return Me(
+        staff=StaffMember(id=staff, name=name, initials=initials),
+        teams=[TeamMembership(id=team, name=name, role=work.caller.roles[team].value) for team, name in teams],
+    )
+
+
+def is_own_page(headers: Headers) -> bool:
+    """Browsers say where a request comes from; what says nothing is no browser, and sends no cookie unasked."""
+    if headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")

@@ -1,0 +1,74 @@
+"""Where the api meets the database: every request is one transaction in the name of the staff member who asks."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from server.access import Deed
+from server.api.problems import RefusedError
+from server.store import board, sessions
+from server.store.sessions import Caller
+
+COOKIE = "hjemvakt_session"
+cookie_of = APIKeyCookie(name=COOKIE, auto_error=False, description="set by POST /api/v1/session")
+
+Token: TypeAlias = Annotated[str | None, Security(cookie_of)]
+Pool: TypeAlias = ConnectionPool[Connection]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """One request's transaction. It ends well only with the `with` block of `Desk.work`."""
+
+    conn: Connection
+    caller: Caller
+    now: datetime
+
+    def teams(self, deed: Deed) -> frozenset[int]:
+        """The caller's teams for this; refused when there is none."""
+        teams = self.caller.teams(deed)
+        if not teams:
+            raise RefusedError(HTTPStatus.FORBIDDEN, "Your role does not include this: ask your coordinator.")
+        return teams
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    pool: Pool
+    now: Callable[[], datetime]
+
+    @contextmanager
+    def work(self, token: str | None, *, snapshot: bool = False) -> Iterator[Work]:
+        """`snapshot`: read only, and every read sees the same instant."""
+        now = self.now()
+        with self.pool.connection() as conn:
+            if snapshot:
+                board.begin_snapshot(conn)
+            caller = sessions.find(conn, digest(token), now) if token else None
+            if caller is None:
+                raise RefusedError(HTTPStatus.UNAUTHORIZED, "You are not signed in, or your session is over: sign in.")
+            sessions.identify(conn, caller.staff)
+            yield Work(conn=conn, caller=caller, now=now)
+
+
+def digest(token: str) -> bytes:
+    """Only this is stored. A token has 256 random bits, so a fast hash is enough."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _desk(request: Request) -> Desk:
+    desk = request.app.state.desk
+    assert isinstance(desk, Desk)
+    return desk
+
+
+DeskOfApp: TypeAlias = Annotated[Desk, Depends(_desk)]

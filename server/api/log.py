@@ -1,0 +1,59 @@
+"""A team's log as the messages that its screens get: made once for all of them.
+
+The log says that something changed; the message carries it as it stands now. A screen that resumes gets the current
+state with each seq, and applying it twice changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import Connection
+
+from server.api import schemas, shapes
+from server.api.screen import LoggedEvent, ReadingKey
+from server.store import board, screens
+from server.store.screens import LogRow
+
+STILL_RINGS = frozenset({"raised", "cleared"})  # nobody has looked yet
+
+
+def read_events(conn: Connection, *, team: int, after: int, limit: int) -> list[LoggedEvent]:
+    rows = screens.after(conn, team, after, limit=limit)
+    alerts = board.alerts(conn, {row.alert_id for row in rows if row.alert_id is not None})
+    names = {str(row.body.get("gateway")) for row in rows if row.type == "gateway"}
+    gateways = {row.id: row for row in board.gateways(conn, [team], names)} if names else {}
+    return [LoggedEvent(team=team, seq=row.seq, text=_text(team, row, alerts, gateways)) for row in rows]
+
+
+def _text(
+    team: int, row: LogRow, alerts: Mapping[int, board.AlertRow], gateways: Mapping[str, board.GatewayRow]
+) -> str:
+    alert = alerts.get(row.alert_id) if row.alert_id is not None else None
+    gateway = gateways.get(str(row.body.get("gateway")))
+    message: schemas.AlertChanged | schemas.GatewayChanged | schemas.Passed
+    if row.type == "alert" and alert is not None:
+        ring = row.body.get("ring") is True and alert.state in STILL_RINGS
+        message = schemas.AlertChanged(type="alert", team=team, seq=row.seq, ring=ring, alert=shapes.alert(alert))
+    elif row.type == "gateway" and gateway is not None:
+        shown = shapes.gateway(gateway)
+        message = schemas.GatewayChanged(type="gateway", team=team, seq=row.seq, gateway=shown)
+    else:
+        message = schemas.Passed(type="passed", team=team, seq=row.seq)
+    return message.model_dump_json()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewestValues:
+    """`batch`: the newest that is among them."""
+
+    batch: int
+    texts: Mapping[ReadingKey, str]
+
+
+def read_values(conn: Connection, *, team: int, now: datetime, after_batch: int) -> NewestValues:
+    rows = board.values(conn, [team], now, after_batch=after_batch)
+    return NewestValues(
+        batch=max((row.batch for row in rows), default=max(after_batch, 0)),
+        texts={(row.patient, row.kind): shapes.latest(row).model_dump_json() for row in rows},
+    )

@@ -1,0 +1,34 @@
+"""What a technician must see. Others get the counts: that something is wrong is everybody's business."""
+
+from fastapi import APIRouter
+
+from server.access import Deed
+from server.api import schemas, shapes
+from server.api.desk import DeskOfApp, Token
+from server.store import board, technical
+
+router = APIRouter(prefix="/api/v1", tags=["technical"])
+
+
+@router.get("/technical")
+def get_technical(desk: DeskOfApp, token: Token) -> schemas.Technical:
+    """The lists are empty for a role that does not look after equipment; the counts are there for everybody."""
+    with desk.work(token, snapshot=True) as work:
+        teams = work.teams(Deed.COUNT_TROUBLES)
+        sees = bool(work.caller.teams(Deed.SEE_TROUBLES))
+        return schemas.Technical(
+            set_aside_count=technical.set_aside_count(work.conn),
+            set_aside=_set_aside(technical.set_aside(work.conn)) if sees else [],
+            unassigned=technical.unassigned(work.conn) if sees else {},
+            lost_rows=technical.lost_rows(work.conn),
+            gateways=shapes.gateways(board.gateways(work.conn, teams) + technical.homeless_gateways(work.conn))
+            if sees
+            else [],
+        )
+
+
+def _set_aside(rows: list[technical.SetAsideRow]) -> list[schemas.SetAside]:
+    return [
+        schemas.SetAside(id=row.id, at=row.at, gateway=row.gateway, topic=row.topic, reason=row.reason, size=row.size)
+        for row in rows
+    ]

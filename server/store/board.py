@@ -1,0 +1,264 @@
+"""What screens read. Everything goes through row-level security: call `sessions.identify` first."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from devices.limits import Limit
+from devices.vocabulary import KINDS, Kind
+from server.store import queries
+
+SQL: Final = queries.load("board")
+
+LIVE_WINDOW: Final = timedelta(minutes=15)
+LIVE_BUCKET: Final = timedelta(seconds=15)
+SPOT_WINDOW: Final = timedelta(days=14)
+SPARK_POINTS: Final = 60
+
+Conn = Connection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertRow:
+    id: int
+    team: int
+    rev: int
+    rule: str
+    priority: str
+    state: str
+    patient: int | None
+    home: int | None
+    gateway: str | None
+    device: str | None
+    began_at: datetime
+    raised_at: datetime
+    last_at: datetime
+    late: bool
+    count: int
+    condition_ended_at: datetime | None
+    owner_id: int | None
+    owner_name: str | None
+    owner_initials: str | None
+    acknowledged_at: datetime | None
+    handled_at: datetime | None
+    outcome: str | None
+    evidence: Mapping[str, Any]
+    seen_on: int
+    lives_there: list[int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryRow:
+    rev: int
+    at: datetime
+    action: str
+    staff_id: int | None
+    staff_name: str | None
+    staff_initials: str | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatientRow:
+    id: int
+    name: str
+    born_on: date
+    pathway: str
+    team: int
+    home: int | None
+    virtual: bool
+    gateways: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValueRow:
+    """`kind` is the number in the database."""
+
+    patient: int
+    kind: int
+    value: float | None
+    sign: int
+    quality: int
+    mode: int
+    clock: int
+    taken_at: datetime
+    received_at: datetime
+    batch: int
+    device: str
+    pathway: str
+    has_own: bool
+    red_low: float | None
+    yellow_low: float | None
+    yellow_high: float | None
+    red_high: float | None
+
+    @property
+    def own_limit(self) -> Limit | None:
+        if not self.has_own:
+            return None
+        return Limit(
+            red_low=self.red_low, yellow_low=self.yellow_low, yellow_high=self.yellow_high, red_high=self.red_high
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SparkRow:
+    patient: int
+    kind: int
+    at: list[datetime]
+    value: list[float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HomeRow:
+    id: int
+    address: str
+    team: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayRow:
+    """`status` is the gateway's last word, as it came on the wire."""
+
+    id: str
+    home: int | None
+    team: int | None
+    state: str
+    state_since: datetime
+    heard_at: datetime | None
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bucket:
+    at: datetime
+    value: float
+    low: float
+    high: float
+    mode: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    epoch: str
+    heads: Mapping[int, int]
+    alerts: Sequence[AlertRow]
+    patients: Sequence[PatientRow]
+    values: Sequence[ValueRow]
+    sparks: Sequence[SparkRow]
+    sensors_off: Sequence[tuple[int, str]]
+    homes: Sequence[HomeRow]
+    gateways: Sequence[GatewayRow]
+
+
+def begin_snapshot(conn: Conn) -> None:
+    """The first statement of a transaction whose reads all see the same instant."""
+    conn.execute(SQL["snapshot"])
+
+
+def snapshot(conn: Conn, teams: Collection[int], now: datetime) -> Snapshot:
+    """After `begin_snapshot`: then the heads are those of exactly this state."""
+    return Snapshot(
+        epoch=epoch(conn),
+        heads=heads(conn, teams),
+        alerts=open_alerts(conn, teams),
+        patients=_patients(conn, teams),
+        values=values(conn, teams, now),
+        sparks=_sparks(conn, teams, now),
+        sensors_off=_sensors_off(conn, teams, now),
+        homes=_homes(conn, teams),
+        gateways=gateways(conn, teams),
+    )
+
+
+def epoch(conn: Conn) -> str:
+    row = conn.execute(SQL["epoch"]).fetchone()
+    assert row is not None, "the first migration writes it"
+    return str(row[0])
+
+
+def heads(conn: Conn, teams: Collection[int]) -> dict[int, int]:
+    return dict(conn.execute(SQL["heads"], {"teams": list(teams)}).fetchall())
+
+
+def open_alerts(conn: Conn, teams: Collection[int]) -> list[AlertRow]:
+    ids = [row[0] for row in conn.execute(SQL["open_alerts"], {"teams": list(teams)})]
+    found = alerts(conn, ids)
+    return [found[each] for each in ids]
+
+
+def alerts(conn: Conn, ids: Collection[int]) -> dict[int, AlertRow]:
+    with conn.cursor(row_factory=class_row(AlertRow)) as cursor:
+        return {row.id: row for row in cursor.execute(SQL["alerts"], {"ids": list(ids)})}
+
+
+def history(conn: Conn, alert: int) -> list[HistoryRow]:
+    with conn.cursor(row_factory=class_row(HistoryRow)) as cursor:
+        return cursor.execute(SQL["history"], {"alert": alert}).fetchall()
+
+
+def values(conn: Conn, teams: Collection[int], now: datetime, *, after_batch: int = -1) -> list[ValueRow]:
+    with conn.cursor(row_factory=class_row(ValueRow)) as cursor:
+        given = {"teams": list(teams), "now": now, "after_batch": after_batch}
+        return cursor.execute(SQL["values"], given).fetchall()
+
+
+def gateways(conn: Conn, teams: Collection[int], names: Collection[str] | None = None) -> list[GatewayRow]:
+    with conn.cursor(row_factory=class_row(GatewayRow)) as cursor:
+        given = {"teams": list(teams), "names": None if names is None else list(names)}
+        return cursor.execute(SQL["gateways"], given).fetchall()
+
+
+def team_of(conn: Conn, patient: int) -> int | None:
+    row = conn.execute(SQL["patient_team"], {"patient": patient}).fetchone()
+    return None if row is None else row[0]
+
+
+def series(conn: Conn, patient: int, kind: Kind, *, from_at: datetime, to_at: datetime, buckets: int) -> list[Bucket]:
+    bucket_s = (to_at - from_at).total_seconds() / buckets
+    given = {
+        "patient": patient,
+        "kind": KINDS[kind].number,
+        "from_at": from_at,
+        "to_at": to_at,
+        "bucket_s": bucket_s,
+    }
+    with conn.cursor(row_factory=class_row(Bucket)) as cursor:
+        return cursor.execute(SQL["series"], given).fetchall()
+
+
+def remember_look(conn: Conn, patient: int, what: str, now: datetime) -> None:
+    conn.execute(SQL["look"], {"patient": patient, "what": what, "now": now})
+
+
+def _patients(conn: Conn, teams: Collection[int]) -> list[PatientRow]:
+    with conn.cursor(row_factory=class_row(PatientRow)) as cursor:
+        return cursor.execute(SQL["patients"], {"teams": list(teams)}).fetchall()
+
+
+def _homes(conn: Conn, teams: Collection[int]) -> list[HomeRow]:
+    with conn.cursor(row_factory=class_row(HomeRow)) as cursor:
+        return cursor.execute(SQL["homes"], {"teams": list(teams)}).fetchall()
+
+
+def _sparks(conn: Conn, teams: Collection[int], now: datetime) -> list[SparkRow]:
+    given = {
+        "teams": list(teams),
+        "now": now,
+        "live_from": now - LIVE_WINDOW,
+        "bucket": LIVE_BUCKET,
+        "spot_from": now - SPOT_WINDOW,
+        "points": SPARK_POINTS,
+    }
+    with conn.cursor(row_factory=class_row(SparkRow)) as cursor:
+        live = cursor.execute(SQL["live_sparks"], given).fetchall()
+        return live + cursor.execute(SQL["spot_sparks"], given).fetchall()
+
+
+def _sensors_off(conn: Conn, teams: Collection[int], now: datetime) -> list[tuple[int, str]]:
+    given = {"teams": list(teams), "now": now, "spot_from": now - SPOT_WINDOW}
+    return conn.execute(SQL["sensors_off"], given).fetchall()

@@ -1,0 +1,147 @@
+-- name: snapshot
+-- What the board shows is of one instant: cursors and state belong together.
+set transaction isolation level repeatable read read only
+
+-- name: epoch
+-- Changes when a backup is restored.
+select epoch from installation
+
+-- name: heads
+-- The newest event of each team.
+select id, head from team where id = any (%(teams)s)
+
+-- name: open_alerts
+-- Everything that somebody must still handle, the oldest first.
+select id from alert
+where team_id = any (%(teams)s) and state in ('raised', 'acknowledged', 'cleared')
+order by raised_at, id
+
+-- name: alerts
+-- Alerts as screens show them.
+select alert.id, alert.team_id as team, alert.rev, alert.rule, alert.priority, alert.state,
+       alert.patient_id as patient, alert.home_id as home, gateway.name as gateway, device.address as device,
+       alert.began_at, alert.raised_at, alert.last_at, alert.late, alert.count, alert.condition_ended_at,
+       alert.owner_id, owner.name as owner_name, owner.initials as owner_initials,
+       alert.acknowledged_at, alert.handled_at, alert.outcome, alert.evidence,
+       (select count(*) from alert_seen where alert_seen.alert_id = alert.id) as seen_on,
+       case when alert.patient_id is null then
+           array(select patient.id from patient where patient.home_id = alert.home_id and patient.active order by patient.id)
+       else '{}' end as lives_there
+from alert
+left join gateway on gateway.id = alert.gateway_id
+left join device on device.id = alert.device_id
+left join staff owner on owner.id = alert.owner_id
+where alert.id = any (%(ids)s)
+
+-- name: history
+-- The life of one alert.
+select history.rev, history.at, history.action, history.staff_id, staff.name as staff_name,
+       staff.initials as staff_initials, history.detail
+from alert_history history
+left join staff on staff.id = history.staff_id
+where history.alert_id = %(alert)s
+order by history.rev
+
+-- name: patients
+-- The rows of the board.
+select patient.id, patient.name, patient.born_on, patient.pathway, patient.team_id as team, patient.home_id as home,
+       patient.virtual,
+       array(select gateway.name from gateway where gateway.home_id = patient.home_id order by gateway.name) as gateways
+from patient
+where patient.team_id = any (%(teams)s) and patient.active
+order by patient.id
+
+-- name: values
+-- Newest values with what a person's own limits say, all of them or those after a batch.
+select latest.patient_id as patient, latest.kind, latest.value, latest.sign, latest.quality, latest.mode, latest.clock,
+       latest.taken_at, latest.received_at, latest.batch, device.address as device, patient.pathway,
+       own.patient_id is not null as has_own, own.red_low, own.yellow_low, own.yellow_high, own.red_high
+from my_latest latest
+join patient on patient.id = latest.patient_id and patient.active and patient.team_id = any (%(teams)s)
+join device on device.id = latest.device_id
+left join lateral (
+    select * from patient_limit
+    where patient_limit.patient_id = latest.patient_id and patient_limit.kind = latest.kind and patient_limit.set_at <= %(now)s
+    order by patient_limit.set_at desc limit 1
+) own on true
+where latest.batch > %(after_batch)s
+
+-- name: live_sparks
+-- Means of short buckets for streams that run now.
+select patient.id as patient, latest.kind, array_agg(spark.at order by spark.at) as at,
+       array_agg(spark.value order by spark.at) as value
+from patient
+join my_latest latest on latest.patient_id = patient.id
+cross join lateral (
+    select min(reading.taken_at) as at, avg(reading.value) as value
+    from my_observation reading
+    where reading.patient_id = latest.patient_id and reading.kind = latest.kind
+      and reading.taken_at > %(live_from)s and reading.taken_at <= %(now)s and reading.value is not null
+    group by time_bucket(%(bucket)s, reading.taken_at)
+) spark
+where patient.team_id = any (%(teams)s) and patient.active and latest.mode = 1 and latest.taken_at > %(live_from)s
+group by patient.id, latest.kind
+
+-- name: spot_sparks
+-- The newest single readings of everything else.
+select patient.id as patient, latest.kind, array_agg(spark.at order by spark.at) as at,
+       array_agg(spark.value order by spark.at) as value
+from patient
+join my_latest latest on latest.patient_id = patient.id
+cross join lateral (
+    select reading.taken_at as at, reading.value
+    from my_observation reading
+    where reading.patient_id = latest.patient_id and reading.kind = latest.kind
+      and reading.taken_at > %(spot_from)s and reading.taken_at <= %(now)s and reading.value is not null
+    order by reading.taken_at desc limit %(points)s
+) spark
+where patient.team_id = any (%(teams)s) and patient.active and latest.mode = 0 and latest.taken_at > %(spot_from)s
+group by patient.id, latest.kind
+
+-- name: sensors_off
+-- Devices whose last word was that they are not on the body, and that have measured nothing since.
+select word.patient_id as patient, device.address as device
+from (
+    select distinct on (event.device_id, event.slot) event.device_id, event.slot, event.patient_id, event.type, event.occurred_at
+    from event
+    join patient on patient.id = event.patient_id and patient.active and patient.team_id = any (%(teams)s)
+    where event.type in ('sensor_off', 'sensor_on') and event.occurred_at > %(spot_from)s
+    order by event.device_id, event.slot, event.occurred_at desc
+) word
+join device on device.id = word.device_id
+where word.type = 'sensor_off'
+  and exists (select from binding where binding.device_id = word.device_id and binding.slot = word.slot
+              and binding.patient_id = word.patient_id and binding.valid_from <= %(now)s and binding.valid_to > %(now)s)
+  and not exists (select from my_latest latest where latest.patient_id = word.patient_id and latest.device_id = word.device_id
+                  and latest.value is not null and latest.taken_at > word.occurred_at)
+order by word.patient_id, device.address
+
+-- name: homes
+-- Where the teams drive to.
+select home.id, home.address, home.team_id as team from home where home.team_id = any (%(teams)s) order by home.id
+
+-- name: gateways
+-- Gateways of the teams' homes: all of them, or those with these names.
+select gateway.name as id, gateway.home_id as home, home.team_id as team, gateway.state, gateway.state_since,
+       gateway.heard_at, gateway.status
+from gateway
+join home on home.id = gateway.home_id
+where home.team_id = any (%(teams)s) and (%(names)s::text[] is null or gateway.name = any (%(names)s))
+order by gateway.name
+
+-- name: patient_team
+-- Row-level security answers only for the caller's patients.
+select team_id from patient where id = %(patient)s
+
+-- name: series
+-- Readings in equal buckets: the mean, and the extremes of what was measured there.
+select min(taken_at) as at, avg(value) as value, min(coalesce(low, value)) as low, max(coalesce(high, value)) as high,
+       max(mode) as mode
+from my_observation
+where patient_id = %(patient)s and kind = %(kind)s and taken_at >= %(from_at)s and taken_at < %(to_at)s and value is not null
+group by floor(extract(epoch from taken_at - %(from_at)s) / %(bucket_s)s)
+order by 1
+
+-- name: look
+-- Every look at a patient is remembered.
+insert into access_log (at, staff_id, patient_id, what) values (%(now)s, my_staff_id(), %(patient)s, %(what)s)

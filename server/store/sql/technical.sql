@@ -1,0 +1,20 @@
+-- name: set_aside_count
+-- How many messages could not be used.
+select count(*) from my_set_aside
+
+-- name: set_aside
+-- The newest of them.
+select id, at, gateway, topic, reason, size from my_set_aside order by at desc, id desc limit %(limit)s
+
+-- name: unassigned
+-- Devices whose readings belong to nobody, those with most first.
+select address, readings from my_unassigned order by readings desc, address limit %(limit)s
+
+-- name: lost_rows
+-- Rows that gateways have declared lost.
+select coalesce(sum(rows), 0)::bigint from my_lost_rows
+
+-- name: homeless_gateways
+-- Those that stand in no home.
+select name as id, null::int as home, null::int as team, state, state_since, heard_at, status
+from my_homeless_gateways order by name limit %(limit)s
