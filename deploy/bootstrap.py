@@ -96,8 +96,7 @@ def make_venv() -> None:
 def install_ensurepip() -> None:
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     command = "apt-get install " + package
-    say(f"Installing {package}, which this Python lacks ...")
-    if not apt_install(package):
+    if not apt_install(package, why="this Python lacks it"):
         raise SetupError(
             f"This Python cannot make virtual environments. Run `sudo {command}`, then the same make again."
         )
@@ -195,17 +194,17 @@ def set_up_chromium() -> None:
     """Only the browser tests need it; without it they say that they were skipped."""
     if any(map(shutil.which, CHROMIUM_NAMES)):
         return
-    say("Installing Chromium for the browser tests (once) ...")
-    if not apt_install("chromium"):
+    if not apt_install("chromium", why="for the browser tests, once"):
         say("No Chromium here: the browser tests will be skipped. To run them, first: sudo apt-get install chromium")
 
 
-def apt_install(package: str) -> bool:
+def apt_install(package: str, *, why: str) -> bool:
     """As root, or with a sudo that asks for no password; the lists are fetched only if the first try fails."""
     apt = shutil.which("apt-get")
     as_root = [] if os.geteuid() == 0 else [shutil.which("sudo"), "-n"]
-    if apt is None or None in as_root:
+    if apt is None or None in as_root or not succeeds([*as_root, "true"]):
         return False
+    say(f"Installing {package} ({why}) ...")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = [*as_root, apt, "install", "--yes", "--no-install-recommends", package]
     update = [*as_root, apt, "update"]

@@ -111,7 +111,10 @@ class DirectoryLock:
     def take(self, *, what: str) -> None:
         if self._file is not None:
             return
-        file = self._path.open("ab")
+        try:
+            file = self._path.open("ab")
+        except OSError as error:
+            raise EmbeddedServiceError(f"Cannot write in {self._path.parent}: {error.strerror}.") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

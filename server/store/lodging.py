@@ -52,6 +52,7 @@ def shipped_binaries() -> Path:
 
 def find_lodging(data_dir: Path, *, shared_root: Path = SHARED_ROOT) -> Lodging:
     """The first way in which PostgreSQL can run for `data_dir`; makes its directory (0700)."""
+    _refuse_a_useless_place(_nearest_existing(data_dir))
     if os.geteuid() != 0:
         lodging = Lodging(identity=OWN, owner=(os.geteuid(), os.getegid()), home=data_dir, binaries=shipped_binaries())
         _make_home(lodging)
@@ -131,6 +132,16 @@ def _open_to_all(tree: Path) -> None:
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def _refuse_a_useless_place(place: Path) -> None:
+    """Before any other way is tried: the data belongs where it was asked for."""
+    if not place.is_dir():
+        raise EmbeddedServiceError(f"{place} is a file, and the database needs a directory: choose another.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise EmbeddedServiceError(
+            f"Cannot write in {place}: give this user the right to, or choose another directory."
+        )
 
 
 def refuse_to_hide_data(data_dir: Path, lodging: Lodging) -> None:

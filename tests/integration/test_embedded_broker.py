@@ -167,6 +167,12 @@ def test_a_second_supervisor_of_the_same_directory_is_refused(ownbroker: Embedde
     assert ownbroker.is_alive()
 
 
+def test_a_file_where_the_directory_should_be_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("somebody's")
+    with pytest.raises(EmbeddedServiceError, match="Cannot make the data directory"):
+        EmbeddedBroker(tmp_path / "file" / "broker").start()
+
+
 def test_a_damaged_store_is_set_aside_and_the_broker_comes_up(ownbroker: EmbeddedBroker, place: Path) -> None:
     gateway = Client(ownbroker.port, "gw1")
     gateway.publish("hv/1/3/gw1/up/status", b"online", retain=True)

@@ -211,6 +211,13 @@ def test_a_directory_that_is_no_cluster_is_never_overwritten(place: Path) -> Non
     assert foreign.read_text() == "somebody's"
 
 
+def test_a_file_where_the_directory_should_be_is_a_sentence(place: Path) -> None:
+    place.write_text("somebody's")
+    with pytest.raises(EmbeddedServiceError, match="is a file"):
+        EmbeddedPostgres(place / "postgres").start()
+    assert place.read_text() == "somebody's"
+
+
 def test_a_server_that_cannot_start_says_why_and_lets_go_of_the_directory(place: Path) -> None:
     with pytest.raises(EmbeddedServiceError, match="shared_buffers"):
         EmbeddedPostgres(place, {"shared_buffers": "many"}).start()
