@@ -56,7 +56,8 @@ class ObservationColumns(msgspec.Struct, frozen=True, kw_only=True, omit_default
     """Row i is `seq[i]`, `device[i]` ...; optional columns are empty when every row has the default of
     vocabulary.Observation (so an empty `clock` means ClockTrust.ARRIVAL).
 
-    `device` indexes `Body.devices`; `kind` indexes `kinds`. `low`, `high` default to `value`. Value null = no reading."""
+    `device` indexes `Body.devices`; `kind` indexes `kinds`. `low`, `high` default to `value`. Value null: no reading.
+    """
 
     seq: list[Seq] = []
     device: list[Small] = []
@@ -105,8 +106,9 @@ class Header(Message, frozen=True, kw_only=True, omit_defaults=True):
     """What the server needs to keep its promise even when the body cannot be read.
 
     The rows of this batch are those of `lane` with seq in `first`..`last`. The server commits it only if its
-    watermark for (gateway, outbox, lane) is at least `after`; it then stands at `last`. Rows that will never come and lie
-    between `after` and `last` are in `lost`. A batch with nothing but `lost` has first = lost[0].first, last = lost[-1].last."""
+    watermark for (gateway, outbox, lane) is at least `after`; it then stands at `last`. Rows that will never come and
+    lie between `after` and `last` are in `lost`. A batch with nothing but `lost` has first = lost[0].first and
+    last = lost[-1].last."""
 
     outbox: OutboxId
     lane: Lane
