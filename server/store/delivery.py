@@ -12,6 +12,7 @@ from devices.wire.messages import Lane
 from server.store import queries
 
 SQL: Final = queries.load("delivery")
+REASON_MAX: Final = 500
 
 
 class LaneKey(NamedTuple):
@@ -38,15 +39,6 @@ class LostRange:
     why: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OtherOutbox:
-    """Another outbox that spoke under the same gateway's name."""
-
-    outbox: str
-    first_heard_at: datetime
-    last_heard_at: datetime
-
-
 def epoch(conn: psycopg.Connection) -> str:
     row = conn.execute(SQL["epoch"]).fetchone()
     assert row is not None
@@ -71,10 +63,17 @@ def move_lanes(conn: psycopg.Connection, marks: Mapping[LaneKey, int], at: datet
         conn.execute(SQL["move_lanes"], {**_columns(keys), "seqs": seqs, "at": at})
 
 
-def marks(conn: psycopg.Connection, gateway_id: int, outbox: str) -> dict[Lane, int]:
-    """What of each lane of an outbox is committed; a lane that never sent is not in the answer."""
-    found = conn.execute(SQL["marks"], {"gateway": gateway_id, "outbox": outbox}).fetchall()
-    return {Lane(lane): seq for lane, seq in found}
+def marks(conn: psycopg.Connection, outboxes: Iterable[tuple[int, str]]) -> dict[LaneKey, int]:
+    """What is committed, or will be with this transaction, of every lane of (gateway id, outbox)."""
+    wanted = sorted(set(outboxes))
+    if not wanted:
+        return {}
+    parameters = {
+        "gateways": np.array([gateway for gateway, _ in wanted], np.int32),
+        "outboxes": [outbox for _, outbox in wanted],
+    }
+    found = conn.execute(SQL["marks"], parameters)
+    return {LaneKey(gateway, outbox, Lane(lane)): seq for gateway, outbox, lane, seq in found}
 
 
 def declare_lost(conn: psycopg.Connection, ranges: Sequence[LostRange], at: datetime) -> list[LostRange]:
@@ -99,7 +98,7 @@ def set_aside(conn: psycopg.Connection, asides: Sequence[Aside], at: datetime) -
             "at": at,
             "gateways": [aside.gateway for aside in asides],
             "topics": [aside.topic for aside in asides],
-            "reasons": [aside.reason.replace("\0", "?") for aside in asides],
+            "reasons": [aside.reason.replace("\0", "?")[:REASON_MAX] for aside in asides],
             "payloads": [aside.payload for aside in asides],
         }
         conn.execute(SQL["set_aside"], parameters)
@@ -107,17 +106,6 @@ def set_aside(conn: psycopg.Connection, asides: Sequence[Aside], at: datetime) -
 
 def prune_set_aside(conn: psycopg.Connection, keep: int) -> int:
     return conn.execute(SQL["prune_set_aside"], {"keep": keep}).rowcount
-
-
-def sight_outbox(
-    conn: psycopg.Connection, gateway_id: int, outbox: str, at: datetime, since: datetime
-) -> OtherOutbox | None:
-    """Note from which outbox a gateway speaks; the answer is another one that spoke since the given instant."""
-    parameters = {"gateway": gateway_id, "outbox": outbox, "at": at, "since": since}
-    row = conn.execute(SQL["sight_outbox"], parameters).fetchone()
-    if row is None:
-        return None
-    return OtherOutbox(outbox=row[0], first_heard_at=row[1], last_heard_at=row[2])
 
 
 def _columns(keys: Sequence[LaneKey]) -> dict[str, object]:

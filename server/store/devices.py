@@ -56,24 +56,26 @@ class Names:
     devices: dict[str, int] = field(default_factory=dict)
 
     def learn_gateways(self, conn: psycopg.Connection, buckets: Mapping[str, int]) -> None:
-        if unknown := sorted(set(buckets) - self.gateways.keys()):
-            _make_room(self.gateways, len(unknown))
+        if unknown := _unknown(self.gateways, buckets):
             with conn.transaction():
                 numbers = np.array([buckets[name] for name in unknown], np.int16)
                 conn.execute(SQL["meet_gateways"], {"names": unknown, "buckets": numbers})
                 self.gateways.update(conn.execute(SQL["gateways"], {"names": unknown}).fetchall())
 
     def learn_devices(self, conn: psycopg.Connection, addresses: Iterable[str], at: datetime) -> None:
-        if unknown := sorted(set(addresses) - self.devices.keys()):
-            _make_room(self.devices, len(unknown))
+        if unknown := _unknown(self.devices, addresses):
             with conn.transaction():
                 conn.execute(SQL["meet_devices"], {"addresses": unknown, "at": at})
                 self.devices.update(conn.execute(SQL["devices"], {"addresses": unknown}).fetchall())
 
 
-def _make_room(cache: dict[str, int], more: int) -> None:
-    if len(cache) + more > CACHE_MAX:
+def _unknown(cache: dict[str, int], wanted: Iterable[str]) -> list[str]:
+    names = set(wanted)
+    unknown = names - cache.keys()
+    if unknown and len(cache) + len(unknown) > CACHE_MAX:
         cache.clear()
+        unknown = names
+    return sorted(unknown)
 
 
 class Bindings:

@@ -154,7 +154,8 @@ def kept(rows: Rows) -> Mask:
 def is_patients(rows: Rows) -> Mask:
     """A battery is the device's own; control solution is never a patient's reading."""
     own_or_nobodys = (rows.patient_id == 0) | (rows.kind == BATTERY)
-    return np.logical_and(~own_or_nobodys, rows.quality != Quality.DEMONSTRATION)
+    patients: Mask = ~own_or_nobodys & (rows.quality != Quality.DEMONSTRATION)
+    return patients
 
 
 def by_patient_key(rows: Rows) -> Rows:

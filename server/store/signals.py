@@ -16,8 +16,8 @@ SQL: Final = queries.load("signals")
 
 class Channel(StrEnum):
     READINGS = "hjemvakt_readings"  # a batch was committed: `latest` has rows with this batch
+    ENROLMENT = "hjemvakt_enrolment"  # limits, pathways or bindings may have changed
     TEAM = "hjemvakt_team"  # a team's log has grown: the payload is the team's id
-    DEADLINE = "hjemvakt_deadline"  # a deadline was set or moved earlier
 
 
 def send(conn: psycopg.Connection, channel: Channel, payload: int | str = "") -> None:

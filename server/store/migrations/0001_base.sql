@@ -324,7 +324,7 @@ create table deadline (
     type text not null,
     subject_id bigint not null references subject,
     due_at timestamptz not null,
-    every_s float8 not null,
+    every_s float8 not null,  -- from a sign of life until it is due
     state text not null default 'waiting' check (state in ('waiting', 'expired', 'excused')),
     unique (type, subject_id)
 );

@@ -22,8 +22,9 @@ from unnest(%(gateways)s, %(outboxes)s::text[], %(lanes)s::text[], %(seqs)s) as 
 where w.gateway_id = u.g and w.outbox = u.o and w.lane = u.l and w.seq < u.seq
 
 -- name: marks
--- What of each lane of this outbox is committed.
-select lane, seq from watermark where gateway_id = %(gateway)s and outbox = %(outbox)s
+-- What of each lane of these outboxes is committed.
+select w.gateway_id, w.outbox, w.lane, w.seq
+from watermark w join unnest(%(gateways)s, %(outboxes)s::text[]) as u (g, o) on w.gateway_id = u.g and w.outbox = u.o
 
 -- name: declare_lost
 -- Rows that will never come; answers what was not known yet.
@@ -42,17 +43,6 @@ select %(at)s, g, t, r, p from unnest(%(gateways)s::text[], %(topics)s::text[], 
 -- name: prune_set_aside
 -- The newest are kept.
 delete from set_aside where id <= (select max(id) from set_aside) - %(keep)s
-
--- name: sight_outbox
--- This gateway speaks from this outbox; answers the others that it spoke from since the given instant.
-with seen as (
-    insert into gateway_outbox (gateway_id, outbox, first_heard_at, last_heard_at)
-    values (%(gateway)s, %(outbox)s, %(at)s, %(at)s)
-    on conflict (gateway_id, outbox) do update set last_heard_at = greatest(gateway_outbox.last_heard_at, excluded.last_heard_at)
-)
-select outbox, first_heard_at, last_heard_at from gateway_outbox
-where gateway_id = %(gateway)s and outbox <> %(outbox)s and last_heard_at >= %(since)s
-order by last_heard_at desc limit 1
 
 -- name: file_events
 -- What devices say happened, each once, in order of key; answers the new ones.

@@ -10,6 +10,6 @@ listen hjemvakt_readings
 -- A team's log has grown.
 listen hjemvakt_team
 
--- name: listen_deadline
--- A deadline was set.
-listen hjemvakt_deadline
+-- name: listen_enrolment
+-- Limits, pathways or bindings may have changed.
+listen hjemvakt_enrolment

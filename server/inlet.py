@@ -1,0 +1,196 @@
+"""MQTT in: sessions that put what arrives into mailboxes, and acknowledge only what was committed.
+
+A session is a thread with one paho client per connection. A fixed client id makes a second monitor push the first one
+out; a clean session leaves no queue behind in the broker. Nothing that arrives can end the thread.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from devices.wire.topics import MANNERS, Channel, Topic, everybody
+from server.errors import ConfigError
+from server.store.arrival import Arrival, Mailbox
+
+KEEPALIVE_S: Final = 30
+CONNECT_LIMIT_S: Final = 10.0
+LOOP_S: Final = 0.5
+BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # the last one repeats; each is stretched by up to half
+STOP_LIMIT_S: Final = 5.0
+PORTS: Final[Mapping[str, int]] = {"mqtt": 1883, "mqtts": 8883}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokerAddress:
+    host: str
+    port: int
+    tls: bool
+    user: str | None
+    password: str | None
+
+    @classmethod
+    def parse(cls, url: str) -> "BrokerAddress":
+        parts = urlsplit(url)
+        if parts.scheme not in PORTS or not parts.hostname:
+            raise ConfigError(f"HJEMVAKT_MQTT_URL {_without_password(parts)!r} must look like mqtt://host:1883.")
+        return cls(
+            host=parts.hostname,
+            port=parts.port or PORTS[parts.scheme],
+            tls=parts.scheme == "mqtts",
+            user=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+        )
+
+
+def _without_password(parts: SplitResult) -> str:
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+class Session:
+    """One connection to the broker, again and again until `stop`."""
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        *,
+        client_id: str,
+        channels: Sequence[Channel],
+        mailbox: Mailbox,
+        on_change: Callable[[bool], None] = lambda connected: None,
+    ) -> None:
+        """`on_change` is called in the session's thread when it begins and when it ceases to hear."""
+        self._address = address
+        self._client_id = client_id
+        self._channels = channels
+        self._mailbox = mailbox
+        self._on_change = on_change
+        self._client: Client | None = None
+        self._stopping = threading.Event()
+        self._hears = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=client_id, daemon=True)
+
+    @property
+    def hears(self) -> bool:
+        return self._hears.is_set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_LIMIT_S)
+
+    def publish(self, topic: Topic, payload: bytes) -> None:
+        """From any thread. What cannot be sent now is not sent: a receipt is repeated, never queued."""
+        client = self._client
+        if client is not None and self.hears:
+            manner = MANNERS[topic.channel]
+            client.publish(str(topic), payload, qos=manner.qos, retain=manner.retain)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self._one_connection()
+            except Exception as error:  # noqa: BLE001 - the outer edge of this thread: whatever it was, build a new client
+                log.warning("%s: %s", self._client_id, error or type(error).__name__)
+            finally:
+                self._deaf()
+            failures = 0 if time.monotonic() - began > KEEPALIVE_S else failures + 1
+            self._stopping.wait(_back_off_s(failures))
+
+    def _one_connection(self) -> None:
+        client = self._make_client()
+        client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
+        self._client = client
+        try:
+            while (outcome := client.loop(LOOP_S)) is MQTTErrorCode.MQTT_ERR_SUCCESS:
+                if self._stopping.is_set():
+                    client.disconnect()
+            if not self._stopping.is_set():
+                log.warning("%s: the broker is gone (%s)", self._client_id, outcome.name)
+        finally:
+            self._client = None
+            self._deaf()
+            _close(client)
+
+    def _make_client(self) -> Client:
+        client = Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, clean_session=True, manual_ack=True)
+        client.connect_timeout = CONNECT_LIMIT_S
+        if self._address.user is not None:
+            client.username_pw_set(self._address.user, self._address.password)
+        if self._address.tls:
+            client.tls_set()
+        # With this callback set, only the loop writes to the socket: two writing threads could mix their packets.
+        client.on_socket_register_write = lambda *_: None
+        client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
+        client.on_disconnect = self._disconnected
+        client.on_message = self._message
+        return client
+
+    def _connected(self, client: Client, _u: Any, _f: ConnectFlags, reason: ReasonCode, _p: Properties | None) -> None:
+        if reason.is_failure:
+            log.warning("%s: the broker refuses: %s", self._client_id, reason)
+            return
+        client.subscribe([(everybody(channel), MANNERS[channel].qos) for channel in self._channels])
+
+    def _subscribed(self, _c: Client, _u: Any, _mid: int, reasons: Sequence[ReasonCode], _p: Properties | None) -> None:
+        if any(reason.is_failure for reason in reasons):
+            log.error("%s: the broker does not allow the subscription", self._client_id)
+            return
+        self._hears.set()
+        self._on_change(True)
+
+    def _disconnected(
+        self, _c: Client, _u: Any, _f: DisconnectFlags, _reason: ReasonCode, _p: Properties | None
+    ) -> None:
+        self._deaf()
+
+    def _deaf(self) -> None:
+        if self._hears.is_set():
+            self._hears.clear()
+            self._on_change(False)
+
+    def _message(self, client: Client, _u: Any, message: MQTTMessage) -> None:
+        mid, qos = message.mid, message.qos
+        arrival = Arrival(
+            topic=message.topic,
+            payload=bytes(message.payload),
+            received_at=datetime.now(UTC),
+            acknowledge=lambda: _ack(client, mid, qos),
+        )
+        self._mailbox.put(arrival)
+
+
+def _ack(client: Client, mid: int, qos: int) -> None:
+    """On the connection that brought it: on a newer one the same number is another message."""
+    client.ack(mid, qos)
+
+
+def _close(client: Client) -> None:
+    client.on_disconnect = None
+    client.disconnect()
+    socket = client.socket()
+    if socket is not None:
+        socket.close()
+
+
+def _back_off_s(failures: int) -> float:
+    base = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
+    return base * random.uniform(1.0, 1.5)

@@ -1,0 +1,113 @@
+"""The monitor: MQTT in, store, detect and alert in one transaction, receipt after the commit.
+
+Two lanes that never wait for each other: alarms and heartbeats, and bulk. Each has a session with the broker, a bounded
+mailbox and a worker with a connection of its own.
+"""
+
+import contextlib
+import logging
+import random
+import threading
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+
+from devices.wire.topics import Channel, Topic
+from server.inlet import BrokerAddress, Session
+from server.store import pool, rolelife, signals
+from server.store.arrival import Mailbox
+from server.store.ingest import Watch
+from server.store.lane import LaneWorker
+from server.store.rolelife import BEAT_S
+
+LANES: Final = {"alarm": (Channel.ALARM, Channel.STATUS), "bulk": (Channel.OBS,)}
+REFRESH_S: Final = 600.0  # limits are read again this often even if the signal that they changed was lost
+RETRY_S: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Lane:
+    def __init__(self, name: str, *, dsn: str, address: BrokerAddress, watch: Watch) -> None:
+        self.mailbox = Mailbox()
+        self.session = Session(
+            address, client_id=f"hjemvakt-monitor-{name}", channels=LANES[name], mailbox=self.mailbox
+        )
+        self.worker = LaneWorker(
+            name=f"monitor-{name}",
+            dsn=dsn,
+            mailbox=self.mailbox,
+            watch=watch,
+            publish=self._publish,
+            now=lambda: datetime.now(UTC),
+        )
+
+    def _publish(self, topic: Topic, payload: bytes) -> None:
+        self.session.publish(topic, payload)
+
+    def start(self) -> None:
+        self.worker.start()
+        self.session.start()
+
+    def stop(self) -> None:
+        self.session.stop()
+        self.worker.stop()
+
+    @property
+    def hears(self) -> bool:
+        return self.session.hears and self.worker.is_alive
+
+
+class Monitor:
+    def __init__(self, *, dsn: str, mqtt_url: str) -> None:
+        self._dsn = dsn
+        self._watch = Watch()
+        address = BrokerAddress.parse(mqtt_url)
+        self.lanes = {name: Lane(name, dsn=dsn, address=address, watch=self._watch) for name in LANES}
+        self._stopping = threading.Event()
+        self._started = datetime.now(UTC)
+        self._refreshed = time.monotonic()
+
+    def run(self) -> None:
+        """Until `stop`. Bounded: what it holds in memory is two mailboxes, a panel and the caches of two workers."""
+        for lane in self.lanes.values():
+            lane.start()
+        try:
+            while not self._stopping.is_set():
+                self._watch_over()
+                self._stopping.wait(RETRY_S * random.uniform(0.5, 1.5))
+        finally:
+            for lane in self.lanes.values():
+                lane.stop()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _watch_over(self) -> None:
+        """Say that we are alive as long as we hear, and learn when limits changed."""
+        try:
+            with contextlib.closing(pool.connect(self._dsn, name="monitor", autocommit=True)) as conn:
+                signals.listen(conn, [signals.Channel.ENROLMENT])
+                self._watch.forget()
+                while not self._stopping.is_set():
+                    self._beat(conn)
+                    self._listen(conn)
+        except psycopg.Error as error:
+            log.warning("monitor: the database is gone: %s", " ".join(str(error).split()))
+
+    def _beat(self, conn: psycopg.Connection) -> None:
+        if all(lane.hears for lane in self.lanes.values()):
+            detail = {name: asdict(lane.worker.tally) | self._box(lane) for name, lane in self.lanes.items()}
+            rolelife.monitor_hears(conn, datetime.now(UTC), self._started, detail)
+
+    def _box(self, lane: Lane) -> dict[str, int]:
+        return {"turned_away": lane.mailbox.turned_away}
+
+    def _listen(self, conn: psycopg.Connection) -> None:
+        changed = any(True for _ in signals.wait(conn, BEAT_S))
+        if changed or time.monotonic() - self._refreshed > REFRESH_S:
+            self._watch.forget()
+            self._refreshed = time.monotonic()

@@ -1,0 +1,74 @@
+"""Silence made durable: what is awaited until when.
+
+Every statement locks these rows in order of type and subject.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+
+from server.store import queries
+
+SQL: Final = queries.load("deadlines")
+DUE_MAX: Final = 500  # in one round of the clock
+
+
+class DeadlineType(StrEnum):
+    GATEWAY_SILENT = "gateway_silent"  # met by a heartbeat; expired: an alert
+    IDENTITY_CONFLICT = "identity_conflict"  # put off by every new sign of it; expired: it is over
+    MONITOR_BACK = "monitor_back"  # expired: the note that the monitor was down has been there long enough
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deadline:
+    """`every_s`: from a sign of life until it is due."""
+
+    subject_id: int
+    due_at: datetime
+    every_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    id: int
+    type: DeadlineType
+    subject_id: int
+    subject_type: str
+    reference: str
+
+
+def set_deadlines(conn: psycopg.Connection, type_: DeadlineType, deadlines: Sequence[Deadline]) -> None:
+    """About held subjects. A waiting one only moves later; an expired one waits again."""
+    if deadlines:
+        parameters = {
+            "type": str(type_),
+            "subjects": np.array([each.subject_id for each in deadlines], np.int64),
+            "dues": [each.due_at for each in deadlines],
+            "everies": np.array([each.every_s for each in deadlines], np.float64),
+        }
+        conn.execute(SQL["set"], parameters)
+
+
+def due(conn: psycopg.Connection, now: datetime, types: Iterable[DeadlineType]) -> list[Due]:
+    parameters = {"now": now, "types": [str(each) for each in types], "limit": DUE_MAX}
+    return [
+        Due(id=id_, type=DeadlineType(type_), subject_id=subject, subject_type=kind, reference=reference)
+        for id_, type_, subject, kind, reference in conn.execute(SQL["due"], parameters)
+    ]
+
+
+def expire(conn: psycopg.Connection, ids: Iterable[int], now: datetime) -> dict[int, tuple[datetime, float]]:
+    """Of held subjects: those that nobody met meanwhile, with when they were due and after how many seconds."""
+    found: list[tuple[Any, ...]] = conn.execute(
+        SQL["expire"], {"ids": np.array(sorted(ids), np.int64), "now": now}
+    ).fetchall()
+    return {id_: (due_at, every_s) for id_, due_at, every_s in found}
+
+
+def move_all(conn: psycopg.Connection, now: datetime) -> int:
+    return conn.execute(SQL["move"], {"now": now}).rowcount

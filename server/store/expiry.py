@@ -1,0 +1,62 @@
+"""What the clock does with deadlines that nobody met."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import psycopg
+
+from server.alerts import policy
+from server.alerts.findings import IDENTITY_CONFLICT, MONITOR_WAS_DOWN, Finding, fault_over, gateway_silent
+from server.alerts.model import Subject, SubjectType, gateway_subject
+from server.store import alerts, deadlines, gateways, teamlog
+from server.store.deadlines import DeadlineType, Due
+from server.store.gateways import Gateway
+
+# What silence means only while somebody listens.
+HEARD_BY_MONITOR: Final = frozenset({DeadlineType.GATEWAY_SILENT})
+
+
+def expire_due(conn: psycopg.Connection, now: datetime, *, monitor_hears: bool) -> int:
+    """One transaction; how many deadlines ended."""
+    types: Collection[DeadlineType] = set(DeadlineType) if monitor_hears else set(DeadlineType) - HEARD_BY_MONITOR
+    found = deadlines.due(conn, now, types)
+    if not found:
+        return 0
+    with conn.transaction():
+        alerts.hold_ids(conn, {due.subject_id for due in found})
+        expired = deadlines.expire(conn, [due.id for due in found], now)
+        _tell(conn, [due for due in found if due.id in expired], expired, now)
+    return len(expired)
+
+
+def _tell(
+    conn: psycopg.Connection, found: list[Due], expired: Mapping[int, tuple[datetime, float]], now: datetime
+) -> None:
+    standing = gateways.hold(conn, [int(due.reference) for due in found if due.subject_type == SubjectType.GATEWAY])
+    findings: list[Finding] = []
+    entries: list[teamlog.Entry] = []
+    for due in found:
+        due_at, every_s = expired[due.id]
+        match due.type:
+            case DeadlineType.GATEWAY_SILENT:
+                gateway = standing[int(due.reference)]
+                findings.append(_silence(conn, gateway, due_at - timedelta(seconds=every_s), now))
+                entries += gateways.entry(gateway)
+            case DeadlineType.IDENTITY_CONFLICT:
+                findings.append(fault_over(_subject(due, standing), IDENTITY_CONFLICT, now))
+            case DeadlineType.MONITOR_BACK:
+                findings.append(fault_over(_subject(due, standing), MONITOR_WAS_DOWN, now))
+    changes = policy.decide(alerts.open_alerts(conn, {due.subject_id for due in found}), findings, now)
+    teamlog.append(conn, [*alerts.write(conn, changes), *entries], now)
+
+
+def _silence(conn: psycopg.Connection, gateway: Gateway, awaited_from: datetime, now: datetime) -> Finding:
+    heard_at = gateways.mark_silent(conn, gateway.id, now)
+    return gateway_silent(gateway_subject(gateway.id, home=gateway.home_id), heard_at or awaited_from)
+
+
+def _subject(due: Due, standing: Mapping[int, Gateway]) -> Subject:
+    if due.subject_type == SubjectType.GATEWAY:
+        return gateway_subject(int(due.reference), home=standing[int(due.reference)].home_id)
+    return Subject(type=SubjectType(due.subject_type), reference=due.reference)

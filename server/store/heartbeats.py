@@ -1,0 +1,87 @@
+"""What follows from gateways' heartbeats: their state, when they are next awaited, and what is wrong with them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import psycopg
+
+from devices.wire.messages import LinkState, Status
+from server.alerts.findings import IDENTITY_CONFLICT, Finding, gateway_back, identity_conflict
+from server.alerts.model import Subject, gateway_subject
+from server.detection.silence import gateway_due_at
+from server.store import deadlines, gateways, teamlog
+from server.store.deadlines import Deadline, DeadlineType
+from server.store.gateways import TURNS_WITHIN, Gateway
+from server.store.intake import Heartbeat
+
+ONLINE: Final = "online"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """A gateway's status, and when it came."""
+
+    gateway_id: int
+    status: Status
+    at: datetime
+    subject: Subject
+
+
+def of(beats: Sequence[Heartbeat], gateway_ids: Mapping[str, int]) -> list[Heard]:
+    return [
+        Heard(
+            gateway_id=gateway_ids[beat.topic.gateway],
+            status=beat.status,
+            at=beat.arrival.received_at,
+            subject=gateway_subject(gateway_ids[beat.topic.gateway]),
+        )
+        for beat in beats
+    ]
+
+
+def hear(
+    conn: psycopg.Connection, heard: Sequence[Heard], held: Mapping[Subject, int]
+) -> tuple[list[Finding], list[teamlog.Entry]]:
+    """Under the lock of the gateways' subjects."""
+    if not heard:
+        return [], []
+    standing = gateways.hold(conn, {each.gateway_id for each in heard})
+    findings: list[Finding] = []
+    entries: list[teamlog.Entry] = []
+    awaited: dict[tuple[DeadlineType, int], Deadline] = {}
+    for each in heard:
+        gateway = standing[each.gateway_id]
+        if gateways.says_nothing_new(gateway, each.status):
+            continue
+        gateways.hear(conn, gateway.id, each.status, each.at)
+        standing[gateway.id] = replace(gateway, state=str(each.status.state), started=each.status.started)
+        if gateway.state != each.status.state:
+            entries += gateways.entry(gateway)
+        if each.status.state is not LinkState.LOST:
+            found = _alive(conn, each, gateway)
+            findings += found
+            for type_, due_at in _awaited(each, found):
+                subject_id = held[each.subject]
+                every_s = (due_at - each.at).total_seconds()
+                awaited[type_, subject_id] = Deadline(subject_id=subject_id, due_at=due_at, every_s=every_s)
+    for type_ in sorted({type_ for type_, _ in awaited}):
+        deadlines.set_deadlines(conn, type_, [each for key, each in awaited.items() if key[0] is type_])
+    return findings, entries
+
+
+def _alive(conn: psycopg.Connection, heard: Heard, gateway: Gateway) -> list[Finding]:
+    subject = gateway_subject(gateway.id, home=gateway.home_id)
+    findings: list[Finding] = []
+    if gateway.state != ONLINE:
+        findings.append(gateway_back(subject, heard.at))
+    if gateways.takes_turns(conn, gateway.id, heard.status.outbox, heard.at):
+        findings.append(identity_conflict(subject, heard.at))
+    return findings
+
+
+def _awaited(heard: Heard, found: Sequence[Finding]) -> Iterator[tuple[DeadlineType, datetime]]:
+    yield DeadlineType.GATEWAY_SILENT, gateway_due_at(heard.at, heard.status.every_s)
+    if any(finding.rule == IDENTITY_CONFLICT for finding in found):
+        yield DeadlineType.IDENTITY_CONFLICT, heard.at + TURNS_WITHIN

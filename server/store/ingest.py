@@ -1,0 +1,342 @@
+"""One transaction: what arrived is stored, looked at and alerted, and the watermarks move; all of it or nothing.
+
+The order of locks is the same everywhere, which makes deadlocks impossible: watermarks, devices, readings, `latest` and
+stream states, events, subjects, gateways, deadlines and alerts, teams; each by key.
+"""
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+import numpy as np
+import psycopg
+
+from devices.vocabulary import ClockTrust
+from devices.wire.codec import undeclared
+from devices.wire.columns import from_millis, to_millis
+from devices.wire.messages import Lane, Receipt, Refusal
+from devices.wire.topics import Channel, Topic
+from server.alerts import policy
+from server.alerts.findings import Finding, rows_lost, subject_of
+from server.alerts.model import gateway_subject
+from server.detection import engine
+from server.detection.panel import Delta, Panel
+from server.store import (
+    alerts,
+    delivery,
+    events,
+    gateways,
+    happenings,
+    heartbeats,
+    observations,
+    signals,
+    streams,
+    teamlog,
+)
+from server.store.delivery import Aside, LaneKey, LostRange
+from server.store.devices import Bindings, Names
+from server.store.events import FiledEvent, FiledGap
+from server.store.intake import Heartbeat, Opened, Parcel, Unusable, digest
+from server.store.rows import NEWEST_MINUTES, OLDEST_DAYS, Rows, Section, gather, is_patients, kept
+from server.store.watermark import Verdict, judge, missing
+
+DAY_MS: Final = 86_400_000
+ASIDES_REMEMBERED: Final = 1000
+UNDECLARED: Final = "undeclared"  # in lost_rows: neither sent nor declared lost
+
+
+class Watch:
+    """The panel that all lanes share: one batch with readings at a time; batches without any never wait for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.panel = Panel()
+
+    def forget(self) -> None:
+        """What the panel knows may no longer be what the database holds: limits changed, or an unknown COMMIT."""
+        with self.lock:
+            self.panel = Panel()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """`mark`: what was committed of its lane before it; only rows above are filed."""
+
+    parcel: Parcel
+    key: LaneKey
+    mark: int
+
+
+@dataclass(kw_only=True, slots=True)
+class _Gathered:
+    """What one transaction has found so far."""
+
+    asides: list[Aside] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    delta: Delta | None = None
+    filed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filed:
+    """What is committed: the receipts to send, and how many readings were new."""
+
+    receipts: list[tuple[Topic, Receipt]]
+    readings: int
+
+
+class Ingest:
+    """A worker's connection and what it remembers. After any error of the connection make a new one."""
+
+    def __init__(self, conn: psycopg.Connection, watch: Watch) -> None:
+        """`conn` is in autocommit mode, and this worker's alone."""
+        self._conn = conn
+        self._watch = watch
+        self._names = Names()
+        self._bindings = Bindings()
+        self._days = observations.Days()
+        self._epoch = delivery.epoch(conn)
+        self._kept_aside: deque[str] = deque(maxlen=ASIDES_REMEMBERED)
+
+    def file(self, opened: Sequence[Opened], now: datetime) -> Filed:
+        parcels = [each for each in opened if isinstance(each, Parcel)]
+        beats = [each for each in opened if isinstance(each, Heartbeat)]
+        strange = [each for each in opened if isinstance(each, Unusable)]
+        self._meet(parcels, beats, now)
+        with self._watching(parcels):
+            gathered = _Gathered(asides=self._new(strange))
+            with self._conn.transaction():
+                marks = self._transaction(parcels, beats, gathered, now)
+            if gathered.delta is not None:
+                self._watch.panel.apply(gathered.delta)
+        self._remember(gathered.asides)
+        receipts = [*self._receipts(parcels, beats, marks), *self._refusals(strange)]
+        return Filed(receipts=receipts, readings=gathered.filed)
+
+    def _new(self, strange: Sequence[Unusable]) -> list[Aside]:
+        """A message that is sent again and again is kept once."""
+        once = {digest(each.aside.payload): each.aside for each in strange}
+        return [aside for key, aside in once.items() if key not in self._kept_aside]
+
+    def _remember(self, asides: Iterable[Aside]) -> None:
+        self._kept_aside.extend(digest(aside.payload) for aside in asides)
+
+    @contextlib.contextmanager
+    def _watching(self, parcels: Iterable[Parcel]) -> Iterator[None]:
+        if any(parcel.body.observations.seq for parcel in parcels):
+            with self._watch.lock:
+                yield
+        else:
+            yield
+
+    def _meet(self, parcels: Sequence[Parcel], beats: Sequence[Heartbeat], now: datetime) -> None:
+        """Ids and partitions, in transactions of their own: they may lock what the batch must not wait for."""
+        topics = [parcel.topic for parcel in parcels] + [beat.topic for beat in beats]
+        self._names.learn_gateways(self._conn, {topic.gateway: topic.bucket for topic in topics})
+        self._names.learn_devices(self._conn, {address for parcel in parcels for address in parcel.body.devices}, now)
+        oldest = to_millis(now) // DAY_MS - OLDEST_DAYS - 1
+        newest = (to_millis(now + timedelta(minutes=NEWEST_MINUTES))) // DAY_MS
+        days = {taken // DAY_MS for parcel in parcels for taken in parcel.body.observations.taken_at}
+        wanted = [day for day in days if oldest <= day <= newest]
+        if wanted:
+            self._days.ensure(self._conn, np.array(sorted(wanted), "datetime64[D]"))
+
+    def _transaction(
+        self, parcels: Sequence[Parcel], beats: Sequence[Heartbeat], gathered: _Gathered, now: datetime
+    ) -> dict[LaneKey, int]:
+        """The marks after it."""
+        conn = self._conn
+        accepted, marks = self._judge(parcels, now)
+        gathered.asides += [each.parcel.aside for each in accepted if each.parcel.aside is not None]
+        self._hold_devices(accepted)
+        if any(each.parcel.body.observations.seq for each in accepted):
+            self._file_readings(accepted, gathered, now)
+        self._file_events(accepted, gathered)
+        self._file_gaps(accepted)
+        self._declare_lost(accepted, gathered, now)
+        delivery.set_aside(conn, gathered.asides, now)
+        delivery.move_lanes(conn, marks, now)
+        self._alert(beats, gathered, now)
+        outboxes = {(key.gateway_id, key.outbox) for key in marks}
+        outboxes |= {(self._names.gateways[b.topic.gateway], b.status.outbox) for b in beats if b.status.hello}
+        return delivery.marks(conn, outboxes)
+
+    def _judge(self, parcels: Sequence[Parcel], now: datetime) -> tuple[list[Accepted], dict[LaneKey, int]]:
+        keys = [self._key(parcel) for parcel in parcels]
+        if not keys:
+            return [], {}
+        marks = delivery.hold_lanes(self._conn, keys, now)
+        accepted = []
+        for key, parcel in zip(keys, parcels, strict=True):
+            if judge(marks[key], parcel.header) is Verdict.FILE:
+                accepted.append(Accepted(parcel=parcel, key=key, mark=marks[key]))
+                marks[key] = parcel.header.last
+        return accepted, marks
+
+    def _key(self, parcel: Parcel) -> LaneKey:
+        gateway_id = self._names.gateways[parcel.topic.gateway]
+        return LaneKey(gateway_id, parcel.header.outbox, Lane(parcel.header.lane))
+
+    def _hold_devices(self, accepted: Sequence[Accepted]) -> None:
+        ids = {self._names.devices[address] for each in accepted for address in each.parcel.body.devices}
+        if ids:
+            self._bindings.hold(self._conn, list(ids))
+
+    def _file_readings(self, accepted: Sequence[Accepted], gathered: _Gathered, now: datetime) -> None:
+        sections = [
+            Section(
+                body=each.parcel.body,
+                mark=each.mark,
+                received_us=to_millis(each.parcel.arrival.received_at) * 1000,
+            )
+            for each in accepted
+        ]
+        rows = gather(sections, self._names.devices)
+        room = kept(rows)
+        if not room.all():
+            gathered.asides += self._rows_aside(rows.where(~room), accepted)
+            rows = rows.where(room)
+        rows = self._bindings.bind(rows)
+        patients = is_patients(rows)
+        gathered.filed += observations.file_device_readings(self._conn, rows.where(~patients))
+        if patients.any():
+            self._file_patients(rows.where(patients), gathered, now)
+
+    def _file_patients(self, rows: Rows, gathered: _Gathered, now: datetime) -> None:
+        batch = observations.next_batch(self._conn)
+        fresh = observations.file_readings(self._conn, rows, batch)
+        if len(fresh):
+            gathered.filed += len(fresh)
+            seen = streams.for_detection(fresh)
+            panel = self._watch.panel
+            if unknown := panel.missing(seen):
+                panel.hydrate(streams.settings(self._conn, unknown))
+            found, gathered.delta = engine.step(panel, seen, to_millis(now))
+            gathered.findings += found
+            streams.move(self._conn, gathered.delta)
+            signals.send(self._conn, signals.Channel.READINGS, batch)
+
+    def _file_events(self, accepted: Sequence[Accepted], gathered: _Gathered) -> None:
+        fresh = events.file_events(self._conn, [event for each in accepted for event in self._events(each)])
+        if not fresh:
+            return
+        doors = [event for event in fresh if happenings.is_front_door_opening(event)]
+        night = gateways.at_night(self._conn, [(door.binding.home_id, door.occurred_at) for door in doors])
+        by_night = {id(door) for door, is_night in zip(doors, night, strict=True) if is_night}
+        homes = gateways.homes_of(self._conn, {event.gateway_id for event in fresh})
+        gathered.findings += happenings.findings(fresh, homes, [id(event) in by_night for event in fresh])
+
+    def _events(self, each: Accepted) -> Iterator[FiledEvent]:
+        columns = each.parcel.body.events
+        for row, seq in enumerate(columns.seq):
+            if seq > each.mark:
+                device_id = self._names.devices[each.parcel.body.devices[columns.device[row]]]
+                slot = columns.slot[row] if columns.slot else 0
+                at = from_millis(columns.occurred_at[row])
+                yield FiledEvent(
+                    device_id=device_id,
+                    slot=slot,
+                    type=columns.type[row],
+                    occurred_at=at,
+                    received_at=each.parcel.arrival.received_at,
+                    clock=ClockTrust(columns.clock[row]) if columns.clock else ClockTrust.ARRIVAL,
+                    gateway_id=each.key.gateway_id,
+                    binding=self._bindings.at(device_id, slot, at),
+                )
+
+    def _file_gaps(self, accepted: Sequence[Accepted]) -> None:
+        events.file_gaps(self._conn, [gap for each in accepted for gap in self._gaps(each)])
+
+    def _gaps(self, each: Accepted) -> Iterator[FiledGap]:
+        columns = each.parcel.body.gaps
+        for row, seq in enumerate(columns.seq):
+            if seq > each.mark:
+                device_id = self._names.devices[each.parcel.body.devices[columns.device[row]]]
+                slot = columns.slot[row] if columns.slot else 0
+                from_at = from_millis(columns.from_at[row])
+                yield FiledGap(
+                    device_id=device_id,
+                    slot=slot,
+                    from_at=from_at,
+                    to_at=from_millis(columns.to_at[row]),
+                    why=columns.why[row],
+                    binding=self._bindings.at(device_id, slot, from_at),
+                )
+
+    def _declare_lost(self, accepted: Sequence[Accepted], gathered: _Gathered, now: datetime) -> None:
+        ranges = [lost for each in accepted for lost in _lost(each)]
+        news = delivery.declare_lost(self._conn, ranges, now)
+        homes = gateways.homes_of(self._conn, {lost.key.gateway_id for lost in news}) if news else {}
+        for lost in news:
+            subject = gateway_subject(lost.key.gateway_id, home=homes.get(lost.key.gateway_id))
+            gathered.findings.append(rows_lost(subject, now, rows=lost.last - lost.first + 1, why=lost.why))
+
+    def _alert(self, beats: Sequence[Heartbeat], gathered: _Gathered, now: datetime) -> None:
+        conn = self._conn
+        heard = heartbeats.of(beats, self._names.gateways)
+        subjects = {subject_of(finding) for finding in gathered.findings} | {beat.subject for beat in heard}
+        if not subjects:
+            return
+        held = alerts.hold(conn, subjects)
+        found, entries = heartbeats.hear(conn, heard, held)
+        findings = [*gathered.findings, *found]
+        if findings:
+            changes = policy.decide(alerts.open_alerts(conn, held.values()), findings, now)
+            entries = [*alerts.write(conn, changes), *entries]
+        teamlog.append(conn, entries, now)
+
+    def _rows_aside(self, rows: Rows, accepted: Sequence[Accepted]) -> Iterator[Aside]:
+        """Readings from beyond the retention or from the future, each with both clocks."""
+        for row in range(len(rows)):
+            parcel = accepted[int(rows.source[row])].parcel
+            columns = {name: column[row].item() for name, column in rows.parameters().items()}
+            taken, came = columns["taken_at"], columns["received_at"]
+            yield Aside(
+                gateway=parcel.topic.gateway,
+                topic=parcel.arrival.topic,
+                reason=f"a reading of {taken:%Y-%m-%d %H:%M} came at {came:%Y-%m-%d %H:%M} by the server's clock (UTC)",
+                payload=msgspec.json.encode(columns | {"outbox": parcel.header.outbox}),
+            )
+
+    def _receipts(
+        self, parcels: Sequence[Parcel], beats: Sequence[Heartbeat], marks: dict[LaneKey, int]
+    ) -> Iterator[tuple[Topic, Receipt]]:
+        asked = {(parcel.topic.bucket, parcel.topic.gateway, parcel.header.outbox) for parcel in parcels}
+        asked |= {(b.topic.bucket, b.topic.gateway, b.status.outbox) for b in beats if b.status.hello}
+        for bucket, gateway, outbox in asked:
+            id_ = self._names.gateways[gateway]
+            receipt = Receipt(
+                gateway=gateway,
+                outbox=outbox,
+                epoch=self._epoch,
+                alarm=marks.get(LaneKey(id_, outbox, Lane.ALARM), 0),
+                bulk=marks.get(LaneKey(id_, outbox, Lane.BULK), 0),
+            )
+            yield _receipt_topic(bucket, gateway), receipt
+
+    def _refusals(self, strange: Sequence[Unusable]) -> Iterator[tuple[Topic, Receipt]]:
+        refused: dict[tuple[int, str], list[Refusal]] = {}
+        for each in strange:
+            if each.refusal is not None and each.topic is not None:
+                refused.setdefault((each.topic.bucket, each.topic.gateway), []).append(each.refusal)
+        for (bucket, gateway), refusals in refused.items():
+            yield _receipt_topic(bucket, gateway), Receipt(gateway=gateway, epoch=self._epoch, refused=refusals)
+
+
+def _receipt_topic(bucket: int, gateway: str) -> Topic:
+    return Topic(bucket=bucket, gateway=gateway, channel=Channel.RECEIPT)
+
+
+def _lost(each: Accepted) -> Iterator[LostRange]:
+    header, body = each.parcel.header, each.parcel.body
+    for lost in header.lost:
+        if lost.last > each.mark:
+            yield LostRange(key=each.key, first=max(lost.first, each.mark + 1), last=lost.last, why=str(lost.why))
+    if each.parcel.aside is None and undeclared(header, body):
+        for first, last in missing(each.mark, header, body):
+            yield LostRange(key=each.key, first=first, last=last, why=UNDECLARED)

@@ -1,0 +1,159 @@
+"""A worker: drains a mailbox, files what waited in one transaction, then acknowledges and sends the receipts.
+
+What arrives while a transaction runs waits for the next one, so batches grow with the load and an idle system answers
+at once. Nothing is acknowledged before its commit.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import psycopg
+
+from devices.wire.codec import encode
+from devices.wire.topics import Topic
+from server.store import intake, pool
+from server.store.arrival import Arrival, Mailbox
+from server.store.devices import StaleNamesError
+from server.store.ingest import Filed, Ingest, Watch
+from server.store.intake import Opened, Parcel
+
+WAIT_S: Final = 0.5
+BACK_OFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats; each is stretched by up to half
+STOP_LIMIT_S: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class Tally:
+    """Since the start of the worker."""
+
+    messages: int = 0
+    readings: int = 0
+    transactions: int = 0
+    at_fault: int = 0
+    reconnects: int = 0
+
+
+class LaneWorker:
+    def __init__(
+        self,
+        *,
+        name: str,
+        dsn: str,
+        mailbox: Mailbox,
+        watch: Watch,
+        publish: Callable[[Topic, bytes], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.tally = Tally()
+        self._name = name
+        self._dsn = dsn
+        self._mailbox = mailbox
+        self._watch = watch
+        self._publish = publish
+        self._now = now
+        self._ingest: Ingest | None = None
+        self._conn: psycopg.Connection | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What was taken in but not committed is not acknowledged: it comes again."""
+        self._stopping.set()
+        self._mailbox.close()
+        if self._thread.is_alive():
+            self._thread.join(STOP_LIMIT_S)
+
+    def _run(self) -> None:
+        arrivals: list[Arrival] = []
+        failures = 0
+        while not self._stopping.is_set():
+            arrivals = arrivals or self._mailbox.take(WAIT_S)
+            if not arrivals:
+                continue
+            try:
+                self._file(arrivals)
+            except (psycopg.Error, StaleNamesError) as error:
+                log.warning("%s: nothing was committed, trying again: %s", self._name, _one_line(error))
+                self._start_afresh()
+                self._stopping.wait(_back_off_s(failures))
+                failures += 1
+            else:
+                arrivals, failures = [], 0
+        self._disconnect()
+
+    def _file(self, arrivals: Sequence[Arrival]) -> None:
+        opened = intake.open_all(arrivals)
+        filed = self._attempt(opened)
+        if isinstance(filed, Filed):
+            self._done(opened, filed)
+            return
+        for each in opened:
+            alone = self._attempt([each]) if len(opened) > 1 else filed
+            self._done([each], alone if isinstance(alone, Filed) else self._file_aside(each, alone))
+
+    def _attempt(self, opened: Sequence[Opened]) -> Filed | Exception:
+        """The error is the answer when the messages are at fault, not the database."""
+        try:
+            return self._connected().file(opened, self._now())
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            return error
+        except (psycopg.Error, StaleNamesError):
+            raise
+        except Exception as error:
+            log.exception("%s: a message cannot be filed", self._name)
+            return error
+
+    def _file_aside(self, each: Opened, error: Exception) -> Filed:
+        """A poison message hurts itself alone; its watermark moves on."""
+        self.tally.at_fault += 1
+        reason = f"{type(error).__name__}: {_one_line(error)}"
+        aside = intake.without_body(each, reason) if isinstance(each, Parcel) else intake.unusable(each, reason)
+        return self._connected().file([aside], self._now())
+
+    def _done(self, opened: Sequence[Opened], filed: Filed) -> None:
+        for each in opened:
+            each.arrival.acknowledge()
+        for topic, receipt in filed.receipts:
+            self._publish(topic, encode(receipt))
+        self.tally.messages += len(opened)
+        self.tally.readings += filed.readings
+        self.tally.transactions += 1
+
+    def _connected(self) -> Ingest:
+        if self._ingest is None:
+            self._conn = pool.connect(self._dsn, name=self._name, autocommit=True)
+            self._ingest = Ingest(self._conn, self._watch)
+        return self._ingest
+
+    def _start_afresh(self) -> None:
+        """The outcome of a COMMIT may be unknown: the next transaction reads the watermarks first, then the streams."""
+        self.tally.reconnects += 1
+        self._disconnect()
+        self._watch.forget()
+
+    def _disconnect(self) -> None:
+        if self._conn is not None:
+            self._conn.close()
+        self._conn = self._ingest = None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _back_off_s(failures: int) -> float:
+    return BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)] * random.uniform(1.0, 1.5)

@@ -1,0 +1,31 @@
+-- name: set
+-- A sign of life, or a new expectation: due again so much later.
+insert into deadline (type, subject_id, due_at, every_s, state)
+select %(type)s, s, d, e, 'waiting' from unnest(%(subjects)s, %(dues)s::timestamptz[], %(everies)s) as u (s, d, e) order by s
+on conflict (type, subject_id) do update
+set due_at = excluded.due_at, every_s = excluded.every_s, state = 'waiting'
+where deadline.state <> 'waiting' or deadline.due_at < excluded.due_at
+
+-- name: due
+-- What has passed, the oldest first; a look without locks.
+select d.id, d.type, d.subject_id, s.type, s.reference
+from deadline d join subject s on s.id = d.subject_id
+where d.state = 'waiting' and d.due_at <= %(now)s and d.type = any(%(types)s)
+order by d.due_at limit %(limit)s
+
+-- name: expire
+-- Under their subjects' locks: those that are still due.
+with mine as (
+    select id from deadline where id = any(%(ids)s) and state = 'waiting' and due_at <= %(now)s
+    order by type, subject_id for update
+)
+update deadline d set state = 'expired' from mine where d.id = mine.id
+returning d.id, d.due_at, d.every_s
+
+-- name: move
+-- Nobody could hear: everything that was awaited gets its whole time again.
+with waiting as (
+    select id from deadline where state = 'waiting' order by type, subject_id for update
+)
+update deadline d set due_at = greatest(d.due_at, %(now)s + make_interval(secs => d.every_s))
+from waiting where d.id = waiting.id

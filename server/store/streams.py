@@ -1,0 +1,90 @@
+"""What detection needs to know of a stream, and where it then stands."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+
+from devices.limits import Limit
+from devices.vocabulary import KIND_BY_NUMBER
+from devices.wire.columns import to_millis
+from server.clinical.limits import basis_for, limits_for
+from server.clinical.pathways import Pathway
+from server.detection.panel import NEVER, Delta
+from server.detection.rows import Rows as DetectionRows
+from server.detection.rows import Stream
+from server.detection.state import StreamSetting, StreamState
+from server.store import queries
+from server.store.rows import Rows
+
+SQL: Final = queries.load("streams")
+_TIMES: Final = ("last_ms", "since_ms", "pending_since_ms", "pending_far_since_ms")
+_LEVELS: Final = ("level", "pending_level")
+
+
+def settings(conn: psycopg.Connection, streams: Sequence[Stream]) -> list[StreamSetting]:
+    parameters = {
+        "patients": np.array([patient for patient, _ in streams], np.int32),
+        "kinds": np.array([kind for _, kind in streams], np.int16),
+    }
+    return [_setting(row) for row in conn.execute(SQL["settings"], parameters)]
+
+
+def move(conn: psycopg.Connection, delta: Delta) -> None:
+    if len(delta):
+        parameters: dict[str, Any] = {"patient": delta.patient, "kind": delta.kind}
+        parameters |= {name: _instants(delta.column(name)) for name in _TIMES}
+        parameters |= {name: delta.column(name).astype(np.int16) for name in _LEVELS}
+        conn.execute(SQL["move"], parameters)
+
+
+def for_detection(rows: Rows) -> DetectionRows:
+    return DetectionRows(
+        patient=rows.patient_id,
+        kind=rows.kind,
+        taken_ms=rows.taken_at.view(np.int64) // 1000,
+        value=rows.value,
+        sign=rows.sign.astype(np.int8),
+        quality=rows.quality.astype(np.int8),
+        mode=rows.mode.astype(np.int8),
+        span_s=rows.span_s,
+    )
+
+
+def _instants(millis: "np.ndarray[Any, np.dtype[np.int64]]") -> "np.ndarray[Any, np.dtype[np.datetime64]]":
+    """NEVER becomes "not a time", which PostgreSQL reads as -infinity: both are the smallest 64-bit number."""
+    micros = np.where(millis == NEVER, NEVER, millis * 1000)
+    return micros.view("datetime64[us]")
+
+
+def _setting(row: tuple[Any, ...]) -> StreamSetting:
+    patient, number, pathway, has_own, *rest = row
+    edges, (has_state, last, level, since, pending_level, pending, far) = rest[:4], rest[4:]
+    kind = KIND_BY_NUMBER[number]
+    red_low, yellow_low, yellow_high, red_high = edges
+    own = Limit(red_low=red_low, yellow_low=yellow_low, yellow_high=yellow_high, red_high=red_high) if has_own else None
+    state = None
+    if has_state:
+        state = StreamState(
+            patient=patient,
+            kind=number,
+            last_ms=to_millis(last),
+            level=level,
+            since_ms=_millis(since),
+            pending_level=pending_level,
+            pending_since_ms=_millis(pending),
+            pending_far_since_ms=_millis(far),
+        )
+    return StreamSetting(
+        patient=patient,
+        kind=number,
+        limit=limits_for(Pathway(pathway), kind, own),
+        basis=basis_for(Pathway(pathway), kind, own),
+        state=state,
+    )
+
+
+def _millis(instant: datetime | None) -> int | None:
+    return None if instant is None else to_millis(instant)
