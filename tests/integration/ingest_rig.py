@@ -27,7 +27,8 @@ STRANGER = "C0:00:00:00:00:99"
 WORLD = """
 insert into team (name) values ('Nord'), ('Sør');
 insert into staff (login, name, initials, password_hash) values ('kari', 'Kari Test', 'KT', 'x');
-insert into home (name, address, team_id, bucket) values ('home-1', 'Testveien 1', 1, 7), ('home-2', 'Testveien 2', 2, 8);
+insert into home (name, address, team_id, bucket)
+values ('home-1', 'Testveien 1', 1, 7), ('home-2', 'Testveien 2', 2, 8);
 insert into patient (reference, name, born_on, pathway, team_id, home_id)
 values ('p1', 'Test En', '1950-01-01', 'kols', 1, 1), ('p2', 'Test To', '1951-01-01', 'diabetes', 2, 2);
 insert into gateway (name, home_id, bucket, enrolled) values ('gw-one', 1, 7, true), ('gw-two', 2, 8, true);
@@ -56,6 +57,10 @@ class Rig:
 
     def one(self, question: str, *parameters: Any) -> Any:
         return self.ask(question, *parameters)[0][0]
+
+    def tell(self, statement: str, *parameters: Any) -> None:
+        with psycopg.connect(self.dsn) as conn:
+            conn.execute(statement.encode(), parameters)
 
     def restart(self) -> None:
         """A monitor that knows nothing."""
