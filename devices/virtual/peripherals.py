@@ -1,0 +1,22 @@
+"""All virtual peripherals there are. They take ready-made bytes and say them over the air; nothing is decoded here."""
+
+from devices.virtual.gatt_servers.base import OnSaid, Peripheral
+from devices.virtual.gatt_servers.bthome import BTHomeAdvertiser
+from devices.virtual.gatt_servers.connectable import ConnectablePeripheral, DeviceInformation
+from devices.virtual.gatt_servers.glucose import Glucose, Record
+from devices.virtual.gatt_servers.heart_rate import HeartRate
+from devices.virtual.gatt_servers.oximeter import PulseOximeter
+from devices.virtual.gatt_servers.thermometer import Thermometer
+
+__all__ = [
+    "BTHomeAdvertiser",
+    "ConnectablePeripheral",
+    "DeviceInformation",
+    "Glucose",
+    "HeartRate",
+    "OnSaid",
+    "Peripheral",
+    "PulseOximeter",
+    "Record",
+    "Thermometer",
+]

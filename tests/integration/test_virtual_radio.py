@@ -1,0 +1,487 @@
+"""Unmodified bleak code on the virtual radio: what the gateway's shell relies on, promise by promise."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from bleak import BleakClient, BleakScanner
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError, BleakGATTProtocolError
+from bumble.gatt import Characteristic, CharacteristicValue, Descriptor, Service
+
+from devices.virtual.gatt_servers.connectable import ConnectablePeripheral
+from devices.virtual.peripherals import BTHomeAdvertiser, DeviceInformation, Glucose, HeartRate, PulseOximeter
+from devices.virtual.radio import Air
+
+pytestmark = pytest.mark.integration
+
+# Bluetooth Assigned Numbers 3.8.1 and 3.4.2, in bleak's 128-bit form
+HEART_RATE_SERVICE = "0000180d-0000-1000-8000-00805f9b34fb"
+OXIMETER_SERVICE = "00001822-0000-1000-8000-00805f9b34fb"
+HEART_RATE = "00002a37-0000-1000-8000-00805f9b34fb"
+BODY_LOCATION = "00002a38-0000-1000-8000-00805f9b34fb"
+BATTERY = "00002a19-0000-1000-8000-00805f9b34fb"
+SERIAL = "00002a25-0000-1000-8000-00805f9b34fb"
+SPOT_CHECK = "00002a5e-0000-1000-8000-00805f9b34fb"
+CONTINUOUS = "00002a5f-0000-1000-8000-00805f9b34fb"
+RECORD_ACCESS = "00002a52-0000-1000-8000-00805f9b34fb"
+BTHOME = "0000fcd2-0000-1000-8000-00805f9b34fb"
+
+STRAP, STRAP_2, OXIMETER, METER, DOOR = (f"F1:00:00:00:00:0{n}" for n in range(1, 6))
+NOBODY = "F1:00:00:00:00:99"
+PATIENCE_S = 5
+
+# HRS 1.0, 3.1: flags 0x16 = 8-bit value, contact detected, RR present; 60/min; RR 1024/1024 s
+BEAT = bytes.fromhex("163c0004")
+
+
+@pytest.fixture
+async def air(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Air]:
+    """An air whose stack must not log an error, leak an exception or leave a task behind."""
+    broken: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: broken.append(context))
+    before = asyncio.all_tasks()
+    async with await Air.open() as opened:
+        with opened.as_default():
+            yield opened
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert broken == []
+    logged = [*caplog.get_records("setup"), *caplog.get_records("call"), *caplog.records]
+    assert [record.getMessage() for record in logged if record.levelno >= logging.ERROR] == []
+    assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()
+
+
+@pytest.fixture
+async def strap(air: Air) -> AsyncIterator[HeartRate]:
+    peripheral = HeartRate(air, name="STRAP", address=STRAP, battery_percent=77, advertising_interval_ms=20)
+    async with peripheral:
+        yield peripheral
+
+
+async def first_heard(name: str, **scanner: Any) -> tuple[BLEDevice, AdvertisementData]:
+    heard: asyncio.Queue[tuple[BLEDevice, AdvertisementData]] = asyncio.Queue()
+    async with BleakScanner(lambda device, advert: heard.put_nowait((device, advert)), **scanner):
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                device, advert = await heard.get()
+                if device.name == name:
+                    return device, advert
+
+
+async def find(name: str) -> BLEDevice:
+    device = await BleakScanner.find_device_by_name(name, timeout=PATIENCE_S)
+    assert device is not None
+    return device
+
+
+def notifications() -> tuple[asyncio.Queue[bytes], Any]:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    return heard, lambda _characteristic, data: heard.put_nowait(bytes(data))
+
+
+async def test_a_scan_reports_name_service_address_and_signal_strength(air: Air, strap: HeartRate) -> None:
+    air.set_rssi(strap, -83)
+    device, advert = await first_heard("STRAP")
+    assert device.address == STRAP
+    assert advert.local_name == "STRAP"
+    assert advert.service_uuids == [HEART_RATE_SERVICE]
+    assert advert.rssi == -83
+
+
+async def test_a_scan_for_a_service_hears_no_other_device(air: Air, strap: HeartRate) -> None:
+    async with PulseOximeter(air, name="OXI", address=OXIMETER, advertising_interval_ms=20):
+        everything = await BleakScanner.discover(0.2)
+        only = await BleakScanner.discover(0.2, service_uuids=[OXIMETER_SERVICE])
+    assert {device.name for device in everything} == {"OXI", "STRAP"}
+    assert [device.name for device in only] == ["OXI"]
+
+
+async def test_each_advert_is_reported_once(air: Air) -> None:
+    door = BTHomeAdvertiser(air, name="DOOR", address=DOOR, burst_s=0.3)
+    heard: list[bytes] = []
+    async with door, BleakScanner(lambda _device, advert: heard.append(advert.service_data[BTHOME])):
+        await door.publish(bytes.fromhex("44000101641a01"))
+        await asyncio.sleep(0.8)
+    assert heard.count(bytes.fromhex("44000101641a01")) in (3, 4)  # 0, 100, 200 and perhaps 300 ms
+
+
+async def test_reading_gives_the_value_that_the_device_has(air: Air) -> None:
+    information = DeviceInformation(serial="SN-4711")
+    strap = HeartRate(air, name="STRAP", address=STRAP, battery_percent=77, information=information)
+    async with strap, BleakClient(await find("STRAP")) as client:
+        assert await client.read_gatt_char(BATTERY) == b"\x4d"
+        assert await client.read_gatt_char(BODY_LOCATION) == b"\x01"
+        assert await client.read_gatt_char(SERIAL) == b"SN-4711"
+
+
+async def test_notifications_arrive_in_order_and_complete(strap: HeartRate) -> None:
+    heard, callback = notifications()
+    async with BleakClient(await find("STRAP")) as client:
+        await client.start_notify(HEART_RATE, callback)
+        sent = [bytes([0x06, pulse]) for pulse in range(50, 150)]
+        for measurement in sent:
+            assert await strap.publish(measurement) == 1
+        assert [await asyncio.wait_for(heard.get(), PATIENCE_S) for _ in sent] == sent
+
+
+async def test_a_coroutine_may_be_the_notification_callback(strap: HeartRate) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def callback(_characteristic: object, data: bytearray) -> None:
+        await heard.put(bytes(data))
+
+    async with BleakClient(await find("STRAP")) as client:
+        await client.start_notify(HEART_RATE, callback)
+        await strap.publish(BEAT)
+        assert await asyncio.wait_for(heard.get(), PATIENCE_S) == BEAT
+
+
+async def test_after_stop_notify_nothing_is_sent_and_starting_again_works(strap: HeartRate) -> None:
+    heard, callback = notifications()
+    async with BleakClient(await find("STRAP")) as client:
+        await client.start_notify(HEART_RATE, callback)
+        with pytest.raises(BleakError, match="already started"):
+            await client.start_notify(HEART_RATE, callback)
+        await client.stop_notify(HEART_RATE)
+        assert await strap.publish(BEAT) == 0
+        await client.start_notify(HEART_RATE, callback)
+        assert await strap.publish(BEAT) == 1
+        assert await asyncio.wait_for(heard.get(), PATIENCE_S) == BEAT
+
+
+async def test_an_indication_is_confirmed_and_delivered(air: Air) -> None:
+    said: list[tuple[str, str, bytes]] = []
+    spot, continuous = bytes.fromhex("0060003c00"), bytes.fromhex("0061003d00")  # PLXS 1.0, 3.1 and 3.2
+    oximeter = PulseOximeter(air, name="OXI", address=OXIMETER, on_said=lambda *words: said.append(words))
+    heard_spot, on_spot = notifications()
+    heard_continuous, on_continuous = notifications()
+    async with oximeter, BleakClient(await find("OXI")) as client:
+        assert await oximeter.publish_spot_check(spot) == 0  # nobody listens yet: not said
+        await client.start_notify(SPOT_CHECK, on_spot)
+        await client.start_notify(CONTINUOUS, on_continuous)
+        assert await oximeter.publish_spot_check(spot) == 1
+        assert await oximeter.publish_continuous(continuous) == 1
+        assert await asyncio.wait_for(heard_spot.get(), PATIENCE_S) == spot
+        assert await asyncio.wait_for(heard_continuous.get(), PATIENCE_S) == continuous
+    assert said == [(OXIMETER, SPOT_CHECK, spot), (OXIMETER, CONTINUOUS, continuous)]
+
+
+class Switch(ConnectablePeripheral):
+    """A device of this test with everything a client can do to one: long values, both writes, a slow read."""
+
+    service_uuid = 0x1815
+
+    def __init__(self, air: Air) -> None:
+        super().__init__(air, name="SWITCH", address=STRAP_2, advertising_interval_ms=20)
+        self.written: asyncio.Queue[bytes] = asyncio.Queue()
+        self.slow_read_began, self.slow_read_may_end = asyncio.Event(), asyncio.Event()
+
+    async def _slow(self, _connection: object) -> bytes:
+        self.slow_read_began.set()
+        await self.slow_read_may_end.wait()
+        return b"slow"
+
+    def services(self) -> list[Service]:
+        both = Characteristic.Properties.WRITE | Characteristic.Properties.WRITE_WITHOUT_RESPONSE
+        write: CharacteristicValue[bytes] = CharacteristicValue(write=lambda _c, value: self.written.put_nowait(value))
+        slow: CharacteristicValue[bytes] = CharacteristicValue(read=self._slow)
+        readable, read = Characteristic.READABLE, Characteristic.Properties.READ
+        label = Descriptor("2901", Characteristic.READABLE | Characteristic.WRITEABLE, b"label")
+        return [
+            Service(
+                "1815",
+                [
+                    Characteristic("2A56", both, Characteristic.WRITEABLE, write, [label]),
+                    Characteristic("2A57", read, readable, slow),
+                    Characteristic("2A58", read, readable, bytes(range(256)) * 2),
+                ],
+            )
+        ]
+
+
+WRITABLE = "00002a56-0000-1000-8000-00805f9b34fb"
+SLOW = "00002a57-0000-1000-8000-00805f9b34fb"
+LONG = "00002a58-0000-1000-8000-00805f9b34fb"
+
+
+@pytest.fixture
+async def switch(air: Air) -> AsyncIterator[Switch]:
+    async with (peripheral := Switch(air)):
+        yield peripheral
+
+
+@pytest.mark.parametrize("response", [True, False])
+async def test_a_write_reaches_the_device(switch: Switch, response: bool) -> None:
+    async with BleakClient(await find("SWITCH")) as client:
+        await client.write_gatt_char(WRITABLE, b"\x01\x02", response=response)
+        assert await asyncio.wait_for(switch.written.get(), PATIENCE_S) == b"\x01\x02"
+
+
+async def test_values_longer_than_a_packet_are_read_and_written_whole(switch: Switch) -> None:
+    async with BleakClient(await find("SWITCH")) as client:
+        assert await client.read_gatt_char(LONG) == bytes(range(256)) * 2
+        await client.write_gatt_char(WRITABLE, bytes(512), response=True)
+        assert await asyncio.wait_for(switch.written.get(), PATIENCE_S) == bytes(512)
+
+
+async def test_descriptors_are_found_read_and_written(switch: Switch) -> None:
+    async with BleakClient(await find("SWITCH")) as client:
+        characteristic = client.services.get_characteristic(WRITABLE)
+        assert characteristic is not None
+        assert characteristic.properties == ["write-without-response", "write"]
+        label = characteristic.get_descriptor("00002901-0000-1000-8000-00805f9b34fb")
+        assert label is not None
+        assert await client.read_gatt_descriptor(label) == b"label"
+        await client.write_gatt_descriptor(label, b"front door")
+        assert await client.read_gatt_descriptor(label) == b"front door"
+
+
+async def test_only_what_can_notify_can_be_listened_to(switch: Switch) -> None:
+    async with BleakClient(await find("SWITCH")) as client:
+        with pytest.raises(BleakError, match="neither notify nor indicate"):
+            await client.start_notify(LONG, lambda _characteristic, _data: None)
+
+
+async def test_an_att_error_arrives_with_its_code(air: Air) -> None:
+    meter = Glucose(air, name="METER", address=METER, is_always_on_the_air=True)
+    async with meter, BleakClient(await find("METER")) as client:
+        with pytest.raises(BleakGATTProtocolError) as refused:
+            await client.write_gatt_char(RECORD_ACCESS, b"\x01\x01", response=True)
+    assert refused.value.code == 0xFD  # CSS part B 1.2: CCCD improperly configured
+
+
+async def test_a_drop_fails_what_is_in_flight_and_is_told_once(air: Air, switch: Switch) -> None:
+    told: list[BleakClient] = []
+    client = BleakClient(await find("SWITCH"), disconnected_callback=told.append)
+    await client.connect()
+    reads = [asyncio.ensure_future(client.read_gatt_char(SLOW)) for _ in range(3)]
+    await asyncio.wait_for(switch.slow_read_began.wait(), PATIENCE_S)
+    air.drop(switch)
+    for outcome in await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), PATIENCE_S):
+        assert isinstance(outcome, BleakError)
+    assert not client.is_connected
+    with pytest.raises(BleakError):
+        await client.read_gatt_char(LONG)
+    await client.disconnect()  # allowed, and quiet
+    switch.slow_read_may_end.set()
+    await asyncio.sleep(0.05)
+    assert told == [client]
+
+
+async def test_a_disconnect_of_our_own_is_told_once(strap: HeartRate) -> None:
+    told: list[BleakClient] = []
+    client = BleakClient(await find("STRAP"), disconnected_callback=told.append)
+    async with client:
+        assert client.is_connected
+    await client.disconnect()
+    await asyncio.sleep(0.05)
+    assert told == [client]
+
+
+async def test_a_device_that_is_switched_off_disconnects_and_can_be_switched_on_again(air: Air) -> None:
+    gone = asyncio.Event()
+    strap = HeartRate(air, name="STRAP", address=STRAP)
+    await strap.start()
+    client = BleakClient(await find("STRAP"), disconnected_callback=lambda _client: gone.set())
+    await client.connect()
+    await strap.stop()
+    await asyncio.wait_for(gone.wait(), PATIENCE_S)
+    async with strap:
+        await client.connect()
+        assert await client.read_gatt_char(BODY_LOCATION) == b"\x01"
+        await client.disconnect()
+
+
+async def test_reconnecting_after_drops_does_not_multiply_notifications(air: Air, strap: HeartRate) -> None:
+    heard, callback = notifications()
+    gone = asyncio.Event()
+    client = BleakClient(await find("STRAP"), disconnected_callback=lambda _client: gone.set())
+    for _ in range(4):
+        await client.connect()
+        await client.start_notify(HEART_RATE, callback)
+        gone.clear()
+        air.drop(strap)
+        await asyncio.wait_for(gone.wait(), PATIENCE_S)
+    await client.connect()
+    await client.start_notify(HEART_RATE, callback)
+    assert await strap.publish(BEAT) == 1
+    assert await asyncio.wait_for(heard.get(), PATIENCE_S) == BEAT
+    await client.disconnect()
+    assert heard.empty()
+
+
+async def test_a_late_answer_is_not_taken_for_the_next_one(switch: Switch) -> None:
+    async with BleakClient(await find("SWITCH")) as client:
+        given_up = asyncio.ensure_future(client.read_gatt_char(SLOW))
+        await asyncio.wait_for(switch.slow_read_began.wait(), PATIENCE_S)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        following = asyncio.ensure_future(client.read_gatt_char(LONG))
+        await asyncio.sleep(0.05)
+        switch.slow_read_may_end.set()
+        assert await asyncio.wait_for(following, PATIENCE_S) == bytes(range(256)) * 2
+
+
+async def test_connecting_to_an_absent_device_ends_and_leaves_the_adapter_usable(air: Air, strap: HeartRate) -> None:
+    absent = HeartRate(air, name="GONE", address=STRAP_2, advertising_interval_ms=20)
+    async with absent:
+        device = await find("GONE")
+    with pytest.raises(TimeoutError):
+        await BleakClient(device, timeout=0.3).connect()
+    with pytest.raises(BleakDeviceNotFoundError):
+        await BleakClient(NOBODY, timeout=0.3).connect()
+    async with BleakClient(STRAP, timeout=PATIENCE_S) as client:
+        assert client.is_connected
+
+
+async def test_a_connect_that_is_cancelled_leaves_the_adapter_usable(air: Air, strap: HeartRate) -> None:
+    device = await find("STRAP")
+    cancelled = 0
+    for milliseconds in range(60):  # before, during and after the moment when the connection is made
+        client = BleakClient(device)
+        attempt = asyncio.ensure_future(client.connect())
+        await asyncio.sleep(milliseconds / 1000)
+        attempt.cancel()
+        await asyncio.gather(attempt, return_exceptions=True)
+        cancelled += not client.is_connected
+        await client.disconnect()
+    assert cancelled > 0
+    async with BleakClient(device, timeout=PATIENCE_S) as client:
+        assert client.is_connected
+
+
+async def test_an_absent_device_does_not_keep_others_waiting(air: Air, strap: HeartRate) -> None:
+    async with HeartRate(air, name="GONE", address=STRAP_2, advertising_interval_ms=20):
+        absent = await find("GONE")
+    hopeless = asyncio.ensure_future(BleakClient(absent, timeout=60).connect())
+    async with BleakClient(await find("STRAP"), timeout=PATIENCE_S) as client:
+        assert client.is_connected
+    assert not hopeless.done()
+    hopeless.cancel()
+    await asyncio.gather(hopeless, return_exceptions=True)
+
+
+async def test_several_clients_and_scanners_work_at_once(air: Air) -> None:
+    straps = [
+        HeartRate(air, name=f"S{n}", address=f"F2:00:00:00:00:0{n}", advertising_interval_ms=20) for n in range(6)
+    ]
+    for each in straps:
+        await each.start()
+    other_ears: set[str | None] = set()
+    async with BleakScanner(lambda device, _advert: other_ears.add(device.name)):
+        found = await asyncio.gather(*(find(each.name) for each in straps))
+        clients = [BleakClient(device) for device in found]
+        await asyncio.gather(*(client.connect() for client in clients))
+        heard, callback = notifications()
+        for client in clients:
+            await client.start_notify(HEART_RATE, callback)
+        for number, each in enumerate(straps):
+            await each.publish(bytes([0x06, number]))
+        got = [await asyncio.wait_for(heard.get(), PATIENCE_S) for _ in straps]
+        await asyncio.gather(*(client.disconnect() for client in clients))
+    assert sorted(got) == [bytes([0x06, number]) for number in range(6)]
+    assert other_ears == {each.name for each in straps}
+
+
+async def test_out_of_range_is_silent_and_drops_the_link(air: Air, strap: HeartRate) -> None:
+    gone = asyncio.Event()
+    device = await find("STRAP")
+    client = BleakClient(device, disconnected_callback=lambda _client: gone.set())
+    await client.connect()
+    air.set_range(strap, False)
+    await asyncio.wait_for(gone.wait(), PATIENCE_S)
+    assert await BleakScanner.discover(0.2) == []
+    with pytest.raises(TimeoutError):
+        await BleakClient(device, timeout=0.2).connect()
+    air.set_range(strap, True)
+    await client.connect()
+    await client.disconnect()
+
+
+async def test_an_adapter_that_is_off_says_so_and_works_again_when_it_is_on(air: Air, strap: HeartRate) -> None:
+    gone = asyncio.Event()
+    device = await find("STRAP")
+    client = BleakClient(device, disconnected_callback=lambda _client: gone.set())
+    await client.connect()
+    await air.off()
+    await asyncio.wait_for(gone.wait(), PATIENCE_S)
+    with pytest.raises(BleakBluetoothNotAvailableError):
+        await client.connect()
+    with pytest.raises(BleakBluetoothNotAvailableError):
+        await BleakScanner().start()
+    await air.on()
+    await client.connect()
+    assert await client.read_gatt_char(BATTERY) == b"\x4d"
+    await client.disconnect()
+
+
+async def test_an_adapter_that_goes_off_ends_a_connection_attempt(air: Air) -> None:
+    async with HeartRate(air, name="GONE", address=STRAP_2, advertising_interval_ms=20):
+        absent = await find("GONE")
+    attempt = asyncio.ensure_future(BleakClient(absent, timeout=60).connect())
+    await asyncio.sleep(0.1)
+    await air.off()
+    with pytest.raises(BleakError):
+        await asyncio.wait_for(attempt, PATIENCE_S)
+
+
+async def test_an_exception_in_a_callback_stays_out_of_the_radio(air: Air, strap: HeartRate) -> None:
+    seen: list[str] = []
+    loop = asyncio.get_running_loop()
+    told = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _loop, context: seen.append(str(context["exception"])))
+    heard, callback = notifications()
+
+    def faulty(_source: object, _data: object) -> None:
+        raise RuntimeError("a bug of the application")
+
+    async with BleakScanner(faulty):
+        device = await find("STRAP")
+    async with BleakClient(device) as client:
+        await client.start_notify(HEART_RATE, faulty)
+        await client.start_notify(BATTERY, callback)
+        await strap.publish(BEAT)
+        await strap.set_battery(76)
+        assert await asyncio.wait_for(heard.get(), PATIENCE_S) == b"\x4c"
+    loop.set_exception_handler(told)
+    assert seen.count("a bug of the application") >= 2
+
+
+async def test_what_needs_a_bond_is_refused_without_one_and_the_bond_is_kept(air: Air) -> None:
+    meter = Glucose(air, name="METER", address=METER, needs_bond=True, is_always_on_the_air=True)
+    async with meter:
+        device = await find("METER")
+        with pytest.raises(BleakGATTProtocolError) as refused:
+            await number_of_records(BleakClient(device))
+        assert refused.value.code == 0x0F  # Core 5.4 vol 3 part F 3.4.1.1: insufficient encryption
+        assert await number_of_records(BleakClient(device, pair=True)) == bytes.fromhex("05000000")
+        assert await number_of_records(BleakClient(device)) == bytes.fromhex("05000000")
+        await BleakClient(device).unpair()
+        with pytest.raises(BleakGATTProtocolError):
+            await number_of_records(BleakClient(device))
+
+
+async def test_a_device_that_lost_its_bond_is_paired_again_after_unpair(air: Air) -> None:
+    meter = Glucose(air, name="METER", address=METER, needs_bond=True, is_always_on_the_air=True)
+    async with meter:
+        device = await find("METER")
+        await number_of_records(BleakClient(device, pair=True))
+        assert meter.device.keystore is not None
+        await meter.device.keystore.delete_all()
+        with pytest.raises(BleakError):
+            await BleakClient(device).connect()
+        await BleakClient(device).unpair()
+        assert await number_of_records(BleakClient(device, pair=True)) == bytes.fromhex("05000000")
+
+
+async def number_of_records(client: BleakClient) -> bytes:
+    heard, callback = notifications()
+    async with client:
+        await client.start_notify(RECORD_ACCESS, callback)
+        await client.write_gatt_char(RECORD_ACCESS, b"\x04\x01", response=True)
+        return await asyncio.wait_for(heard.get(), PATIENCE_S)
