@@ -117,9 +117,9 @@ class Mode(IntEnum):
 class Observation:
     """One reading, or one thinned interval (`n` raw values over `span_s` seconds: value is their median).
 
-    `device` is the sensor's Bluetooth address in capitals with colons, `slot` the user slot of a shared meter (0: it has
-    none). `value` is in the kind's UCUM unit; None only with Quality.NO_READING. `record` is the number in the device's
-    memory."""
+    `device` is the sensor's Bluetooth address in capitals with colons, `slot` the user slot of a shared meter (0:
+    it has none). `value` is in the kind's UCUM unit; None only with Quality.NO_READING. `record` is the number in the
+    device's memory."""
 
     device: str
     slot: int = 0

@@ -165,6 +165,8 @@ BAD_BODIES: dict[str, Change] = {
     "spo2 above 100": observations(value=[100.1, 300]),
     "spo2 of 0": observations(value=[0, 300]),
     "heart rate above 350": observations(value=[91, 351]),
+    "spo2 that only a heart could have": observations(value=[300, 300]),
+    "heart rate that only an spo2 could have": observations(value=[91, 5]),
     "impossible though censored": observations(value=[101, 300], sign=[1, 0]),
     "low above value": observations(low=[92, None]),
     "low above value, every row": observations(low=[92, 300]),
@@ -257,6 +259,11 @@ def test_a_batch_has_at_most_256_devices() -> None:
         {"value": 101},
         {"low": float("nan")},
         {"low": 92},
+        {"high": 90},
+        {"low": 0.5},
+        {"high": 101},
+        {"quality": Quality.NO_READING},
+        {"value": None, "quality": Quality.NO_READING, "sign": Sign.BELOW},
         {"taken_at": datetime(1970, 1, 1, tzinfo=UTC)},
         {"device": "not an address"},
         {"slot": 256},
@@ -267,6 +274,12 @@ def test_a_batch_has_at_most_256_devices() -> None:
 def test_nothing_leaves_the_gateway_that_the_server_would_refuse(changes: dict[str, Any]) -> None:
     with pytest.raises(WireError):
         encode(batch_of([reading(1, **changes)]))
+
+
+@pytest.mark.parametrize("order", [(2, 1), (1, 3, 2), (1, 1)])
+def test_rows_are_packed_in_the_order_of_their_numbers_only(order: tuple[int, ...]) -> None:
+    with pytest.raises(WireError, match=r"ascend|twice"):
+        pack([reading(seq) for seq in order])
 
 
 def test_a_time_without_a_zone_never_gets_a_number() -> None:
