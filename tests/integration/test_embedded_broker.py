@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from server.child import EmbeddedServiceError, processes_in, wait_until
-from server.roles.broker import HOST, EmbeddedBroker
+from server.roles.broker import HOST, MQTT_PORT, NATS_PORT, EmbeddedBroker
 
 pytestmark = pytest.mark.integration
 
@@ -120,10 +121,15 @@ def test_it_listens_on_loopback_only(ownbroker: EmbeddedBroker) -> None:
     assert {address for address, _ in listening} == {LOOPBACK_HEX}
 
 
-def test_ports_that_were_chosen_are_kept_when_the_broker_starts_again(place: Path) -> None:
+def test_ports_that_were_chosen_are_kept_even_when_the_usual_ones_become_free(place: Path) -> None:
     first = EmbeddedBroker(place)
-    first.start()
+    with contextlib.ExitStack() as taken:
+        for usual in (MQTT_PORT, NATS_PORT):
+            with contextlib.suppress(OSError):
+                taken.enter_context(socket.create_server((HOST, usual)))
+        first.start()
     ports = (first.port, first.nats_port)
+    assert {MQTT_PORT, NATS_PORT}.isdisjoint(ports)
     first.stop()
     second = EmbeddedBroker(place)
     second.start()

@@ -80,8 +80,10 @@ def has_ended(pid: int) -> bool:
 PREPARE = """
 import ctypes, os, sys, threading
 from pathlib import Path
+import psycopg
 from server.store import lodging
 from server.store.embedded import EmbeddedPostgres
+SLEEP = "SELECT 'awake' FROM pg_sleep(0.5)"
 server = EmbeddedPostgres(Path(sys.argv[1]))
 """
 START_AND_WAIT = """
@@ -167,25 +169,37 @@ def test_a_second_supervisor_of_the_same_directory_is_refused(place: Path) -> No
         EmbeddedPostgres(place).start()
 
 
-def test_it_ends_when_its_supervisor_is_killed_and_the_next_supervisor_takes_over(place: Path) -> None:
-    first = supervise(place, START_AND_WAIT)
-    with first:
-        assert first.stdout is not None
-        pid = int(first.stdout.readline())
-        first.kill()
-    with running(place) as server:
-        assert server.pid != pid
-        assert has_ended(pid)
+def test_it_ends_by_itself_and_in_order_when_its_supervisor_is_killed(place: Path) -> None:
+    pid = _start_and_kill_the_supervisor(place)
+    assert wait_until(lambda: has_ended(pid), limit_s=LIMIT_S)
     said = "".join(path.read_text() for path in (place / "log").glob("*.log"))
     assert "received fast shutdown request" in said
+
+
+def test_the_next_supervisor_waits_for_the_server_of_one_that_was_killed(place: Path) -> None:
+    pid = _start_and_kill_the_supervisor(place)
+    with running(place):
+        assert has_ended(pid)
+    said = "".join(path.read_text() for path in (place / "log").glob("*.log"))
     assert "automatic recovery in progress" not in said
 
 
+def _start_and_kill_the_supervisor(place: Path) -> int:
+    with supervise(place, START_AND_WAIT) as supervisor:
+        assert supervisor.stdout is not None
+        pid = int(supervisor.stdout.readline())
+        supervisor.kill()
+    return pid
+
+
 def test_it_outlives_the_thread_that_started_it(place: Path) -> None:
+    """Half a second inside the server: a shutdown that the thread's end had caused would cut it short."""
     in_thread = "thread = threading.Thread(target=server.start); thread.start(); thread.join()\n"
-    supervisor = supervise(place, in_thread + "sys.stdin.readline(); print(server.is_alive()); server.stop()")
-    out, _ = supervisor.communicate("\n", timeout=LIMIT_S)
-    assert out.strip() == "True"
+    supervisor = supervise(
+        place, in_thread + "print(psycopg.connect(server.dsn()).execute(SLEEP).fetchone()); server.stop()"
+    )
+    out, _ = supervisor.communicate(timeout=LIMIT_S)
+    assert out.strip() == "('awake',)"
 
 
 def test_it_ends_with_a_supervisor_that_forgot_to_stop_it(place: Path) -> None:
