@@ -1,0 +1,103 @@
+// Where the line, the points and the limits of one small chart lie. Pure: pixels in, pixels out.
+import { rounded } from '../format'
+import type { Limits, Vital } from '../protocol'
+
+type Series = Pick<Vital, 'spark' | 'limits' | 'gap_s'> & { readonly latest: { readonly decimals: number } }
+
+export interface Box {
+  readonly width: number
+  readonly height: number
+}
+export interface Dot {
+  readonly x: number
+  readonly y: number
+  readonly level: number
+}
+export interface Sparkline {
+  /** Runs of readings that hang together, each to be drawn as one line. */
+  readonly lines: readonly (readonly Dot[])[]
+  /** Readings that stand alone: spot measurements, and what lies between two gaps. */
+  readonly dots: readonly Dot[]
+  readonly last: Dot | null
+  /** Inside the yellow limits, from top to bottom; null: no limits at all. */
+  readonly band: { readonly top: number; readonly bottom: number } | null
+  readonly red: readonly number[]
+  readonly from: number
+  readonly lowest: number
+  readonly highest: number
+}
+
+const PAD = 4
+const LEAST_LINE_MS = 10 * 60_000
+const LEAST_SPOT_MS = 24 * 3_600_000
+
+export function levelOf(measured: number, limits: Limits | null, decimals: number): number {
+  if (!limits) return 0
+  const value = rounded(measured, decimals)
+  if (limits.red_low !== null && value < limits.red_low) return -2
+  if (limits.red_high !== null && value > limits.red_high) return 2
+  if (limits.yellow_low !== null && value < limits.yellow_low) return -1
+  if (limits.yellow_high !== null && value > limits.yellow_high) return 1
+  return 0
+}
+
+/** Readings further apart than `gap_s` are not joined; 0 joins nothing. The right edge is now, so that old data moves away. */
+export function sparkline({ spark, limits, gap_s: gapS, latest }: Series, now: number, box: Box): Sparkline {
+  const sorted = spark.map(({ at, value }) => ({ at: Date.parse(at), value })).sort((a, b) => a.at - b.at)
+  const values = sorted.map((point) => point.value)
+  const [lowest, highest] = [Math.min(...values), Math.max(...values)]
+  const y = scale(values, limits, box)
+  const end = Math.max(now, sorted.at(-1)?.at ?? now)
+  const from = Math.min(sorted[0]?.at ?? now, end - (gapS > 0 ? LEAST_LINE_MS : LEAST_SPOT_MS))
+  const x = (at: number) => PAD + ((at - from) / (end - from)) * (box.width - 2 * PAD)
+  const placed = sorted.map((point) => ({ at: point.at, x: x(point.at), y: y(point.value), level: levelOf(point.value, limits, latest.decimals) }))
+  const runs = split(placed, gapS * 1000)
+  return {
+    lines: runs.filter((run) => run.length > 1),
+    dots: runs.filter((run) => run.length === 1).flat(),
+    last: placed.at(-1) ?? null,
+    band: band(limits, y, box),
+    red: [limits?.red_low ?? null, limits?.red_high ?? null].filter((each) => each !== null).map(y),
+    from,
+    lowest,
+    highest,
+  }
+}
+
+/** The limits are always in the picture: how near a value comes to them is what one looks for. */
+function scale(values: readonly number[], limits: Limits | null, box: Box): (value: number) => number {
+  const edges = limits ? [limits.red_low, limits.yellow_low, limits.yellow_high, limits.red_high].filter((each) => each !== null) : []
+  const near = edges.length > 0 ? nearestEdges(values, edges) : []
+  const all = [...values, ...near]
+  const [low, high] = all.length > 0 ? [Math.min(...all), Math.max(...all)] : [0, 1]
+  const span = high - low || 1
+  return (value) => box.height - PAD - ((value - low) / span) * (box.height - 2 * PAD)
+}
+
+/** A glucose limit at 20 would flatten a day between 5 and 8: only the limits next to the values count, and those that are crossed. */
+function nearestEdges(values: readonly number[], edges: readonly number[]): number[] {
+  if (values.length === 0) return [...edges]
+  const [low, high] = [Math.min(...values), Math.max(...values)]
+  const below = edges.filter((edge) => edge <= low).slice(-1)
+  const above = edges.filter((edge) => edge >= high).slice(0, 1)
+  return [...below, ...edges.filter((edge) => edge > low && edge < high), ...above]
+}
+
+function split<T extends { readonly at: number }>(placed: readonly T[], gapMs: number): T[][] {
+  const runs: T[][] = []
+  for (const point of placed) {
+    const run = runs.at(-1)
+    const before = run?.at(-1)
+    if (run && before && point.at - before.at <= gapMs) run.push(point)
+    else runs.push([point])
+  }
+  return runs
+}
+
+function band(limits: Limits | null, y: (value: number) => number, box: Box): Sparkline['band'] {
+  const low = limits?.yellow_low ?? limits?.red_low ?? null
+  const high = limits?.yellow_high ?? limits?.red_high ?? null
+  if (low === null && high === null) return null
+  const inside = (at: number) => Math.min(box.height, Math.max(0, at))
+  return { top: high === null ? 0 : inside(y(high)), bottom: low === null ? box.height : inside(y(low)) }
+}

@@ -1,0 +1,294 @@
+// The open screen: who is signed in, what the board says, what is being sent. Views read it; only it talks to the server.
+import * as api from './api'
+import { Live, type Link, type LiveParts } from './live'
+import type { Alert, Me, Outcome, ServerMessage } from './protocol'
+import { Bell, REPEAT_MS, type Hearing } from './sound'
+import { EMPTY, isOpen, reduce, type Message, type State } from './state'
+import { concerned, homeOf, queue, raisedBetween, unseen } from './ward'
+import { brief } from './why'
+import { en } from './words/en'
+import { nb, type Words } from './words/nb'
+
+export type Language = 'nb' | 'en'
+export type Phase = 'starting' | 'out' | 'in'
+/** What came of a press, shown on the alert's card. */
+export type Remark = { readonly what: 'sending' | 'taken' | 'changed' | 'not_sent' | 'refused'; readonly detail: string }
+/** Why somebody who was in stands at the login again. */
+export type Notice = 'over' | 'noBoard'
+type Surroundings = Pick<LiveParts, 'screen' | 'timers' | 'open' | 'chance'>
+
+const WORDS: Readonly<Record<Language, Words>> = { nb, en }
+const READINGS_TOGETHER_MS = 200
+const LOOK_AGAIN_MS = 3_000
+const CALM_TICKS = 15
+const TOLD_MS = 12_000
+
+export class Desk {
+  phase = $state<Phase>('starting')
+  notice = $state<Notice | null>(null)
+  me = $state.raw<Me | null>(null)
+  state = $state.raw<State>(EMPTY)
+  link = $state.raw<Link>({ state: 'connecting' })
+  remarks = $state.raw<ReadonlyMap<number, Remark>>(new Map())
+  hearing = $state<Hearing>('off')
+  spokenRed = $state('')
+  spokenYellow = $state('')
+  /** One sentence at the foot of the page, about an alert that has left it. */
+  told = $state('')
+  language = $state<Language>('nb')
+  shortcuts = $state(true)
+  /** The server's clock, each second; `calm` every 15 s, for what would only flicker. */
+  now = $state(Date.now())
+  calm = $state(Date.now())
+
+  readonly words = $derived(WORDS[this.language])
+  readonly connected = $derived(this.link.state === 'live')
+  readonly loaded = $derived(this.state.epoch !== null)
+
+  readonly #surroundings: Surroundings
+  readonly #bell = new Bell()
+  #live: Live | null = null
+  #offsetMs = 0
+  #ticks = 0
+  #waiting: ServerMessage[] = []
+  #flushing = false
+  #looking = false
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings
+  }
+
+  async start(): Promise<void> {
+    setInterval(() => this.#tick(), 1000)
+    setInterval(() => this.#remind(), REPEAT_MS)
+    await this.#resume()
+  }
+
+  async #resume(): Promise<void> {
+    try {
+      this.#enter(await api.whoAmI())
+    } catch (error) {
+      if (error instanceof api.Unreachable) setTimeout(() => void this.#resume(), LOOK_AGAIN_MS)
+      else this.phase = 'out'
+    }
+  }
+
+  async signIn(login: string, password: string): Promise<void> {
+    this.#enter(await api.signIn(login, password))
+  }
+
+  async signOut(): Promise<void> {
+    await api.signOut().catch(() => undefined) // the screen is emptied even when nobody answers
+    this.#leave(null)
+  }
+
+  wake(): void {
+    this.#tick()
+    this.#live?.wake()
+  }
+
+  seen(id: number): void {
+    this.#live?.seen([id])
+  }
+
+  async toggleSound(): Promise<void> {
+    await this.#bell.toggle()
+    this.hearing = this.#bell.hearing
+  }
+
+  async acknowledge(alert: Alert): Promise<void> {
+    await this.#deed(alert, () => acknowledged(alert))
+  }
+
+  async handle(alert: Alert, outcome: Outcome, note: string): Promise<void> {
+    await this.#deed(alert, () => api.handle(alert.id, alert.rev, outcome, note))
+  }
+
+  #enter(me: Me): void {
+    this.me = me
+    this.notice = null
+    this.phase = 'in'
+    this.#live = new Live({
+      ...this.#surroundings,
+      known: () => ({ epoch: this.state.epoch, cursors: this.state.cursors }),
+      refetch: () => this.#fetchBoard(),
+      message: (message) => this.#arrived(message),
+      link: (link) => this.#linked(link),
+      refused: () => void this.#stillSignedIn(),
+    })
+    this.#live.start()
+  }
+
+  #leave(notice: Notice | null): void {
+    this.#live?.stop()
+    this.#live = null
+    this.me = null
+    this.state = EMPTY
+    this.remarks = new Map()
+    this.#waiting = []
+    this.notice = notice
+    this.phase = 'out'
+  }
+
+  async #stillSignedIn(): Promise<void> {
+    try {
+      await api.whoAmI()
+    } catch (error) {
+      if (error instanceof api.SignedOut) this.#leave('over')
+    }
+  }
+
+  async #fetchBoard(): Promise<void> {
+    try {
+      this.#take({ type: 'board', board: await api.board() })
+    } catch (error) {
+      if (error instanceof api.SignedOut) this.#leave('over')
+      if (error instanceof api.Refused && error.status === 403) this.#leave('noBoard')
+      throw error
+    }
+  }
+
+  #arrived(message: ServerMessage): void {
+    if (message.type === 'heartbeat' || message.type === 'pong') this.#setClock(message.at)
+    else if (message.type === 'readings' || message.type === 'seen_on') this.#later(message)
+    else {
+      this.#flush()
+      const before = this.state
+      this.#take(message)
+      if (message.type === 'alert' && this.state !== before && message.ring) this.#call([message.alert])
+    }
+  }
+
+  /** Fifty values a second need not be fifty pictures a second; an alert never waits. */
+  #later(message: ServerMessage): void {
+    this.#waiting.push(message)
+    if (this.#flushing) return
+    this.#flushing = true
+    setTimeout(() => this.#flush(), READINGS_TOGETHER_MS)
+  }
+
+  #flush(): void {
+    this.#flushing = false
+    const messages = this.#waiting.splice(0)
+    if (messages.length > 0) this.#put(messages.reduce(reduce, this.state))
+  }
+
+  #take(message: Message): void {
+    const before = this.state
+    this.#put(reduce(before, message))
+    if (message.type === 'board' && before.epoch !== null) this.#call(raisedBetween(before, this.state))
+  }
+
+  #put(state: State): void {
+    this.state = state
+    if (state.wanting && !this.#looking) void this.#lookAgain()
+  }
+
+  async #lookAgain(): Promise<void> {
+    this.#looking = true
+    try {
+      const { patients } = await api.board()
+      if (this.loaded) this.state = reduce(this.state, { type: 'filled', patients })
+    } catch (error) {
+      if (error instanceof api.SignedOut) this.#leave('over')
+    }
+    setTimeout(() => {
+      this.#looking = false
+      if (this.state.wanting) void this.#lookAgain()
+    }, LOOK_AGAIN_MS)
+  }
+
+  #linked(link: Link): void {
+    if (link.state === 'lost' && this.link.state !== 'lost') this.#bell.ring('lost')
+    this.link = link
+  }
+
+  #call(alerts: readonly Alert[]): void {
+    const red = alerts.filter((alert) => alert.priority === 'red')
+    const yellow = alerts.filter((alert) => alert.priority === 'yellow')
+    if (red.length > 0) this.#bell.ring('red')
+    else if (yellow.length > 0) this.#bell.ring('yellow')
+    const { newRed, newYellow } = this.words.alerts
+    if (red.length > 0) this.spokenRed = red.map((alert) => newRed(this.who(alert), brief(alert, this.words))).join('. ')
+    if (yellow.length > 0) this.spokenYellow = yellow.map((alert) => newYellow(this.who(alert), brief(alert, this.words))).join('. ')
+  }
+
+  /** Whom an alert is about, in a few words: the patient, or the address. */
+  who(alert: Alert): string {
+    const patient = alert.patient === null ? undefined : this.state.patients.get(alert.patient)
+    if (patient) return patient.name
+    const home = homeOf(this.state, alert)
+    if (home) return home.address
+    if (alert.gateway !== null) return this.words.alerts.gateway(alert.gateway)
+    return alert.device === null ? this.words.alerts.server : this.words.alerts.device(alert.device)
+  }
+
+  address(alert: Alert): string | null {
+    return homeOf(this.state, alert)?.address ?? null
+  }
+
+  people(alert: Alert): readonly number[] {
+    return alert.patient === null ? concerned(this.state, alert) : []
+  }
+
+  async #deed(alert: Alert, act: () => Promise<api.Deed>): Promise<void> {
+    if (this.remarks.get(alert.id)?.what === 'sending') return
+    this.#remark(alert.id, { what: 'sending', detail: '' })
+    try {
+      const { alert: now, conflict } = await act()
+      this.#take({ type: 'answered', alert: now })
+      this.#remark(alert.id, conflict && isOpen(now) ? this.#conflict(now) : null)
+      if (conflict && !isOpen(now)) this.#tell(this.words.act.closedBy(now.owner?.name ?? ''))
+    } catch (error) {
+      if (error instanceof api.SignedOut) return this.#leave('over')
+      const refused = error instanceof api.Refused
+      this.#remark(alert.id, { what: refused ? 'refused' : 'not_sent', detail: refused ? error.message : '' })
+    }
+  }
+
+  #conflict(now: Alert): Remark {
+    const name = now.owner?.name ?? ''
+    return now.owner && now.owner.id !== this.me?.staff.id ? { what: 'taken', detail: name } : { what: 'changed', detail: '' }
+  }
+
+  #remark(id: number, remark: Remark | null): void {
+    const remarks = new Map(this.remarks)
+    if (remark) remarks.set(id, remark)
+    else remarks.delete(id)
+    this.remarks = remarks
+  }
+
+  #tell(sentence: string): void {
+    this.told = sentence
+    setTimeout(() => {
+      if (this.told === sentence) this.told = ''
+    }, TOLD_MS)
+  }
+
+  #remind(): void {
+    if (queue(this.state).some((alert) => alert.priority === 'red' && unseen(alert))) this.#bell.ring('red')
+  }
+
+  #setClock(at: string): void {
+    this.#offsetMs = Date.parse(at) - Date.now()
+  }
+
+  #tick(): void {
+    this.now = Date.now() + this.#offsetMs
+    if (this.#ticks++ % CALM_TICKS === 0 || Math.abs(this.now - this.calm) > 2 * CALM_TICKS * 1000) this.calm = this.now
+    this.hearing = this.#bell.hearing
+  }
+
+  /** Link times are the browser's; the screen shows the server's. */
+  serverTime(browserMs: number): number {
+    return browserMs + this.#offsetMs
+  }
+}
+
+/** A stream that goes on changes its alert's numbers under the nurse's finger. Unless it was raised again meanwhile, she has it. */
+async function acknowledged(alert: Alert): Promise<api.Deed> {
+  const deed = await api.acknowledge(alert.id, alert.rev)
+  const { state, owner, raised_at: raisedAt, count, rev } = deed.alert
+  const sameToHer = state === alert.state && owner === null && raisedAt === alert.raised_at && count === alert.count
+  return deed.conflict && sameToHer ? api.acknowledge(alert.id, rev) : deed
+}

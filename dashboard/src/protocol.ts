@@ -1,0 +1,32 @@
+// The wire's words under short names. Everything here comes from the server's own description.
+import type { components, webhooks } from './api.gen'
+
+type Schemas = components['schemas']
+
+export type Kind = Schemas['Kind']
+export type Alert = Schemas['Alert']
+export type AlertConflict = Schemas['AlertConflict']
+export type Board = Schemas['Board']
+export type Evidence = Schemas['Evidence']
+export type GatewayRow = Schemas['GatewayRow']
+export type HomeRow = Schemas['HomeRow']
+export type LatestValue = Schemas['LatestValue']
+export type Limits = Schemas['Limits']
+export type Me = Schemas['Me']
+export type PatientRow = Schemas['PatientRow']
+export type SparkPoint = Schemas['SparkPoint']
+export type StaffMember = Schemas['StaffMember']
+export type Technical = Schemas['Technical']
+export type Vital = Schemas['Vital']
+
+export type Outcome = NonNullable<Alert['outcome']>
+export type Pathway = PatientRow['pathway']
+export type Priority = Alert['priority']
+export type GatewayState = GatewayRow['state']
+
+export type Cursors = Readonly<Record<string, number>>
+export type TeamEvent = Schemas['AlertChanged'] | Schemas['GatewayChanged']
+/** Declared as webhooks, for OpenAPI has no word for a socket. */
+type Body<T> = T extends { post: { requestBody: { content: { 'application/json': infer Message } } } } ? Message : never
+export type ServerMessage = Body<webhooks['server-message']>
+export type ClientMessage = Body<webhooks['client-message']>

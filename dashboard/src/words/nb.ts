@@ -1,0 +1,236 @@
+import type { GatewayState, Kind, Outcome, Pathway } from '../protocol'
+import type { Tone, Unease } from '../ward'
+
+/** Ages are in whole units, rounded down: nobody plans by "2 h 13 min". */
+export interface Age {
+  readonly amount: number
+  readonly unit: 'now' | 'seconds' | 'minutes' | 'hours' | 'days'
+}
+
+const AGE_UNITS = { now: '', seconds: 's', minutes: 'min', hours: 't', days: 'd' } as const
+
+export const nb = {
+  locale: 'nb-NO',
+  product: 'Hjemvakt',
+  title: 'Vakttavle',
+  otherLanguage: 'English',
+  practice: 'ØVELSE – virtuelle pasienter',
+  skip: 'Hopp til varslene',
+
+  login: {
+    heading: 'Logg inn på vakttavlen',
+    name: 'Brukernavn',
+    password: 'Passord',
+    submit: 'Logg inn',
+    sending: 'Logger inn …',
+    wrong: 'Brukernavn eller passord stemmer ikke.',
+    tooMany: 'For mange forsøk. Vent litt og prøv igjen.',
+    unreachable: 'Får ikke kontakt med serveren. Prøv igjen.',
+    over: 'Økten er over. Logg inn på nytt.',
+    noBoard: 'Rollen din har ingen vakttavle.',
+    out: 'Logg ut',
+  },
+
+  link: {
+    live: 'Direkte',
+    connecting: 'Kobler til …',
+    lostSince: (time: string) => `Frakoblet siden ${time} – verdiene er gamle`,
+    lost: 'Frakoblet – ingen kontakt med serveren',
+  },
+
+  sound: {
+    on: 'Lyd på',
+    off: 'Lyd av',
+    blocked: 'Lyd sperret',
+    turnOn: 'Lyden er av. Trykk for å høre varsler.',
+    turnOff: 'Lyden er på. Trykk for å slå den av.',
+    blockedWhy: 'Nettleseren sperrer lyden. Trykk igjen.',
+  },
+
+  tone: { red: 'Rød', yellow: 'Gul', technical: 'Teknisk', green: 'Grønn' } satisfies Record<Tone, string>,
+  toneFilter: (tone: string, count: number) => `${tone}: ${count} ${count === 1 ? 'pasient' : 'pasienter'}`,
+  statusBar: 'Pasienter etter status. Trykk for å vise bare disse.',
+  showAll: 'Vis alle',
+
+  alerts: {
+    heading: 'Varsler',
+    none: 'Ingen varsler',
+    noneWhy: 'Alt som er meldt, er håndtert.',
+    count: (times: number) => `${times}. gang`,
+    late: (time: string) => `${time} – etterslep`,
+    lateWhy: 'Kom etter et brudd. Gjaldt da, ikke nødvendigvis nå.',
+    limit: (limit: string) => `grense ${limit}`,
+    over: 'over – ikke sett',
+    overSeen: (time: string) => `over siden ${time}`,
+    shownOn: (screens: number) => `Vist på ${screens} ${screens === 1 ? 'skjerm' : 'skjermer'}`,
+    notShown: 'Ikke vist på noen skjerm ennå',
+    livesHere: (people: string) => `Bor her: ${people}`,
+    nobodyHere: 'Ingen pasient er registrert her',
+    gateway: (name: string) => `Hjemmesentral ${name}`,
+    server: 'Serveren',
+    device: (address: string) => `sensor ${address}`,
+    newRed: (who: string, what: string) => `Rødt varsel: ${who}, ${what}`,
+    newYellow: (who: string, what: string) => `Gult varsel: ${who}, ${what}`,
+  },
+
+  act: {
+    acknowledge: 'Kvitter – jeg tar den',
+    acknowledgeShort: 'Kvitter',
+    sending: 'Sender …',
+    ownerYou: 'Du har den',
+    owner: (name: string) => `${name} har den`,
+    since: (time: string) => `kvittert ${time}`,
+    close: 'Avslutt …',
+    closeHeading: 'Hva var det?',
+    note: 'Notat (valgfritt)',
+    cancel: 'Avbryt',
+    tapCloses: 'Ett trykk avslutter varselet.',
+    taken: (name: string, time: string) => `${name} tok den ${time}. Varselet er ikke ditt.`,
+    closedBy: (name: string) => `${name} har alt avsluttet varselet.`,
+    changed: 'Varselet endret seg i mellomtiden. Se på det og trykk igjen.',
+    notSent: 'Ikke sendt: ingen kontakt med serveren. Prøv igjen.',
+    refused: (why: string) => `Ikke lagret: ${why}`,
+  },
+
+  outcome: {
+    real_acted: 'Reelt – tiltak',
+    real_no_action: 'Reelt – ingen tiltak',
+    measuring_error: 'Målefeil',
+    technical: 'Teknisk',
+    wrong_limit: 'Feil grense',
+  } satisfies Record<Outcome, string>,
+
+  faults: {
+    heading: 'Teknisk',
+    none: 'Ingen tekniske feil',
+  },
+
+  technical: {
+    heading: 'Teknisk tilstand',
+    setAside: 'Meldinger lagt til side',
+    unassigned: 'Målinger uten pasient',
+    lostRows: 'Tapte målinger',
+    troubles: 'Hjemmesentraler med plager',
+    nothing: 'Ingenting å melde',
+    loading: 'Henter …',
+    failed: 'Kunne ikke hentes',
+  },
+
+  patients: {
+    heading: 'Pasienter',
+    search: 'Søk etter pasient',
+    shown: (shown: number, all: number) => (shown === all ? `${all}` : `${shown} av ${all}`),
+    noTeam: 'Teamet har ingen pasienter ennå',
+    noTeamWhy: 'De dukker opp her når de er meldt inn.',
+    noMatch: 'Ingen pasienter passer',
+    greenFold: (count: number) => `${count} grønne pasienter`,
+    greenShow: 'Vis',
+    greenHide: 'Skjul',
+    age: (years: number) => `${years} år`,
+    owner: 'Ansvarlig',
+    noReadings: 'Ingen målinger ennå',
+  },
+
+  unease: {
+    outside: 'Utenfor grensene, uten åpent varsel',
+    stale: 'Siste måling er gammel',
+    sensor_off: 'Sensor er tatt av',
+    gateway: 'Ingen kontakt med hjemmesentralen',
+    nothing: 'Ingen målinger ennå',
+  } satisfies Record<Unease, string>,
+  allFine: 'Innenfor egne grenser',
+
+  pathway: {
+    kols: 'KOLS',
+    diabetes: 'Diabetes',
+    heart_failure: 'Hjertesvikt',
+    palliative: 'Lindrende',
+    safety: 'Trygghet',
+  } satisfies Record<Pathway, string>,
+
+  gateway: {
+    never: 'Hjemmesentral: aldri sett',
+    online: 'Hjemmesentral på nett',
+    offline: 'Hjemmesentral slått av',
+    lost: 'Hjemmesentral mistet linjen',
+    silent: 'Hjemmesentral taus',
+  } satisfies Record<GatewayState, string>,
+  gatewaySince: (state: string, time: string) => `${state} siden ${time}`,
+  gatewayWaiting: (count: string) => `${count} målinger på vei`,
+
+  kind: {
+    heart_rate: 'Puls',
+    pulse_rate: 'Puls',
+    spo2: 'SpO₂',
+    glucose: 'Blodsukker',
+    body_temperature: 'Temperatur',
+    battery: 'Batteri',
+    systolic: 'Blodtrykk, overtrykk',
+    diastolic: 'Blodtrykk, undertrykk',
+    mean_arterial: 'Middeltrykk',
+    weight: 'Vekt',
+    respiratory_rate: 'Pustefrekvens',
+    peak_flow: 'PEF',
+    fev1: 'FEV1',
+    fvc: 'FVC',
+  } satisfies Record<Kind, string>,
+
+  noValue: 'ingen verdi',
+  questionable: 'usikker',
+  below: 'under måleområdet',
+  above: 'over måleområdet',
+  spark: (kind: string, span: string, low: string, high: string, last: string) =>
+    `${kind} siste ${span}: lavest ${low}, høyest ${high}, sist ${last}`,
+  sparkEmpty: (kind: string) => `${kind}: ingen utvikling å vise ennå`,
+
+  why: {
+    limit: (kind: string, side: 'low' | 'high', colour: 'red' | 'yellow', limit: string) =>
+      `${kind} ${side === 'low' ? 'under' : 'over'} ${colour === 'red' ? 'rød' : 'gul'} grense${limit && ` ${limit}`}`,
+    beyondRange: (kind: string, side: 'low' | 'high') =>
+      `${kind} er ${side === 'low' ? 'lavere' : 'høyere'} enn apparatet kan måle (${side === 'low' ? 'LO' : 'HI'})`,
+    since: (why: string, time: string) => `${why} siden ${time}`,
+    opened: (place: string) => `${place} åpnet om natten`,
+    at: (why: string, place: string) => `${why} – ${place}`,
+  },
+
+  /** By the rule's name, or its last part. A rule that is not here is shown as it is. */
+  rule: {
+    fall: 'Fall meldt av sensor',
+    sos: 'Trygghetsalarm utløst',
+    smoke: 'Røyk meldt',
+    water: 'Vannlekkasje meldt',
+    co: 'Kullos (CO) meldt',
+    door: 'Dør åpnet om natten',
+    sensor_off: 'Sensoren er tatt av eller har ikke kontakt med huden',
+    gateway_silent: 'Hjemmesentralen er taus',
+    gateway_lost: 'Hjemmesentralen mistet linjen',
+    rows_lost: 'Målinger gikk tapt på veien',
+    identity_conflict: 'To hjemmesentraler bruker samme identitet',
+    monitor_was_down: 'Overvåkingen sto: varsler kan ha kommet sent',
+    set_aside: 'Melding lagt til side, kunne ikke leses',
+    battery: 'Lavt batteri',
+    reading_missed: 'Planlagt måling mangler',
+  } as Readonly<Record<string, string>>,
+
+  place: {
+    'front door': 'Ytterdør',
+    front_door: 'Ytterdør',
+    bed: 'Seng',
+    bathroom: 'Bad',
+    kitchen: 'Kjøkken',
+    'living room': 'Stue',
+  } as Readonly<Record<string, string>>,
+
+  age: ({ amount, unit }: Age) => (unit === 'now' ? 'nå' : `for ${amount} ${AGE_UNITS[unit]} siden`),
+  span: ({ amount, unit }: Age) => (unit === 'now' ? 'minutt' : `${amount} ${AGE_UNITS[unit]}`),
+  clock: (time: string) => `kl. ${time}`,
+  dayClock: (day: string, time: string) => `${day} kl. ${time}`,
+
+  keys: {
+    on: 'Hurtigtaster på',
+    off: 'Hurtigtaster av',
+    list: '↑ ↓ flytter · Skift+K kvitterer varselet i fokus · / søker',
+  },
+}
+
+export type Words = typeof nb

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { en } from './en'
+import { nb } from './nb'
+
+/** "alerts.late()" for each word, with functions called on something that can be found again. */
+function entries(value: unknown, path: string): [string, string][] {
+  if (typeof value === 'string') return [[path, value]]
+  if (typeof value === 'function') {
+    const age = path === 'age' || path === 'span'
+    const given = Array.from({ length: value.length }, (_, index) => (age ? { amount: 7, unit: 'hours' } : `given${index}`))
+    return [[`${path}(${value.length})`, String(value(...given))]]
+  }
+  return Object.entries(value as object).flatMap(([key, each]) => entries(each, path ? `${path}.${key}` : key))
+}
+
+const norwegian = entries(nb, '')
+const english = entries(en, '')
+
+test('every word of one language is there in the other', () => {
+  expect(english.map(([path]) => path).sort()).toEqual(norwegian.map(([path]) => path).sort())
+})
+
+test('no word is empty or left unfinished', () => {
+  for (const [path, text] of [...norwegian, ...english]) {
+    expect(text.trim(), path).not.toBe('')
+    expect(text, path).not.toMatch(/undefined|\[object|NaN|TODO/)
+  }
+})
+
+test('a word that takes something says it', () => {
+  const counts = ['toneFilter(2)', 'why.limit(4)', 'why.beyondRange(2)']
+  for (const [path, text] of [...norwegian, ...english]) {
+    if (!path.endsWith(')') || path.startsWith('age') || path.startsWith('span') || counts.includes(path)) continue
+    const arity = Number(path.match(/\((\d)\)$/)?.[1])
+    for (let index = 0; index < arity; index++) expect(text, path).toContain(`given${index}`)
+  }
+})
+
+test('one English word is the Norwegian one only where both languages say so', () => {
+  const same = norwegian.filter(([path, text]) => english.some(([other, said]) => other === path && said === text)).map(([path]) => path)
+  expect(same).toEqual([
+    'product',
+    'alerts.device(1)',
+    'pathway.diabetes',
+    'kind.spo2',
+    'kind.peak_flow',
+    'kind.fev1',
+    'kind.fvc',
+    'why.at(2)',
+  ])
+})
