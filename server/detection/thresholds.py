@@ -108,8 +108,9 @@ class _Walk:
         going: Ints = np.arange(len(self.was))
         while going.size:
             on = []
-            for level in np.unique(self.level[going]).tolist():
-                crossing = self._next(level, going[self.level[going] == level])
+            levels = self.level[going]  # as the round begins: each stream crosses once in it
+            for level in np.unique(levels).tolist():
+                crossing = self._next(level, going[levels == level])
                 self._follow(crossing)
                 on.append(crossing.stream)
                 yield crossing
