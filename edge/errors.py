@@ -1,8 +1,20 @@
 """What can go wrong at the gateway, each with a sentence for the person who has to mend it."""
 
 
-class ConfigError(Exception):
-    """The configuration file says something that cannot be; the message names file, key and remedy."""
+class GatewayError(Exception):
+    """Ends a command; the message is all that the user sees."""
+
+
+class ConfigError(GatewayError):
+    """The configuration says something that cannot be; the message names file, key and remedy."""
+
+
+class AskedWrong(GatewayError):
+    """A command line that makes no sense."""
+
+
+class RadioError(GatewayError):
+    """No radio, or it does not answer."""
 
 
 class OutboxError(Exception):
@@ -15,7 +27,3 @@ class OutboxFull(OutboxError):
 
 class OutboxDamaged(OutboxError):
     """The file's content is not what was written."""
-
-
-class RadioError(Exception):
-    """No radio, or it does not answer."""

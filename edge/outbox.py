@@ -8,16 +8,18 @@ import contextlib
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from devices.vocabulary import Gap, Item, Mode, Observation
+from devices.vocabulary import Event, EventType, Gap, Item, Mode, Observation
 from devices.wire.columns import from_millis, to_millis
 from devices.wire.messages import Lane, LostWhy
 from edge.core import rows
 from edge.core.delivery_words import Stock
+from edge.core.hearing import Remembered
 from edge.core.holes import Hole
 from edge.errors import OutboxDamaged, OutboxError, OutboxFull
 
@@ -27,6 +29,12 @@ PRUNED_AT_ONCE: Final = 5_000  # rows, so that an append never waits long
 SCHEMA: Final = "v1.sql"
 VERSION: Final = 1
 
+SUBJECT: Final = {
+    EventType.DOOR_OPENED: "door",
+    EventType.DOOR_CLOSED: "door",
+    EventType.SENSOR_ON: "contact",
+    EventType.SENSOR_OFF: "contact",
+}
 _DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -117,8 +125,8 @@ class Outbox:
             + [(i.device, i.slot, to_millis(i.to_at)) for i in items if isinstance(i, Gap)],
         )
         self._db.executemany(
-            "INSERT INTO memory VALUES (?1, ?2) ON CONFLICT (device) DO UPDATE SET last_record = ?2",
-            [(i.device, i.record) for i in items if isinstance(i, Observation) and i.record is not None],
+            "INSERT INTO standing VALUES (?1, ?2, ?3) ON CONFLICT (device, subject) DO UPDATE SET event = ?3",
+            [(i.device, SUBJECT[i.type], i.type) for i in items if isinstance(i, Event) and i.type in SUBJECT],
         )
 
     def read(self, lane: Lane, first: int, last: int) -> tuple[list[tuple[int, Item]], list[int]]:
@@ -238,20 +246,44 @@ class Outbox:
             self._marks = dict.fromkeys(Lane, 0)
         self.id, self.epoch = name, None
 
-    def last_taken(self) -> dict[tuple[str, int], datetime]:
-        with _sentences(self.path):
-            found = self._db.execute("SELECT device, slot, last_taken_at FROM stream")
-            return {(device, slot): from_millis(at) for device, slot, at in found}
+    def remember_record(self, device: str, record: int) -> None:
+        """Every record up to this one was appended."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO memory VALUES (?1, ?2) ON CONFLICT (device) DO UPDATE SET last_record = ?2",
+                (device, record),
+            )
 
     def last_records(self) -> dict[str, int]:
         with _sentences(self.path):
             return dict(self._db.execute("SELECT device, last_record FROM memory").fetchall())
+
+    def remembered(self) -> dict[str, Remembered]:
+        """By device."""
+        with _sentences(self.path):
+            taken = self._db.execute("SELECT device, slot, last_taken_at FROM stream").fetchall()
+            standing = self._db.execute("SELECT device, event FROM standing").fetchall()
+        events = {(device, EventType(event)) for device, event in standing}
+        return {
+            device: Remembered(
+                last_taken={slot: from_millis(at) for whose, slot, at in taken if whose == device},
+                on_body=_either(events, device, EventType.SENSOR_ON, EventType.SENSOR_OFF),
+                opened=_either(events, device, EventType.DOOR_OPENED, EventType.DOOR_CLOSED),
+            )
+            for device in {device for device, *_ in taken + standing}
+        }
 
     def newest_accepted(self) -> datetime | None:
         """When the newest row was accepted: our own clock cannot be earlier."""
         with _sentences(self.path):
             (at,) = self._db.execute("SELECT max(accepted_at) FROM item").fetchone()
         return None if at is None else from_millis(at)
+
+
+def _either(events: set[tuple[str, EventType]], device: str, yes: EventType, no: EventType) -> bool | None:
+    if (device, yes) in events:
+        return True
+    return False if (device, no) in events else None
 
 
 def new_id() -> str:
@@ -271,3 +303,23 @@ def _sentences(path: Path) -> Iterator[None]:
         if primary == sqlite3.SQLITE_FULL:
             raise OutboxFull(f"no room for {path}: free some space on its disk") from error
         raise OutboxError(f"{path} cannot be used now ({error}): see that its directory can be written") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Depth:
+    id: str
+    waiting: dict[Lane, int]
+    set_aside: int
+
+
+def peek(path: Path) -> Depth | None:
+    """Look into the outbox of a running agent without disturbing it. None: there is none."""
+    if not path.exists():
+        return None
+    with _sentences(path), contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        ((name,),) = db.execute("SELECT outbox FROM identity").fetchall()
+        waiting = {
+            Lane(lane): newest - mark for lane, newest, mark in db.execute("SELECT name, newest, mark FROM lane")
+        }
+        ((aside,),) = db.execute("SELECT count(*) FROM aside").fetchall()
+    return Depth(id=name, waiting=waiting, set_aside=aside)

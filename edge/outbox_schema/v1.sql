@@ -44,6 +44,13 @@ CREATE TABLE stream (
     last_taken_at INTEGER NOT NULL,
     PRIMARY KEY (device, slot)
 ) WITHOUT ROWID;
+-- The last state of door and contact that became an event: an event is a change.
+CREATE TABLE standing (
+    device TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    event TEXT NOT NULL,
+    PRIMARY KEY (device, subject)
+) WITHOUT ROWID;
 -- The newest record fetched from a device's own memory.
 CREATE TABLE memory (
     device TEXT PRIMARY KEY,

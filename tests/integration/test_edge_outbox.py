@@ -12,6 +12,7 @@ import pytest
 
 from devices.vocabulary import ClockTrust, Event, EventType, Gap, GapReason, Item, Kind, Mode, Observation
 from devices.wire.messages import Lane, LostWhy
+from edge.core.hearing import Remembered
 from edge.core.holes import Hole
 from edge.errors import OutboxDamaged, OutboxError, OutboxFull
 from edge.outbox import Outbox
@@ -242,12 +243,17 @@ def test_an_outbox_of_a_newer_gateway_is_not_touched(tmp_path: Path) -> None:
         Outbox(path)
 
 
-def test_streams_and_device_memories_are_remembered_with_the_rows(tmp_path: Path) -> None:
+def test_what_is_known_of_a_device_is_remembered_with_its_rows(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db")
-    glucose = Observation(device=DEVICE, kind=Kind.GLUCOSE, taken_at=NOW, value=5.5, record=41)
-    outbox.append(bulk(spo2(7), spo2(3), glucose), NOW)
+    off = Event(device=DEVICE, type=EventType.SENSOR_OFF, occurred_at=NOW)
+    closed = Event(device="C0:00:00:00:00:02", type=EventType.DOOR_CLOSED, occurred_at=NOW)
+    outbox.append(bulk(spo2(7), spo2(3), off, closed), NOW)
+    outbox.remember_record(DEVICE, 41)
     outbox.close()
     again = Outbox(tmp_path / "outbox.db")
-    assert again.last_taken() == {(DEVICE, 0): NOW + timedelta(seconds=7)}
+    assert again.remembered() == {
+        DEVICE: Remembered(last_taken={0: NOW + timedelta(seconds=7)}, on_body=False),
+        "C0:00:00:00:00:02": Remembered(opened=False),
+    }
     assert again.last_records() == {DEVICE: 41}
     assert again.newest_accepted() == NOW

@@ -1,0 +1,243 @@
+"""The line to the broker: paho-mqtt, one client and one thread for each connection, thrown away together.
+
+A fresh client has an empty queue, so nothing old is ever resent behind our back; and a thread that died of an exception
+cannot go unnoticed, because it is ours and its last act is to say so. Threads meet asyncio in `_Link._tell` alone.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from devices.wire.topics import MANNERS, Channel, Topic
+from edge.config import Broker
+from edge.core.schedule import back_off_s
+
+UNACKNOWLEDGED: Final = 24  # messages: more than the window of delivery and a few heartbeats
+KEEPALIVE_S: Final = 30  # a half-open line shows after twice that
+CONNECT_S: Final = 5.0
+AGAIN_FIRST_S: Final = 1.0
+AGAIN_CAP_S: Final = 60.0
+STABLE_S: Final = 30.0
+FAREWELL_S: Final = 1.5
+LOOP_S: Final = 5.0  # paho looks after its keepalive at least this often
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Who connects. Two connections with one `client_id` throw each other out, so it names the outbox, too."""
+
+    gateway: str
+    bucket: int
+    client_id: str
+    last_will: bytes
+
+    def topic(self, channel: Channel) -> str:
+        return str(Topic(bucket=self.bucket, gateway=self.gateway, channel=channel))
+
+
+@dataclass(frozen=True, slots=True)
+class LineUp:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class LineDown:
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    channel: Channel
+    payload: bytes
+
+
+LineEvent = LineUp | LineDown | Arrived
+
+
+class MqttUplink:
+    """`identity` is asked at each connection; `hear` is called on the event loop."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        identity: Callable[[], Identity],
+        hear: Callable[[LineEvent], None],
+        keepalive_s: int = KEEPALIVE_S,
+    ) -> None:
+        self._broker = broker
+        self._identity = identity
+        self._hear = hear
+        self._keepalive_s = keepalive_s
+        self._link: _Link | None = None
+        self._dice = random.Random()
+
+    async def run(self) -> None:
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            link = self._link = _Link(self._broker, self._identity(), self._keepalive_s, self._hear)
+            try:
+                why = await link.gone()
+            finally:
+                self._link = None
+                link.abort()
+            self._hear(LineDown(why))
+            failures = 0 if link.was_up and loop.time() - began_s > STABLE_S else failures + 1
+            full_s = back_off_s(failures, 1.0, first_s=AGAIN_FIRST_S, cap_s=AGAIN_CAP_S)
+            await asyncio.sleep(self._dice.uniform(0, full_s))  # full jitter: a thousand gateways must not come at once
+
+    def publish(self, channel: Channel, payload: bytes) -> bool:
+        return self._link is not None and self._link.publish(channel, payload)
+
+    def rebuild(self, why: str) -> None:
+        if self._link is not None:
+            log.warning("making a new connection to the broker: %s", why)
+            self._link.abort()
+
+    async def farewell(self, payload: bytes) -> None:
+        """A last status, and a clean end that keeps the broker from sending the last will."""
+        if self._link is not None:
+            await self._link.farewell(payload)
+
+
+class _Link:
+    def __init__(self, broker: Broker, identity: Identity, keepalive_s: int, hear: Callable[[LineEvent], None]) -> None:
+        self.was_up = False
+        self._identity = identity
+        self._hear = hear
+        self._is_up = False
+        self._unacknowledged = 0
+        self._loop = asyncio.get_running_loop()
+        self._gone: asyncio.Future[str] = self._loop.create_future()
+        self._quiet = asyncio.Event()
+        self._refused = ""
+        self._is_aborted = False
+        self._client = self._make_client(broker)
+        where = (broker.host, broker.port, keepalive_s)
+        threading.Thread(target=self._serve, args=where, name="mqtt", daemon=True).start()
+
+    def _make_client(self, broker: Broker) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, self._identity.client_id, clean_session=True, reconnect_on_failure=False
+        )
+        client.connect_timeout = CONNECT_S
+        client.max_inflight_messages_set(UNACKNOWLEDGED)
+        client.max_queued_messages_set(UNACKNOWLEDGED)
+        manner = MANNERS[Channel.STATUS]
+        client.will_set(self._identity.topic(Channel.STATUS), self._identity.last_will, manner.qos, manner.retain)
+        if broker.user is not None:
+            client.username_pw_set(broker.user, broker.password)
+        if broker.tls:
+            client.tls_set()
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        # With this set, publish() only queues and wakes the thread; without it paho writes to the socket from ours.
+        client.on_socket_register_write = _leave_it_to_the_thread
+        return client
+
+    async def gone(self) -> str:
+        return await self._gone
+
+    def publish(self, channel: Channel, payload: bytes) -> bool:
+        if not self._is_up or self._unacknowledged >= UNACKNOWLEDGED:
+            return False
+        manner = MANNERS[channel]
+        sent = self._client.publish(self._identity.topic(channel), payload, manner.qos, manner.retain)
+        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
+        self._unacknowledged += manner.qos > 0
+        self._quiet.clear()
+        return True
+
+    async def farewell(self, payload: bytes) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                if self.publish(Channel.STATUS, payload):
+                    await self._quiet.wait()
+        self._is_up = False
+        self._client.disconnect()
+        await asyncio.wait({self._gone}, timeout=FAREWELL_S)
+
+    def abort(self) -> None:
+        """End the connection without a word; the thread notices by itself."""
+        self._is_up = False
+        self._is_aborted = True
+        open_socket = cast(socket.socket | None, self._client.socket())
+        if open_socket is not None:
+            with contextlib.suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+
+    # From here to _tell: on paho's thread.
+
+    def _serve(self, host: str, port: int, keepalive_s: int) -> None:
+        why = ""
+        try:
+            self._client.connect(host, port, keepalive_s)
+            outcome = MQTTErrorCode.MQTT_ERR_SUCCESS
+            while outcome == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                outcome = self._client.loop(LOOP_S)  # not loop_forever: that does not wake up when we publish
+            why = mqtt.error_string(outcome)
+        except Exception as error:  # noqa: BLE001 - the thread's outer edge: whatever ended it is told
+            why = f"{type(error).__name__}: {error}"
+        finally:
+            self._tell(self._end, self._refused or why)
+
+    def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if self._is_aborted:
+            client.disconnect()
+        elif reason.is_failure:
+            self._refused = f"the broker refused us: {reason}"
+            client.disconnect()
+        else:
+            client.subscribe(self._identity.topic(Channel.RECEIPT), MANNERS[Channel.RECEIPT].qos)
+
+    def _on_subscribe(self, client: mqtt.Client, _data: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._refused = "the broker does not let us hear receipts: check its access rules for this gateway"
+            client.disconnect()
+        else:
+            self._tell(self._up)
+
+    def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        self._tell(self._hear, Arrived(Channel.RECEIPT, bytes(message.payload)))
+
+    def _on_publish(self, _client: mqtt.Client, _data: Any, _mid: Any, _reason: Any, _properties: Any) -> None:
+        self._tell(self._acknowledged)
+
+    def _tell(self, what: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(what, *arguments)
+
+    # On the event loop again.
+
+    def _up(self) -> None:
+        self._is_up = self.was_up = True
+        self._hear(LineUp())
+
+    def _acknowledged(self) -> None:
+        self._unacknowledged -= 1
+        if self._unacknowledged == 0:
+            self._quiet.set()
+
+    def _end(self, why: str) -> None:
+        self._is_up = False
+        if not self._gone.done():
+            self._gone.set_result(why)
+
+
+def _leave_it_to_the_thread(_client: mqtt.Client, _data: Any, _socket: Any) -> None:
+    pass
