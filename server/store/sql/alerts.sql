@@ -69,8 +69,9 @@ insert into alert_history (alert_id, rev, at, action, staff_id, detail)
 values (%(alert)s, %(rev)s, %(at)s, %(action)s, %(staff)s, %(detail)s)
 
 -- name: hold_teams
--- The counters, locked last and in order of id.
-select id, head from team where id = any(%(ids)s) order by id for update
+-- The counters, locked last and in order of id. Not "for update": a transaction that has inserted an alert holds the
+-- team's key already (its foreign key), and two of those would wait for each other.
+select id, head from team where id = any(%(ids)s) order by id for no key update
 
 -- name: log
 -- What the screens of a team are told, in order.
