@@ -137,6 +137,10 @@ def listen(host: str = "127.0.0.1", port: int = 8080) -> socket.socket:
 def serve(app: FastAPI, listening: socket.socket) -> None:
     """Until SIGINT or SIGTERM. Live sockets are told to come back (1012)."""
     logger.info("the api listens on %s port %d", *listening.getsockname()[:2])
+    web_server(app).run(sockets=[listening])
+
+
+def web_server(app: FastAPI) -> uvicorn.Server:
     configuration = uvicorn.Config(
         app,
         ws="websockets-sansio",
@@ -148,7 +152,7 @@ def serve(app: FastAPI, listening: socket.socket) -> None:
         access_log=False,  # paths hold patients' numbers
         server_header=False,
     )
-    uvicorn.Server(configuration).run(sockets=[listening])
+    return uvicorn.Server(configuration)
 
 
 def run(*, database_url: str, own_url: str | None = None, host: str = "127.0.0.1", port: int = 8080) -> None:

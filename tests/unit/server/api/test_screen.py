@@ -318,3 +318,10 @@ def test_whatever_happens_every_nurse_gets_every_event_once_and_in_order():
         world.settle()
         stalled += world.fallen
     assert stalled > 0, "the simulation never filled a queue: it proves less than it says"
+
+
+def test_a_feed_never_goes_back():
+    feed = Feed(team=1, head=0)
+    feed.log([event(1), event(2)])
+    feed.log([event(1)])
+    assert feed.head == 2

@@ -1,0 +1,256 @@
+"""A small town with two teams, and the real api in front of it."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from secrets import token_hex
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from argon2 import PasswordHasher
+from psycopg.types.json import Jsonb
+from websockets.asyncio.client import ClientConnection, connect
+
+from devices.vocabulary import KINDS, EventType, Kind
+from server.alerts import policy
+from server.alerts.findings import HelpCall
+from server.alerts.model import patient_subject
+from server.store import alerts, arrays, signals, teamlog
+
+PASSWORD = "a long sentence about nothing"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+EARLY = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@dataclass(kw_only=True)
+class Town:
+    """Rows as the monitor and an administrator would have written them, by the owner of the database."""
+
+    owner: str
+    teams: dict[str, int] = field(default_factory=dict)
+    staff: dict[str, int] = field(default_factory=dict)
+    patients: dict[str, int] = field(default_factory=dict)
+    homes: dict[str, int] = field(default_factory=dict)
+    devices: dict[str, int] = field(default_factory=dict)
+
+    def connection(self) -> psycopg.Connection:
+        conn = psycopg.connect(self.owner)
+        arrays.register(conn)
+        return conn
+
+    def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with self.connection() as conn:
+            cursor = conn.execute(statement.encode(), parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def one(self, statement: str, *parameters: Any) -> Any:
+        return self.sql(statement, *parameters)[0][0]
+
+    def add_team(self, name: str) -> None:
+        self.teams[name] = self.one("insert into team (name) values (%s) returning id", name)
+
+    def add_staff(self, login: str, **roles: str) -> None:
+        """`roles`: team -> role."""
+        insert = "insert into staff (login, name, initials, password_hash) values (%s, %s, %s, %s) returning id"
+        name = login.capitalize()
+        self.staff[login] = self.one(insert, login, name, name[:2].upper(), CHEAP.hash(PASSWORD))
+        for team, role in roles.items():
+            self.sql("insert into staff_team values (%s, %s, %s)", self.staff[login], self.teams[team], role)
+
+    def add_patient(self, name: str, team: str, *, pathway: str = "kols", virtual: bool = False) -> None:
+        """With a home of the same name, a gateway gw-<name> in it, and a device bound to the patient."""
+        team_id, number = self.teams[team], len(self.patients) + 1
+        home = "insert into home (name, address, team_id, bucket) values (%s, %s, %s, 0) returning id"
+        self.homes[name] = self.one(home, name, f"Storgata {number}", team_id)
+        patient = """insert into patient (reference, name, born_on, pathway, team_id, home_id, virtual)
+                     values (%s, %s, %s, %s, %s, %s, %s) returning id"""
+        row = (f"P-{number}", name, date(1940, 5, 17), pathway, team_id, self.homes[name], virtual)
+        self.patients[name] = self.one(patient, *row)
+        gateway = "insert into gateway (name, home_id, bucket, enrolled) values (%s, %s, 0, true)"
+        self.sql(gateway, f"gw-{name}", self.homes[name])
+        device = "insert into device (address, profile, first_heard_at) values (%s, 'oximeter', %s) returning id"
+        self.devices[name] = self.one(device, f"AA:BB:CC:DD:EE:{number:02X}", EARLY)
+        binding = "insert into binding (device_id, patient_id, valid_from) values (%s, %s, %s)"
+        self.sql(binding, self.devices[name], self.patients[name], EARLY)
+
+    def measure(
+        self, name: str, kind: Kind, value: float | None, at: datetime, *, mode: int = 0, device: str | None = None
+    ) -> None:
+        """One reading, stored and told as the monitor does it."""
+        row = {
+            "patient": self.patients[name],
+            "kind": KINDS[kind].number,
+            "at": at,
+            "device": self.devices[device or name],
+            "value": value,
+            "quality": 2 if value is None else 0,
+            "mode": mode,
+        }
+        with self.connection() as conn:
+            conn.execute("select observation_days(array[%(at)s]::timestamptz[])", row)
+            conn.execute(
+                """insert into observation values (%(patient)s, %(kind)s, %(at)s, 0, %(device)s, %(value)s, null, null,
+                   1, %(quality)s, 0, 0, %(mode)s, %(at)s)""",
+                row,
+            )
+            batch = conn.execute(
+                """insert into latest values (%(patient)s, %(kind)s, %(at)s, %(value)s, %(quality)s, 0, %(mode)s, 0,
+                   %(device)s, %(at)s, nextval('ingest_batch'))
+                   on conflict (patient_id, kind) do update set taken_at = excluded.taken_at, value = excluded.value,
+                   quality = excluded.quality, batch = excluded.batch returning batch""",
+                row,
+            ).fetchone()
+            assert batch is not None
+            signals.send(conn, signals.Channel.READINGS, batch[0])
+
+    def press(self, name: str, event: EventType = EventType.SOS, *, at: datetime | None = None) -> int:
+        """A call for help, raised as the monitor does it; the alert's id."""
+        at = at or datetime.now(UTC)
+        subject = patient_subject(self.patients[name], home=self.homes[name])
+        with self.connection() as conn:
+            held = alerts.hold(conn, [subject])
+            standing = alerts.open_alerts(conn, held.values())
+            finding = HelpCall(subject=subject, type=event, at=at, late=False)
+            alerts.apply(conn, policy.decide(standing, [finding], at), at)
+        return self.one(
+            "select max(id) from alert where patient_id = %s and rule = %s", self.patients[name], f"call:{event}"
+        )
+
+    def gateway_says(self, name: str, state: str, **status: object) -> None:
+        now = datetime.now(UTC)
+        with self.connection() as conn:
+            conn.execute(
+                "update gateway set state = %s, state_since = %s, heard_at = %s, status = %s where name = %s",
+                (state, now, now, Jsonb(status), f"gw-{name}"),
+            )
+            team = conn.execute("select team_id from home where id = %s", (self.homes[name],)).fetchone()
+            assert team is not None
+            entry = teamlog.Entry(team_id=team[0], type="gateway", body={"gateway": f"gw-{name}"})
+            teamlog.append(conn, [entry], now)
+
+    def head(self, team: str) -> int:
+        return self.one("select head from team where id = %s", self.teams[team])
+
+
+@pytest.fixture
+def town(database) -> Town:
+    town = Town(owner=database.owner)
+    for team in ("east", "west"):
+        town.add_team(team)
+    town.add_staff("kari", east="nurse")
+    town.add_staff("ola", east="nurse")
+    town.add_staff("berit", west="nurse")
+    town.add_staff("siv", east="coordinator", west="nurse")
+    town.add_staff("tor", east="technician")
+    town.add_staff("vera", west="technician")
+    town.add_staff("rune", east="auditor")
+    town.add_patient("anna", "east", virtual=True)
+    town.add_patient("arne", "east", pathway="diabetes")
+    town.add_patient("berta", "west")
+    return town
+
+
+class Screen:
+    """A browser's socket: applies what comes, and remembers it."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.cursors: dict[str, int] = {}
+
+    async def say(self, **message: object) -> None:
+        await self.socket.send(json.dumps(message))
+
+    async def hello(self, board: dict[str, Any], *, name: str | None = None) -> dict[str, Any]:
+        """The answer: resumed or reset."""
+        self.cursors = dict(board["cursors"])
+        screen = name or token_hex(8)
+        await self.say(type="hello", epoch=board["epoch"], cursors=board["cursors"], screen=screen)
+        return await self.next("resumed", "reset")
+
+    async def next(self, *types: str) -> dict[str, Any]:
+        """The next message of one of these types; an event that jumps or comes twice is a failure."""
+        while True:
+            message: dict[str, Any] = json.loads(await self.socket.recv())
+            if "seq" in message:
+                team = str(message["team"])
+                assert message["seq"] == self.cursors[team] + 1, f"{message} after {self.cursors}"
+                self.cursors[team] = message["seq"]
+            if message["type"] in types:
+                return message
+
+    async def closed(self) -> int:
+        """The code, after whatever still comes."""
+        await self.socket.wait_closed()
+        code = self.socket.close_code
+        assert code is not None
+        return code
+
+
+@dataclass(kw_only=True)
+class Api:
+    """The real server on a real port, in a thread."""
+
+    database_url: str
+    port: int = 0
+    clients: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> None:
+        from server.api.app import create_app, listen, web_server
+
+        listening = listen("127.0.0.1", self.port)
+        self.port = listening.getsockname()[1]
+        self._server = web_server(create_app(database_url=self.database_url))
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self) -> httpx.Client:
+        return self.clients.enter_context(httpx.Client(base_url=self.url, timeout=30, trust_env=False))
+
+    def signed_in(self, login: str) -> httpx.Client:
+        client = self.client()
+        client.post("/api/v1/session", json={"login": login, "password": PASSWORD}).raise_for_status()
+        return client
+
+    def live(self, client: httpx.Client | None = None, *, origin: str | None = None, **options: Any) -> connect:
+        """`async with api.live(client) as socket`."""
+        headers = {}
+        if client is not None:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        if origin is not None:
+            headers["Origin"] = origin
+        return connect(f"ws://127.0.0.1:{self.port}/api/v1/live", additional_headers=headers, proxy=None, **options)
+
+
+@pytest.fixture
+def api(database, town: Town) -> Iterator[Api]:
+    server = Api(database_url=database.owner)
+    with ExitStack() as stack:
+        server.start()
+        stack.callback(server.stop)
+        stack.callback(server.clients.close)
+        yield server
+
+
+@pytest.fixture
+def screen_of() -> type[Screen]:
+    return Screen
+
+
+@pytest.fixture
+def minutes_ago() -> Any:
+    now = datetime.now(UTC).replace(microsecond=0)
+    return lambda minutes: now - timedelta(minutes=minutes)
