@@ -1,0 +1,192 @@
+"""The command `hjemvakt`. Every way out with a fault says one sentence."""
+
+import argparse
+import contextlib
+import getpass
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+import psycopg
+
+from server import serving
+from server.child import EmbeddedServiceError
+from server.config import DEFAULT_HTTP_PORT, Config, read
+from server.errors import ConfigError, ServerError
+from server.store import enrolment, people, pool
+from server.store.migrate import migrate
+
+PASSWORD_BYTES: Final = 9
+
+log = logging.getLogger("hjemvakt")
+
+
+class Stoppable(Protocol):
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    options = _parser().parse_args(arguments)
+    try:
+        config = read(os.environ, _text_of(options.config))
+        command: Callable[[Config, argparse.Namespace], int | None] = options.command
+        return command(config, options) or 0
+    except (ServerError, EmbeddedServiceError) as error:
+        return _say(str(error))
+    except psycopg.OperationalError as error:
+        return _say(f"The database does not answer: {' '.join(str(error).split())}")
+    except KeyboardInterrupt:
+        return 130
+
+
+def _say(sentence: str) -> int:
+    print(f"hjemvakt: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hjemvakt", description="Home-monitoring telecare: the server side.")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as TOML; the environment wins")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_roles(commands)
+    command = commands.add_parser("migrate", help="bring the database up to this program")
+    command.set_defaults(command=_migrate)
+    command = commands.add_parser("load", help="load an enrolment list, all of it or nothing")
+    command.add_argument("file", type=Path)
+    command.add_argument("--dry-run", action="store_true", help="only say what would change")
+    command.set_defaults(command=_load)
+    user = commands.add_parser("user", help="people who log in").add_subparsers(required=True, metavar="COMMAND")
+    command = user.add_parser("add", help="add or change a member, with a new password")
+    command.add_argument("login")
+    command.add_argument("--name", required=True)
+    command.add_argument("--initials", required=True)
+    command.add_argument("--team", required=True, action="append", metavar="TEAM=ROLE")
+    command.set_defaults(command=_user_add)
+    command = user.add_parser("password", help="set a password and end that member's logins")
+    command.add_argument("login")
+    command.set_defaults(command=_user_password)
+    return parser
+
+
+def _add_roles(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("serve", help="everything on this machine, database and broker too if none is set")
+    command.add_argument(
+        "--ready-file", type=Path, metavar="PATH", help="write addresses and process ids there as JSON"
+    )
+    command.set_defaults(command=_serve)
+    for name, role in {"monitor": _monitor, "clock": _clock, "api": _api}.items():
+        commands.add_parser(name, help=f"only the role {name}").set_defaults(command=role)
+
+
+def _text_of(file: Path | None) -> str | None:
+    try:
+        return None if file is None else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Cannot read {file}: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _serve(config: Config, options: argparse.Namespace) -> None:
+    serving.Installation(config, ready_file=options.ready_file).run()
+
+
+def _monitor(config: Config, _: argparse.Namespace) -> None:
+    from server.roles.monitor import Monitor
+
+    _run(Monitor(dsn=config.needed_database_url(), mqtt_url=config.needed_mqtt_url()))
+
+
+def _clock(config: Config, _: argparse.Namespace) -> None:
+    from server.roles.clock import Clock
+
+    _run(Clock(dsn=config.needed_database_url()))
+
+
+def _api(config: Config, _: argparse.Namespace) -> None:
+    from server.api.app import run
+
+    run(
+        database_url=config.needed_database_url(),
+        own_url=config.api_database_url,
+        host=config.http_host,
+        port=config.http_port or DEFAULT_HTTP_PORT,
+    )
+
+
+def _run(role: Stoppable) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: role.stop())
+    role.run()
+
+
+def _migrate(config: Config, _: argparse.Namespace) -> None:
+    applied = migrate(serving.database_of(config))
+    print("\n".join(applied) or "The database is up to date.")
+
+
+def _load(config: Config, options: argparse.Namespace) -> None:
+    from server.api.passwords import hash_password, is_right
+
+    try:
+        listed = enrolment.read(options.file.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"Cannot read {options.file}: {error.strerror}.") from error
+    with _database(config) as conn:
+        changed = people.load(conn, listed, hash_password=hash_password, is_right=is_right, dry_run=options.dry_run)
+    told = ", ".join(f"{count} {what}" for what, count in changed.items() if count) or "nothing"
+    print(f"{'Would change' if options.dry_run else 'Changed'}: {told}.")
+
+
+def _user_add(config: Config, options: argparse.Namespace) -> None:
+    from server.api.passwords import hash_password, is_right
+
+    teams = dict(_team(each) for each in options.team)
+    password = _ask_password()
+    member = {"login": options.login, "name": options.name, "initials": options.initials, "teams": teams}
+    listed = enrolment.of_member({**member, "password": password})
+    with _database(config) as conn:
+        people.load(conn, listed, hash_password=hash_password, is_right=is_right)
+    print(f"{options.login} can log in.")
+
+
+def _user_password(config: Config, options: argparse.Namespace) -> None:
+    from server.api.passwords import hash_password
+
+    password_hash = hash_password(_ask_password())
+    with _database(config) as conn:
+        if not people.set_password(conn, options.login, password_hash):
+            raise ConfigError(f"Nobody has the login {options.login}.")
+    print(f"{options.login} has a new password.")
+
+
+def _team(text: str) -> tuple[str, str]:
+    team, equals, role = text.rpartition("=")
+    if not equals:
+        raise ConfigError(f"--team must be TEAM=ROLE, such as Nord=nurse, not {text!r}.")
+    return team, role
+
+
+def _ask_password() -> str:
+    """From the terminal, or the first line that is piped in; a random one, shown once, when that is empty."""
+    given = getpass.getpass("Password (empty: a random one): ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    if given:
+        return given
+    made = secrets.token_urlsafe(PASSWORD_BYTES)
+    print(f"The password is {made}")
+    return made
+
+
+@contextlib.contextmanager
+def _database(config: Config) -> Iterator[psycopg.Connection]:
+    with contextlib.closing(pool.connect(serving.database_of(config), name="command", autocommit=True)) as conn:
+        yield conn
+
+
+if __name__ == "__main__":
+    sys.exit(main())

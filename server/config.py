@@ -1,0 +1,118 @@
+"""This installation's settings: from the environment and an optional TOML file, checked once. Pure.
+
+`HJEMVAKT_HTTP_PORT=8080` in the environment and `http_port = 8080` in the file say the same; the environment wins.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from server.errors import ConfigError
+
+PREFIX: Final = "HJEMVAKT_"
+DEFAULT_HTTP_PORT: Final = 8080
+DEFAULT_HOST: Final = "127.0.0.1"
+PORTS: Final = ("http_port", "mqtt_port", "nats_port")
+TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host")
+KEYS: Final = (*TEXTS, *PORTS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """`database_url`, `mqtt_url` None: the embedded ones, under `data`. A port None: the usual one, or any free one."""
+
+    data: Path
+    database_url: str | None = None
+    api_database_url: str | None = None
+    mqtt_url: str | None = None
+    http_host: str = DEFAULT_HOST
+    http_port: int | None = None
+    mqtt_port: int | None = None
+    nats_port: int | None = None
+
+    def needed_database_url(self) -> str:
+        if self.database_url is None:
+            raise ConfigError("Set HJEMVAKT_DATABASE_URL, or use `hjemvakt serve`, which brings a database along.")
+        return self.database_url
+
+    def needed_mqtt_url(self) -> str:
+        if self.mqtt_url is None:
+            raise ConfigError("Set HJEMVAKT_MQTT_URL, or use `hjemvakt serve`, which brings a broker along.")
+        return self.mqtt_url
+
+
+def read(environment: Mapping[str, str], toml: str | None = None) -> Config:
+    """`toml`: the text of the configuration file."""
+    given = _from_file(toml) if toml is not None else {}
+    given |= _from_environment(environment)
+    texts: dict[str, str] = {key: str(given[key]) for key in TEXTS if key in given}
+    ports: dict[str, int] = {key: _port(key, given[key]) for key in PORTS if key in given}
+    _check_urls(texts)
+    data = Path(texts.pop("data", "") or _default_data(environment)).expanduser()
+    return Config(data=data, **texts, **ports)  # type: ignore[arg-type]
+
+
+def _from_file(text: str) -> dict[str, object]:
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"The configuration file is not TOML: {error}.") from error
+    for key, value in given.items():
+        if key not in KEYS:
+            raise ConfigError(f"The configuration file has an unknown key {key!r}{_did_you_mean(key)}.")
+        wanted = int if key in PORTS else str
+        if type(value) is not wanted:
+            kind = "a whole number" if wanted is int else "text in quotes"
+            raise ConfigError(f"{key} in the configuration file must be {kind}, not {value!r}.")
+    return given
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    """An empty variable is as good as none."""
+    given: dict[str, object] = {}
+    for name, value in environment.items():
+        if not name.startswith(PREFIX) or not value:
+            continue
+        key = name.removeprefix(PREFIX).lower()
+        if key not in KEYS:
+            raise ConfigError(f"The environment has an unknown setting {name}{_did_you_mean(key, PREFIX)}.")
+        given[key] = value
+    return given
+
+
+def _port(key: str, value: object) -> int:
+    try:
+        port = int(str(value))
+    except ValueError:
+        port = 0
+    if not 1 <= port <= 65_535:
+        raise ConfigError(f"{key} must be a port from 1 to 65535, not {value!r}.")
+    return port
+
+
+def _check_urls(texts: Mapping[str, str]) -> None:
+    mqtt = texts.get("mqtt_url")
+    if mqtt is not None and (urlsplit(mqtt).scheme not in ("mqtt", "mqtts") or not urlsplit(mqtt).hostname):
+        raise ConfigError("mqtt_url must look like mqtt://host:1883 or mqtts://host:8883.")
+    for key in ("database_url", "api_database_url"):
+        url = texts.get(key)
+        if url is not None and not url.startswith(("postgresql://", "postgres://")) and "=" not in url:
+            raise ConfigError(f"{key} must look like postgresql://user@host/database.")
+    if "api_database_url" in texts and "database_url" not in texts:
+        raise ConfigError("api_database_url is set, but database_url is not: set both, or neither.")
+
+
+def _default_data(environment: Mapping[str, str]) -> str:
+    base = environment.get("XDG_DATA_HOME") or str(Path(environment.get("HOME") or "~") / ".local" / "share")
+    return str(Path(base) / "hjemvakt")
+
+
+def _did_you_mean(key: str, prefix: str = "") -> str:
+    close = get_close_matches(key, KEYS, n=1)
+    if not close:
+        return ""
+    return f"; did you mean {prefix}{close[0].upper()}" if prefix else f"; did you mean {close[0]!r}"

@@ -1,0 +1,70 @@
+"""The clock: ends deadlines that nobody met, makes partitions ahead of time, clears away what is over.
+
+One leader by an advisory lock, on the connection that it also works on: a leader whose connection is gone is no leader.
+The others stand by.
+"""
+
+import contextlib
+import logging
+import random
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+
+from server.store import expiry, housekeeping, pool, rolelife
+
+POLL_S: Final = 1.0
+RETRY_S: Final = 1.0
+CHORES_EVERY_S: Final = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+class Clock:
+    def __init__(self, *, dsn: str) -> None:
+        self._dsn = dsn
+        self._stopping = threading.Event()
+        self._started = datetime.now(UTC)
+        self._chores_at = 0.0
+        self.leads = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with contextlib.closing(pool.connect(self._dsn, name="clock", autocommit=True)) as conn:
+                    self._stand_by(conn)
+                    self._lead(conn)
+            except psycopg.Error as error:
+                log.warning("clock: the database is gone: %s", " ".join(str(error).split()))
+            finally:
+                self.leads.clear()
+            self._stopping.wait(RETRY_S * random.uniform(0.5, 1.5))
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _stand_by(self, conn: psycopg.Connection) -> None:
+        while not self._stopping.is_set() and not housekeeping.take_the_lead(conn):
+            self._stopping.wait(POLL_S)
+
+    def _lead(self, conn: psycopg.Connection) -> None:
+        self._chores_at = time.monotonic()
+        while not self._stopping.is_set():
+            self.leads.set()
+            self._round(conn, datetime.now(UTC))
+            self._stopping.wait(POLL_S)
+
+    def _round(self, conn: psycopg.Connection, now: datetime) -> None:
+        rolelife.alive(conn, rolelife.CLOCK, now, self._started, {})
+        deaf_since = rolelife.monitor_is_deaf(conn, now)
+        if deaf_since is not None:
+            with conn.transaction():
+                rolelife.note_monitor_down(conn, deaf_since, now, until=None)
+        while expiry.expire_due(conn, now, monitor_hears=deaf_since is None) and not self._stopping.is_set():
+            pass
+        if time.monotonic() >= self._chores_at:
+            housekeeping.chores(conn, now)
+            self._chores_at = time.monotonic() + CHORES_EVERY_S

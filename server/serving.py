@@ -1,0 +1,236 @@
+"""`hjemvakt serve`: the whole installation on one machine, as one tree of processes.
+
+PostgreSQL and the broker are embedded unless they are configured; monitor, clock and api are children. Whatever dies is
+started again; all of it ends with this process.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+import server
+from server.child import DirectoryLock
+from server.child.keep import Keeper, Program, Role
+from server.config import DEFAULT_HTTP_PORT, PREFIX, Config
+from server.errors import ConfigError
+from server.roles.broker import EmbeddedBroker
+from server.store import pool, rolelife
+from server.store.embedded import EmbeddedPostgres
+from server.store.migrate import migrate
+
+READY_LIMIT_S: Final = 60.0
+LOOK_S: Final = 0.05
+DATABASE_RETRY_S: Final = 2.0
+ROLES: Final = ("monitor", "clock", "api")
+RUNNING: Final = "running.json"  # in the data directory: where a running installation is
+
+log = logging.getLogger(__name__)
+
+
+class Installation:
+    def __init__(self, config: Config, *, ready_file: Path | None) -> None:
+        self._config = config
+        self._data = config.data.absolute()
+        self._ready_files = [self._data / RUNNING, *([ready_file] if ready_file is not None else [])]
+        self._keepers: list[Keeper] = []
+        self._stopping = threading.Event()
+        self._writing = threading.Lock()
+        self._postgres: EmbeddedPostgres | None = None
+        self._broker: EmbeddedBroker | None = None
+        self._http_port = 0
+        self._is_ready = False
+
+    def run(self) -> None:
+        """Until SIGINT or SIGTERM."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._stopping.set())
+        self._make_data_directory()
+        lock = DirectoryLock(self._data / "lock")
+        lock.take(what="Hjemvakt")
+        try:
+            self._start()
+            self._stopping.wait()
+        finally:
+            self._stop()
+            lock.release()
+
+    def _make_data_directory(self) -> None:
+        try:
+            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"Cannot make the data directory {self._data}: {error.strerror}.") from error
+
+    def _start(self) -> None:
+        self._http_port = choose_http_port(self._config)
+        if self._config.database_url is None:
+            self._postgres = EmbeddedPostgres(self._data / "postgres")
+            self._keep("postgres", self._postgres)
+        self._migrate()
+        if self._config.mqtt_url is None:
+            self._broker = EmbeddedBroker(
+                self._data / "broker", port=self._config.mqtt_port, nats_port=self._config.nats_port
+            )
+            self._keep("broker", self._broker)
+        began = datetime.now(UTC)
+        for role in ROLES:
+            if not self._stopping.is_set():
+                self._keep(role, self._role(role))
+        if self._comes_up(began):
+            self._is_ready = True
+            self._write_ready()
+            print(f"Hjemvakt is at {self._http_url()}", flush=True)
+
+    def _keep(self, name: str, program: Program) -> None:
+        keeper = Keeper(name, program, on_restart=self._write_ready)
+        self._keepers.append(keeper)
+        keeper.start()
+
+    def _role(self, role: str) -> Role:
+        command = [sys.executable, "-P", "-m", "server", role]
+        return Role(command, directory=self._data, environment=self._environment)
+
+    def _environment(self) -> dict[str, str]:
+        """A child is told everything by its environment; our own configuration file has been read."""
+        settings: dict[str, object] = {
+            "DATABASE_URL": self._dsn(),
+            "MQTT_URL": self._mqtt_url(),
+            "HTTP_HOST": self._config.http_host,
+            "HTTP_PORT": self._http_port,
+        }
+        api_url = self._postgres.dsn(user=pool.API_ROLE) if self._postgres else self._config.api_database_url
+        if api_url is not None:
+            settings["API_DATABASE_URL"] = api_url
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        source = str(Path(next(iter(server.__path__))).parent)
+        path = os.pathsep.join(filter(None, (source, inherited.get("PYTHONPATH"))))
+        return inherited | {PREFIX + name: str(value) for name, value in settings.items()} | {"PYTHONPATH": path}
+
+    def _dsn(self) -> str:
+        return self._postgres.dsn() if self._postgres else self._config.needed_database_url()
+
+    def _mqtt_url(self) -> str:
+        return self._broker.url if self._broker else self._config.needed_mqtt_url()
+
+    def _http_url(self) -> str:
+        host = self._config.http_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}"
+
+    def _migrate(self) -> None:
+        """A database that is down is waited for."""
+        while not self._stopping.is_set():
+            try:
+                migrate(self._dsn())
+            except psycopg.OperationalError as error:
+                log.warning("waiting for the database: %s", " ".join(str(error).split()))
+                self._stopping.wait(DATABASE_RETRY_S)
+            else:
+                return
+
+    def _comes_up(self, began: datetime) -> bool:
+        """Whether the api answers and the monitor hears; a broker that is down is said, and not waited for for ever."""
+        end = time.monotonic() + READY_LIMIT_S
+        missing = ["api", "monitor"]
+        while not self._stopping.is_set() and time.monotonic() < end:
+            missing = self._not_up(began)
+            if not missing:
+                return True
+            self._stopping.wait(LOOK_S)
+        if not self._stopping.is_set():
+            log.error("not up after %.0f s: %s; it is tried on", READY_LIMIT_S, ", ".join(missing))
+        return not self._stopping.is_set()
+
+    def _not_up(self, began: datetime) -> list[str]:
+        missing = []
+        try:
+            socket.create_connection((self._config.http_host, self._http_port), timeout=1).close()
+        except OSError:
+            missing.append("api")
+        try:
+            with contextlib.closing(pool.connect(self._dsn(), name="serve", autocommit=True)) as conn:
+                alive_at = rolelife.last_alive(conn, rolelife.MONITOR)
+        except psycopg.Error:
+            alive_at = None
+        return missing if alive_at is not None and alive_at >= began else [*missing, "monitor"]
+
+    def _write_ready(self) -> None:
+        if not self._is_ready:
+            return
+        with self._writing:
+            found = {
+                "http": self._http_url(),
+                "mqtt": self._mqtt_url(),
+                "nats": f"nats://127.0.0.1:{self._broker.nats_port}" if self._broker else None,
+                "dsn": self._dsn(),
+                "pid": os.getpid(),
+                "pids": {keeper.name: keeper.program.pid for keeper in self._keepers},
+            }
+            for file in self._ready_files:
+                write_whole(file, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+
+    def _stop(self) -> None:
+        """Roles first, so that nobody writes any more when the broker and then the database end."""
+        for keeper in reversed(self._keepers):
+            with contextlib.suppress(OSError):
+                keeper.stop()
+        for file in self._ready_files:
+            file.unlink(missing_ok=True)
+
+
+def choose_http_port(config: Config) -> int:
+    """The one that was asked for or none; else the usual one, or any free one."""
+    if config.http_port is not None:
+        if not _is_free(config.http_host, config.http_port):
+            raise ConfigError(
+                f"Port {config.http_port} on {config.http_host} cannot be listened on: end the program that uses it, "
+                "or set HJEMVAKT_HTTP_PORT to another one."
+            )
+        return config.http_port
+    if _is_free(config.http_host, DEFAULT_HTTP_PORT):
+        return DEFAULT_HTTP_PORT
+    with socket.create_server((config.http_host, 0), family=_family(config.http_host)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def database_of(config: Config) -> str:
+    """The configured database, or the one of the `hjemvakt serve` that runs here."""
+    if config.database_url is not None:
+        return config.database_url
+    try:
+        running: Mapping[str, object] = json.loads((config.data / RUNNING).read_text(encoding="utf-8"))
+        return str(running["dsn"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"No `hjemvakt serve` runs on {config.data}: start it, or set HJEMVAKT_DATABASE_URL or HJEMVAKT_DATA."
+        ) from error
+
+
+def write_whole(file: Path, text: str) -> None:
+    """A reader sees the old text or the new one; only the owner may read it."""
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="utf-8", delete=False) as new:
+        new.write(text)
+    Path(new.name).replace(file)
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        socket.create_server((host, port), family=_family(host)).close()
+    except OSError:
+        return False
+    return True
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
