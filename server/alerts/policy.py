@@ -13,7 +13,8 @@ from server.detection.findings import Crossing, Evidence, LimitFinding
 
 NIGHT_BEGINS: Final = time(22)  # [proposal]
 NIGHT_ENDS: Final = time(6)
-RE_ALERT_AFTER: Final = timedelta(minutes=30)  # a condition that returns sooner joins what somebody has [proposal]
+RE_ALERT_AFTER: Final = timedelta(minutes=30)  # what returns sooner joins what somebody has, unless worse [proposal]
+UNHEARD_FOR: Final = timedelta(hours=4)  # a reading outside after so long is news, even of what somebody has [proposal]
 URGENT_FOR: Final = timedelta(hours=1)  # a late red reading that nothing has contradicted is heard this long [proposal]
 
 
@@ -57,7 +58,7 @@ def _limit(alert: Alert | None, finding: LimitFinding, now: datetime) -> Change 
         case Crossing.ENDED:
             return None if alert is None else _condition_ended(alert, finding, now)
         case Crossing.EASED:
-            return None if alert is None else _repeat(alert, Action.EASED, finding.at, now)
+            return None if alert is None else _eased(alert, finding, now)
         case Crossing.HAS_BEEN:
             return _has_been(alert, finding, now)
         case Crossing.BEGAN | Crossing.WORSE | Crossing.STILL:
@@ -70,28 +71,42 @@ def _outside(alert: Alert | None, finding: LimitFinding, now: datetime) -> Chang
     if alert is None:
         return _raise(finding, priority, finding.began, finding.evidence, now, late=finding.late, rings=rings)
     found = replace(alert, last_at=max(alert.last_at, finding.at), evidence=finding.evidence, condition_ended_at=None)
+    returned = _has_returned(alert, finding, now)
+    if returned:
+        found = replace(found, began_at=finding.began)
     if priority is Priority.RED and alert.priority is Priority.YELLOW:
-        worse = replace(found, priority=priority, late=finding.late)
+        worse = replace(found, priority=priority, late=finding.late, raised_at=now)
         return _again(worse, Happening.CONDITION_WORSE, Action.WORSE, now, rings=rings)
-    if _has_returned(alert, finding):
-        anew = replace(found, began_at=finding.began, late=finding.late)
+    if returned:
+        anew = replace(found, late=finding.late, raised_at=now)
         return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=rings)
     return _change(replace(found, count=alert.count + 1), Happening.REPEATED, Action.REPEATED, now, rings=False)
 
 
-def _has_returned(alert: Alert, finding: LimitFinding) -> bool:
+def _has_returned(alert: Alert, finding: LimitFinding, now: datetime) -> bool:
+    """Whether it is news to those who know of the alert. Who has it is taken to be busy with it for a while."""
     if alert.state is State.CLEARED or (alert.late and not finding.late):
         return True
-    ended_at = alert.condition_ended_at
-    return alert.state is State.ACKNOWLEDGED and ended_at is not None and finding.at - ended_at >= RE_ALERT_AFTER
+    if alert.state is not State.ACKNOWLEDGED or alert.acknowledged_at is None:
+        return False
+    if finding.at - alert.last_at >= UNHEARD_FOR:
+        return True
+    return finding.crossing is not Crossing.STILL and now - alert.acknowledged_at >= RE_ALERT_AFTER
 
 
 def _has_been(alert: Alert | None, finding: LimitFinding, now: datetime) -> Change:
+    """Joins what stands and leaves its evidence alone; else it is raised yellow, as over and not yet looked at."""
     if alert is not None:
-        return _repeat(alert, Action.REPEATED, finding.at, now)
+        return _repeat(alert, alert.evidence, finding.at, now)
     raised = _raise(finding, Priority.YELLOW, finding.began, finding.evidence, now, late=True, rings=False)
     over = replace(raised.alert, state=State.CLEARED, condition_ended_at=finding.at)
     return replace(raised, alert=over)
+
+
+def _eased(alert: Alert, finding: LimitFinding, now: datetime) -> Change:
+    """Red that turned yellow stays red: only history tells."""
+    eased = replace(alert, last_at=max(alert.last_at, finding.at))
+    return _change(eased, Happening.REPEATED, Action.EASED, now, rings=False)
 
 
 def _condition_ended(alert: Alert, finding: LimitFinding, now: datetime) -> Change | None:
@@ -112,6 +127,8 @@ def _help_call(alert: Alert | None, call: HelpCall, now: datetime) -> Change:
         late=alert.late and call.late,
         evidence=evidence,
     )
+    if alert.state is not State.RAISED:  # one that nobody has taken keeps its place in the queue
+        pressed = replace(pressed, raised_at=now)
     return _again(pressed, Happening.PRESSED_AGAIN, Action.PRESSED_AGAIN, now, rings=True)
 
 
@@ -120,16 +137,16 @@ def _door(alert: Alert | None, door: DoorAtNight, now: datetime) -> Change:
     if alert is None:
         return _raise(door, Priority.YELLOW, door.at, evidence, now, late=door.late, rings=not door.late)
     if alert.state is State.ACKNOWLEDGED and door.at - alert.last_at >= RE_ALERT_AFTER:
-        anew = replace(alert, last_at=door.at, count=alert.count + 1, late=door.late, evidence=evidence)
+        anew = replace(alert, last_at=door.at, raised_at=now, count=alert.count + 1, late=door.late, evidence=evidence)
         return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=not door.late)
-    return _repeat(alert, Action.REPEATED, door.at, now)
+    return _repeat(alert, evidence, door.at, now)
 
 
 def _fault(alert: Alert | None, fault: Fault, now: datetime) -> Change | None:
     evidence = Evidence(cause=fault.cause, since=fault.at)
     if alert is None:
         return _raise(fault, Priority.GREY, fault.at, evidence, now, late=False, rings=False)
-    return _repeat(alert, Action.REPEATED, fault.at, now) if fault.repeats else None
+    return _repeat(alert, evidence, fault.at, now) if fault.repeats else None
 
 
 def _fault_over(alert: Alert, over: FaultOver, now: datetime) -> Change | None:
@@ -164,13 +181,12 @@ def _raise(
 
 def _again(alert: Alert, happening: Happening, action: Action, now: datetime, *, rings: bool) -> Change:
     """Back in the queue: whoever had it must take it again."""
-    anew = replace(alert, raised_at=now, owner=None, acknowledged_at=None)
-    return _change(anew, happening, action, now, rings=rings)
+    return _change(replace(alert, owner=None, acknowledged_at=None), happening, action, now, rings=rings)
 
 
-def _repeat(alert: Alert, action: Action, at: datetime, now: datetime) -> Change:
-    joined = replace(alert, count=alert.count + 1, last_at=max(alert.last_at, at))
-    return _change(joined, Happening.REPEATED, action, now, rings=False)
+def _repeat(alert: Alert, evidence: Evidence, at: datetime, now: datetime) -> Change:
+    joined = replace(alert, count=alert.count + 1, last_at=max(alert.last_at, at), evidence=evidence)
+    return _change(joined, Happening.REPEATED, Action.REPEATED, now, rings=False)
 
 
 def _change(alert: Alert, happening: Happening, action: Action, now: datetime, *, rings: bool) -> Change:

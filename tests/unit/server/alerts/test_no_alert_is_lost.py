@@ -1,0 +1,127 @@
+"""Whatever happens in whatever order: nothing that a person should see goes away by itself."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.limits import Level
+from devices.vocabulary import EventType, Kind
+from server.alerts.findings import DoorAtNight, HelpCall, gateway_back, gateway_silent, rows_lost
+from server.alerts.lifecycle import OPEN, acknowledge, handle
+from server.alerts.model import Alert, Change, Outcome, Priority, State, gateway_subject, home_subject, patient_subject
+from server.alerts.policy import decide
+from server.detection.findings import Crossing, Evidence, LimitFinding
+
+T0 = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
+URGENCY = {Priority.GREY: 0, Priority.YELLOW: 1, Priority.RED: 2}
+
+
+def limit_finding(crossing: Crossing, level: Level, late: bool) -> LimitFinding:
+    level = Level.INSIDE if crossing is Crossing.ENDED else level
+    return LimitFinding(
+        patient=1,
+        kind=Kind.SPO2,
+        crossing=crossing,
+        direction="low",
+        level=level,
+        began=T0,
+        at=T0,
+        late=late,
+        evidence=Evidence(),
+    )
+
+
+limit_findings = st.builds(
+    limit_finding, st.sampled_from(Crossing), st.sampled_from([Level.RED_LOW, Level.YELLOW_LOW]), st.booleans()
+)
+buttons = st.sampled_from([EventType.FALL, EventType.SOS])
+calls = st.builds(HelpCall, subject=st.just(patient_subject(1)), type=buttons, at=st.just(T0), late=st.booleans())
+others = st.sampled_from(
+    [
+        DoorAtNight(subject=home_subject(5), at=T0, late=False),
+        gateway_silent(gateway_subject(4), T0),
+        gateway_back(gateway_subject(4), T0),
+        rows_lost(gateway_subject(4), T0, rows=3, why="thinned"),
+    ]
+)
+deeds = st.sampled_from(["acknowledge", "handle"])
+happenings = st.lists(
+    st.tuples(st.one_of(limit_findings, calls, others, deeds), st.integers(0, 3 * 3600)), min_size=1, max_size=25
+)
+
+
+def by_a_nurse(deed: str, standing: dict, now: datetime) -> list[Change]:
+    if not standing:
+        return []
+    alert = min(standing.values(), key=lambda each: each.raised_at)
+    answer = (
+        acknowledge(alert, alert.rev, 1, now)
+        if deed == "acknowledge"
+        else handle(alert, alert.rev, 1, Outcome.TECHNICAL, now)
+    )
+    return [answer] if isinstance(answer, Change) else []
+
+
+def check(before: Alert | None, change: Change) -> None:
+    alert = change.alert
+    assert alert.rev == (1 if before is None else before.rev + 1)
+    assert before is None or URGENCY[alert.priority] >= URGENCY[before.priority]
+    assert before is None or alert.began_at <= alert.last_at
+    assert (alert.state is State.HANDLED) == (alert.handled_at is not None and alert.outcome is not None)
+    assert alert.state is not State.ACKNOWLEDGED or alert.owner is not None
+    assert alert.state is not State.RAISED or alert.owner is None
+    if alert.state is State.ENDED:
+        assert alert.priority is Priority.GREY
+    if alert.state is State.HANDLED:
+        assert change.staff is not None
+    if alert.state is State.CLEARED:
+        assert alert.condition_ended_at is not None
+        assert not alert.rule.startswith(("call:", "night:", "technical:"))
+    if change.rings:
+        assert alert.state is State.RAISED
+
+
+@settings(deadline=None, max_examples=200)
+@given(happenings)
+def test_no_order_of_happenings_loses_an_alert(story):
+    standing: dict = {}
+    now = T0
+    for happening, later_s in story:
+        now += timedelta(seconds=later_s)
+        if isinstance(happening, str):
+            changes = by_a_nurse(happening, standing, now)
+        else:
+            changes = decide(standing.values(), [_at(happening, now)], now)
+        for change in changes:
+            check(standing.get(change.alert.key), change)
+            if isinstance(happening, HelpCall):
+                assert change.rings
+                assert change.alert.state is State.RAISED
+            standing.pop(change.alert.key, None)
+            if change.alert.state in OPEN:
+                standing[change.alert.key] = change.alert
+        if _must_be_seen(happening):
+            assert changes
+
+
+@settings(deadline=None, max_examples=100)
+@given(happenings, st.integers(0, 24))
+def test_findings_decided_together_and_one_by_one_come_to_the_same(story, cut):
+    found = [_at(happening, T0) for happening, _ in story if not isinstance(happening, str)]
+    together = decide([], found, T0)
+    first = decide([], found[:cut], T0)
+    standing = {change.alert.key: change.alert for change in first}
+    rest = decide([each for each in standing.values() if each.state in OPEN], found[cut:], T0)
+    assert together == [*first, *rest]
+
+
+def _at(finding, now: datetime):
+    return replace(finding, began=now, at=now) if isinstance(finding, LimitFinding) else replace(finding, at=now)
+
+
+def _must_be_seen(happening: object) -> bool:
+    if isinstance(happening, LimitFinding):
+        return happening.crossing not in (Crossing.ENDED, Crossing.EASED)
+    return isinstance(happening, HelpCall | DoorAtNight)
