@@ -13,6 +13,7 @@ from typing import Any, Final
 import uvicorn
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 
 from server.api import alerts, auth, board, observations, openapi, sockets, technical
 from server.api.desk import Desk, DeskOfApp
@@ -28,6 +29,8 @@ LIVE_CONNECTIONS: Final = 3  # as many as live.py has threads
 MESSAGE_MAX_BYTES: Final = 65_536
 FAREWELL_S: Final = 3
 STALLED_PEER_MS: Final = 30_000
+# FastAPI would start to send traces when an environment variable says so; paths hold patients' numbers.
+NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +79,7 @@ def create_app(
         docs_url=None,  # the pages that FastAPI ships load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         generate_unique_id_function=_operation_id,
     )
     app.state.desk = desk

@@ -36,8 +36,8 @@ class Pages:
             raise HTTPException(404)
         if request.method not in ("GET", "HEAD"):
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
-        file = (self._static / path.lstrip("/")).resolve()
-        if file.is_file() and file.is_relative_to(self._static) and file.name != "index.html":
+        file = self._find(path)
+        if file is not None and file.name != "index.html":
             return _file(file, forever=path.startswith("/assets/"))  # their names contain a hash
         if path.startswith("/assets/"):
             raise HTTPException(404)
@@ -45,6 +45,13 @@ class Pages:
         if not index.is_file():
             return HTMLResponse(NOT_BUILT, status_code=503)
         return _file(index, forever=False)
+
+    def _find(self, path: str) -> Path | None:
+        try:
+            file = (self._static / path.lstrip("/")).resolve()
+            return file if file.is_relative_to(self._static) and file.is_file() else None
+        except (OSError, ValueError):  # too long for a file system, or with a null byte
+            return None
 
 
 def _file(file: Path, *, forever: bool) -> Response:

@@ -49,7 +49,7 @@ class Rig:
     acknowledged: list[str] = field(default_factory=list)
 
     def file(self, *arrivals: Arrival, now: datetime = NOW) -> Filed:
-        return self.ingest.file(intake.open_all(arrivals), now)
+        return self.ingest.file([intake.open_one(arrival) for arrival in arrivals], now)
 
     def ask(self, question: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn) as conn:

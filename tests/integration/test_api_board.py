@@ -1,0 +1,230 @@
+"""The board, the series and the technical page as the api gives them, from a real database."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from devices.vocabulary import EventType, Kind
+
+pytestmark = pytest.mark.integration
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def get(client, path, **query):
+    return client.get(path, params=query).raise_for_status().json()
+
+
+def vitals(board, patient):
+    (row,) = [row for row in board["patients"] if row["id"] == patient]
+    return {vital["kind"]: vital for vital in row["vitals"]}
+
+
+def test_the_board_shows_a_team_its_patients_homes_and_gateways(api, town):
+    board = get(api.signed_in("kari"), "/api/v1/board")
+    anna, arne = board["patients"]
+    assert anna == {
+        "id": town.patients["anna"],
+        "name": "anna",
+        "born_on": "1940-05-17",
+        "pathway": "kols",
+        "team": town.teams["east"],
+        "home": town.homes["anna"],
+        "gateways": ["gw-anna"],
+        "sensors_off": [],
+        "virtual": True,
+        "vitals": [],
+    }
+    assert arne["pathway"] == "diabetes"
+    assert board["practice"] is True
+    assert [home["address"] for home in board["homes"]] == ["Storgata 1", "Storgata 2"]
+    assert [(gateway["id"], gateway["state"]) for gateway in board["gateways"]] == [
+        ("gw-anna", "never"),
+        ("gw-arne", "never"),
+    ]
+    assert board["cursors"] == {str(town.teams["east"]): 0}
+    assert board["epoch"] == town.one("select epoch from installation")
+
+
+def test_a_value_comes_with_its_unit_its_limits_its_level_and_the_age_at_which_it_is_old(api, town, minutes_ago):
+    town.measure("arne", Kind.GLUCOSE, 3.1, minutes_ago(60))
+    (glucose,) = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["arne"]).values()
+    assert glucose["latest"] == {
+        "patient": town.patients["arne"],
+        "kind": "glucose",
+        "value": 3.1,
+        "unit": "mmol/L",
+        "decimals": 1,
+        "sign": 0,
+        "quality": 0,
+        "taken_at": minutes_ago(60).isoformat().replace("+00:00", "Z"),
+        "received_at": minutes_ago(60).isoformat().replace("+00:00", "Z"),
+        "clock": 0,
+        "device": "AA:BB:CC:DD:EE:02",
+        "level": -1,  # CLINICAL.md 2: yellow below 3.9, red below 3.0
+    }
+    assert glucose["limits"] == {"red_low": 3.0, "yellow_low": 3.9, "yellow_high": 13.9, "red_high": 20.0}
+    assert glucose["stale_after_s"] == 12 * 3600
+    assert glucose["gap_s"] == 0  # dots: never joined
+
+
+def test_a_persons_own_limits_replace_the_pathways_from_the_day_they_are_set(api, town, minutes_ago):
+    town.measure("anna", Kind.SPO2, 87, minutes_ago(60))
+    kari, anna = api.signed_in("kari"), town.patients["anna"]
+    assert vitals(get(kari, "/api/v1/board"), anna)["spo2"]["latest"]["level"] == -2
+    limit = """insert into patient_limit (patient_id, kind, red_low, yellow_low, set_at, reason)
+               values (%s, 3, %s, %s, %s, 'r')"""
+    town.sql(limit, anna, 80, 84, minutes_ago(30))
+    town.sql(limit, anna, 95, 96, NOW + timedelta(days=1))
+    spo2 = vitals(get(kari, "/api/v1/board"), anna)["spo2"]
+    assert spo2["limits"] == {"red_low": 80, "yellow_low": 84, "yellow_high": None, "red_high": None}
+    assert spo2["latest"]["level"] == 0
+
+
+def test_no_reading_is_no_value_and_has_no_level(api, town, minutes_ago):
+    town.measure("anna", Kind.SPO2, None, minutes_ago(1))
+    latest = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["anna"])["spo2"]["latest"]
+    assert (latest["value"], latest["level"], latest["quality"]) == (None, None, 2)
+
+
+def test_a_spark_of_spot_readings_goes_back_two_weeks_and_has_sixty_points_at_most(api, town):
+    for hours in (15 * 24, *range(70)):
+        town.measure("arne", Kind.GLUCOSE, 5 + hours / 100, NOW - timedelta(hours=hours))
+    spark = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["arne"])["glucose"]["spark"]
+    assert [round(point["value"], 2) for point in spark] == [round(5 + hours / 100, 2) for hours in range(59, -1, -1)]
+
+
+def test_a_spark_of_a_stream_is_its_last_minutes_in_short_means(api, town):
+    start = datetime.fromtimestamp(NOW.timestamp() // 15 * 15 - 600, UTC)
+    for second in range(30):
+        town.measure("anna", Kind.PULSE_RATE, 70 + second % 15, start + timedelta(seconds=second), mode=1)
+    town.measure("anna", Kind.PULSE_RATE, 200, NOW - timedelta(hours=2), mode=1)
+    town.measure("anna", Kind.PULSE_RATE, 80, NOW, mode=1)
+    spark = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["anna"])["pulse_rate"]["spark"]
+    assert [point["value"] for point in spark] == [77, 77, 80]
+    assert datetime.fromisoformat(spark[0]["at"]) == start
+
+
+def test_the_alerts_and_the_cursors_of_a_board_are_of_one_instant(api, town):
+    kari = api.signed_in("kari")
+    sos, fall = town.press("anna"), town.press("arne", EventType.FALL)
+    board = get(kari, "/api/v1/board")
+    assert [alert["id"] for alert in board["alerts"]] == [sos, fall]
+    assert board["cursors"] == {str(town.teams["east"]): 2}
+    kari.post(f"/api/v1/alerts/{sos}/handle", json={"rev": 1, "outcome": "real_acted"}).raise_for_status()
+    board = get(kari, "/api/v1/board")
+    assert [alert["id"] for alert in board["alerts"]] == [fall]
+    assert board["cursors"] == {str(town.teams["east"]): 3}
+
+
+def test_an_alert_with_evidence_that_nobody_can_read_is_still_shown(api, town):
+    alert = town.press("anna")
+    town.sql("""update alert set evidence = '{"level": "high", "from_the_future": 1}'""")
+    (shown,) = get(api.signed_in("kari"), "/api/v1/board")["alerts"]
+    assert shown["id"] == alert
+    assert "could not be read" in shown["evidence"]["reference"]
+
+
+def test_a_home_alarm_lists_everybody_who_lives_there(api, town):
+    town.sql("update patient set home_id = %s where name = 'arne'", town.homes["anna"])
+    alert = town.press("anna", EventType.SMOKE)
+    town.sql("update alert set patient_id = null")
+    (shown,) = get(api.signed_in("kari"), "/api/v1/board")["alerts"]
+    assert shown["id"] == alert
+    assert shown["lives_there"] == [town.patients["anna"], town.patients["arne"]]
+
+
+def test_a_sensor_that_says_it_is_off_is_shown_until_it_measures_again(api, town, minutes_ago):
+    event = """insert into event (device_id, slot, type, occurred_at, received_at, clock, patient_id, gateway_id)
+               values (%s, 0, %s, %s, now(), 0, %s, (select id from gateway where name = 'gw-anna'))"""
+    anna, device = town.patients["anna"], town.devices["anna"]
+    kari = api.signed_in("kari")
+
+    def off() -> list[str]:
+        return get(kari, "/api/v1/board")["patients"][0]["sensors_off"]
+
+    town.measure("anna", Kind.SPO2, 94, minutes_ago(30))
+    town.sql(event, device, "sensor_off", minutes_ago(20), anna)
+    assert off() == ["AA:BB:CC:DD:EE:01"]
+    town.sql(event, device, "sensor_on", minutes_ago(15), anna)
+    assert off() == []
+    town.sql(event, device, "sensor_off", minutes_ago(10), anna)
+    assert off() == ["AA:BB:CC:DD:EE:01"]
+    town.measure("anna", Kind.SPO2, 95, minutes_ago(5))
+    assert off() == []
+
+
+def test_a_series_keeps_its_extremes_when_it_is_thinned(api, town):
+    start = NOW - timedelta(hours=1)
+    for minute in range(60):
+        town.measure("anna", Kind.SPO2, 71 if minute == 17 else 93, start + timedelta(minutes=minute))
+    query = {"kind": "spo2", "from": start.isoformat(), "to": NOW.isoformat(), "points": 10}
+    series = get(api.signed_in("kari"), f"/api/v1/patients/{town.patients['anna']}/series", **query)
+    assert len(series["at"]) <= 10
+    assert min(low for low in series["low"] if low is not None) == 71
+    assert max(high for high in series["high"] if high is not None) == 93
+    assert series["unit"] == "%"
+
+
+def test_a_series_that_fits_is_given_as_it_was_measured_with_its_silences(api, town, minutes_ago):
+    for minutes, value in ((50, 93), (49, 92), (20, 91), (19, 90)):
+        town.measure("anna", Kind.PULSE_RATE, value, minutes_ago(minutes), mode=1)
+    town.measure("anna", Kind.PULSE_RATE, None, minutes_ago(18), mode=1)
+    query = {"kind": "pulse_rate", "from": minutes_ago(60).isoformat(), "to": NOW.isoformat()}
+    series = get(api.signed_in("kari"), f"/api/v1/patients/{town.patients['anna']}/series", **query)
+    assert series["value"] == [93, 92, None, 91, 90]
+    assert [datetime.fromisoformat(at) for at in series["at"]][:2] == [minutes_ago(50), minutes_ago(49)]
+
+
+def test_every_look_at_a_patient_is_remembered(api, town, minutes_ago):
+    kari, anna, alert = api.signed_in("kari"), town.patients["anna"], town.press("anna")
+    query = {"kind": "spo2", "from": minutes_ago(60).isoformat(), "to": NOW.isoformat()}
+    get(kari, f"/api/v1/patients/{anna}/series", **query)
+    get(kari, f"/api/v1/alerts/{alert}")
+    looks = town.sql("select staff_id, patient_id, what from access_log order by id")
+    assert looks == [(town.staff["kari"], anna, "series spo2"), (town.staff["kari"], anna, f"alert {alert}")]
+
+
+@pytest.mark.parametrize(
+    ("from_", "to"),
+    [(NOW, NOW), (NOW, NOW - timedelta(days=1)), (NOW - timedelta(days=401), NOW), (NOW.replace(tzinfo=None), NOW)],
+)
+def test_a_series_over_an_impossible_time_is_refused(api, town, from_, to):
+    query = {"kind": "spo2", "from": from_.isoformat(), "to": to.isoformat()}
+    answer = api.signed_in("kari").get(f"/api/v1/patients/{town.patients['anna']}/series", params=query)
+    assert answer.status_code == 422
+
+
+def troubles(town) -> None:
+    aside = "insert into set_aside (at, gateway, topic, reason, payload) values (%s, %s, 't', 'not JSON', %s)"
+    for minute, gateway in enumerate(("gw-anna", "gw-berta", "gw-unknown")):
+        town.sql(aside, NOW + timedelta(minutes=minute), gateway, b"12345")
+    town.sql("insert into gateway (name, bucket) values ('gw-unknown', 0)")
+    lost = """insert into lost_rows select id, 'o', 'bulk', 1, %s, 'thinned', now() from gateway where name = %s"""
+    for rows, gateway in ((10, "gw-anna"), (200, "gw-berta"), (3000, "gw-unknown")):
+        town.sql(lost, rows, gateway)
+    town.sql("insert into device (address) values ('00:00:00:00:00:01')")
+    nobodys = """insert into device_observation
+                 select id, 0, %s, now() - make_interval(secs => n), 0, null, 90, null, null, 1, 0, 0, 0, 0, now()
+                 from device, generate_series(1, %s) n where address = %s"""
+    town.sql(nobodys, 3, 7, "00:00:00:00:00:01")
+    town.sql(nobodys, 3, 5, "AA:BB:CC:DD:EE:01")
+    town.sql(nobodys, 3, 9, "AA:BB:CC:DD:EE:03")
+    town.sql(nobodys, 6, 4, "AA:BB:CC:DD:EE:02")  # its own battery is nothing to worry about
+
+
+def test_a_technician_sees_what_went_wrong_with_the_teams_equipment_and_with_nobodys(api, town):
+    troubles(town)
+    town.gateway_says("anna", "online", troubles=["bluetooth adapter is gone"], waiting_alarm=1, waiting_bulk=40)
+    page = get(api.signed_in("tor"), "/api/v1/technical")
+    assert page["set_aside_count"] == 2
+    assert [(each["gateway"], each["size"]) for each in page["set_aside"]] == [("gw-unknown", 5), ("gw-anna", 5)]
+    assert page["unassigned"] == {"00:00:00:00:00:01": 7, "AA:BB:CC:DD:EE:01": 5}
+    assert page["lost_rows"] == 3010
+    said = {gateway["id"]: (gateway["troubles"], gateway["waiting"]) for gateway in page["gateways"]}
+    assert said == {"gw-anna": (["bluetooth adapter is gone"], 41), "gw-arne": ([], 0), "gw-unknown": ([], 0)}
+
+
+def test_a_nurse_sees_that_something_is_wrong_and_no_more(api, town):
+    troubles(town)
+    page = get(api.signed_in("kari"), "/api/v1/technical")
+    assert page == {"set_aside_count": 1, "set_aside": [], "unassigned": {}, "lost_rows": 10, "gateways": []}
