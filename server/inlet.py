@@ -1,4 +1,4 @@
-"""MQTT in: sessions that put what arrives into mailboxes, and acknowledge only what was committed.
+"""MQTT in: sessions that hand over what arrives, and acknowledge only what was committed.
 
 A session is a thread with one paho client per connection. A fixed client id makes a second monitor push the first one
 out; a clean session leaves no queue behind in the broker. Nothing that arrives can end the thread.
@@ -21,7 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from devices.wire.topics import MANNERS, Channel, Topic, everybody
 from server.errors import ConfigError
-from server.store.arrival import Arrival, Mailbox
+from server.store.arrival import Arrival
 
 KEEPALIVE_S: Final = 30
 CONNECT_LIMIT_S: Final = 10.0
@@ -68,15 +68,13 @@ class Session:
         *,
         client_id: str,
         channels: Sequence[Channel],
-        mailbox: Mailbox,
-        on_change: Callable[[bool], None] = lambda connected: None,
+        take: Callable[[Arrival], None],
     ) -> None:
-        """`on_change` is called in the session's thread when it begins and when it ceases to hear."""
+        """`take` is called in the session's thread, and must not wait: pings go unanswered meanwhile."""
         self._address = address
         self._client_id = client_id
         self._channels = channels
-        self._mailbox = mailbox
-        self._on_change = on_change
+        self._take = take
         self._client: Client | None = None
         self._stopping = threading.Event()
         self._hears = threading.Event()
@@ -110,7 +108,7 @@ class Session:
             except Exception as error:  # noqa: BLE001 - the outer edge of this thread: whatever it was, build a new client
                 log.warning("%s: %s", self._client_id, error or type(error).__name__)
             finally:
-                self._deaf()
+                self._hears.clear()
             failures = 0 if time.monotonic() - began > KEEPALIVE_S else failures + 1
             self._stopping.wait(_back_off_s(failures))
 
@@ -126,7 +124,7 @@ class Session:
                 log.warning("%s: the broker is gone (%s)", self._client_id, outcome.name)
         finally:
             self._client = None
-            self._deaf()
+            self._hears.clear()
             _close(client)
 
     def _make_client(self) -> Client:
@@ -155,17 +153,11 @@ class Session:
             log.error("%s: the broker does not allow the subscription", self._client_id)
             return
         self._hears.set()
-        self._on_change(True)
 
     def _disconnected(
         self, _c: Client, _u: Any, _f: DisconnectFlags, _reason: ReasonCode, _p: Properties | None
     ) -> None:
-        self._deaf()
-
-    def _deaf(self) -> None:
-        if self._hears.is_set():
-            self._hears.clear()
-            self._on_change(False)
+        self._hears.clear()
 
     def _message(self, client: Client, _u: Any, message: MQTTMessage) -> None:
         mid, qos = message.mid, message.qos
@@ -175,7 +167,7 @@ class Session:
             received_at=datetime.now(UTC),
             acknowledge=lambda: _ack(client, mid, qos),
         )
-        self._mailbox.put(arrival)
+        self._take(arrival)
 
 
 def _ack(client: Client, mid: int, qos: int) -> None:

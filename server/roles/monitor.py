@@ -17,10 +17,11 @@ import psycopg
 
 from devices.wire.topics import Channel, Topic
 from server.inlet import BrokerAddress, Session
-from server.store import pool, rolelife, signals
-from server.store.arrival import Mailbox
+from server.store import intake, pool, rolelife, signals
+from server.store.arrival import Arrival
 from server.store.ingest import Watch
 from server.store.lane import LaneWorker
+from server.store.mailbox import Mailbox
 from server.store.rolelife import BEAT_S
 
 LANES: Final = {"alarm": (Channel.ALARM, Channel.STATUS), "bulk": (Channel.OBS,)}
@@ -33,9 +34,7 @@ log = logging.getLogger(__name__)
 class Lane:
     def __init__(self, name: str, *, dsn: str, address: BrokerAddress, watch: Watch) -> None:
         self.mailbox = Mailbox()
-        self.session = Session(
-            address, client_id=f"hjemvakt-monitor-{name}", channels=LANES[name], mailbox=self.mailbox
-        )
+        self.session = Session(address, client_id=f"hjemvakt-monitor-{name}", channels=LANES[name], take=self._take)
         self.worker = LaneWorker(
             name=f"monitor-{name}",
             dsn=dsn,
@@ -44,6 +43,15 @@ class Lane:
             publish=self._publish,
             now=lambda: datetime.now(UTC),
         )
+
+    def _take(self, arrival: Arrival) -> None:
+        """Decoded here, in the session's thread, while the worker waits for the database."""
+        try:
+            opened = intake.open_one(arrival)
+        except Exception as error:  # the outer edge: a fault of ours must not stop everybody's messages
+            log.exception("a message cannot be opened")
+            opened = intake.unusable(arrival, f"{type(error).__name__}: {error}")
+        self.mailbox.put(opened)
 
     def _publish(self, topic: Topic, payload: bytes) -> None:
         self.session.publish(topic, payload)

@@ -1,7 +1,6 @@
 """From bytes to what can be filed: every arrival is a batch, a heartbeat, or set aside with the reason. Pure."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -49,10 +48,6 @@ class Unusable:
 Opened = Parcel | Heartbeat | Unusable
 
 
-def open_all(arrivals: Sequence[Arrival]) -> list[Opened]:
-    return [open_one(arrival) for arrival in arrivals]
-
-
 def open_one(arrival: Arrival) -> Opened:
     try:
         topic = _topic(arrival.topic)
@@ -72,9 +67,8 @@ def without_body(parcel: Parcel, reason: str) -> Parcel:
     return Parcel(arrival=parcel.arrival, topic=parcel.topic, header=parcel.header, body=Body(), aside=aside)
 
 
-def unusable(opened: Heartbeat | Unusable, reason: str) -> Unusable:
-    aside = _aside(opened.arrival, opened.topic.gateway if opened.topic else None, reason)
-    return Unusable(arrival=opened.arrival, topic=opened.topic, aside=aside)
+def unusable(arrival: Arrival, reason: str) -> Unusable:
+    return Unusable(arrival=arrival, aside=_aside(arrival, None, reason))
 
 
 def digest(payload: bytes) -> str:

@@ -17,10 +17,10 @@ import psycopg
 from devices.wire.codec import encode
 from devices.wire.topics import Topic
 from server.store import intake, pool
-from server.store.arrival import Arrival, Mailbox
 from server.store.devices import StaleNamesError
 from server.store.ingest import Filed, Ingest, Watch
 from server.store.intake import Opened, Parcel
+from server.store.mailbox import Mailbox
 
 WAIT_S: Final = 0.5
 BACK_OFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats; each is stretched by up to half
@@ -78,25 +78,24 @@ class LaneWorker:
             self._thread.join(STOP_LIMIT_S)
 
     def _run(self) -> None:
-        arrivals: list[Arrival] = []
+        opened: list[Opened] = []
         failures = 0
         while not self._stopping.is_set():
-            arrivals = arrivals or self._mailbox.take(WAIT_S)
-            if not arrivals:
+            opened = opened or self._mailbox.take(WAIT_S)
+            if not opened:
                 continue
             try:
-                self._file(arrivals)
+                self._file(opened)
             except (psycopg.Error, StaleNamesError) as error:
                 log.warning("%s: nothing was committed, trying again: %s", self._name, _one_line(error))
                 self._start_afresh()
                 self._stopping.wait(_back_off_s(failures))
                 failures += 1
             else:
-                arrivals, failures = [], 0
+                opened, failures = [], 0
         self._disconnect()
 
-    def _file(self, arrivals: Sequence[Arrival]) -> None:
-        opened = intake.open_all(arrivals)
+    def _file(self, opened: Sequence[Opened]) -> None:
         filed = self._attempt(opened)
         if isinstance(filed, Filed):
             self._done(opened, filed)
@@ -121,7 +120,7 @@ class LaneWorker:
         """A poison message hurts itself alone; its watermark moves on."""
         self.tally.at_fault += 1
         reason = f"{type(error).__name__}: {_one_line(error)}"
-        aside = intake.without_body(each, reason) if isinstance(each, Parcel) else intake.unusable(each, reason)
+        aside = intake.without_body(each, reason) if isinstance(each, Parcel) else intake.unusable(each.arrival, reason)
         return self._connected().file([aside], self._now())
 
     def _done(self, opened: Sequence[Opened], filed: Filed) -> None:
