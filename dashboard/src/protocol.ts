@@ -25,7 +25,7 @@ export type Priority = Alert['priority']
 export type GatewayState = GatewayRow['state']
 
 export type Cursors = Readonly<Record<string, number>>
-export type TeamEvent = Schemas['AlertChanged'] | Schemas['GatewayChanged']
+export type TeamEvent = Schemas['AlertChanged'] | Schemas['GatewayChanged'] | Schemas['Passed']
 /** Declared as webhooks, for OpenAPI has no word for a socket. */
 type Body<T> = T extends { post: { requestBody: { content: { 'application/json': infer Message } } } } ? Message : never
 export type ServerMessage = Body<webhooks['server-message']>

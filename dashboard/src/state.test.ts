@@ -48,6 +48,10 @@ describe('events', () => {
     expect(state.cursors).toEqual({ 1: 11 })
   })
 
+  test('an event that is no longer ours to see moves the cursor alone', () => {
+    expect(after(start, { type: 'passed', team: 1, seq: 11 })).toEqual({ ...start, cursors: { 1: 11 } })
+  })
+
   test('what the reducer got is never changed in place', () => {
     const frozen = structuredClone(start)
     after(start, event(11), { type: 'readings', values: [aReading({ taken_at: at(0) })] })
