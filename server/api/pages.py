@@ -16,7 +16,7 @@ NOT_BUILT: Final = """<!doctype html>
 <meta charset="utf-8">
 <title>Hjemvakt</title>
 <h1>The dashboard is not built</h1>
-<p>The server runs. Build its pages with <code>make dashboard</code> and load this page again.</p>
+<p>The server runs. Build its pages with <code>python3 deploy/bootstrap.py run</code> and load this page again.</p>
 </html>
 """
 

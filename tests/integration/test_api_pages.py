@@ -67,4 +67,4 @@ async def test_a_server_without_built_pages_says_how_to_build_them(tmp_path):
     async with browser(tmp_path) as client:
         answer = await client.get("/")
     assert answer.status_code == 503
-    assert "make dashboard" in answer.text
+    assert "bootstrap.py run" in answer.text
