@@ -300,6 +300,12 @@ def test_a_press_of_now_makes_a_late_call_one_of_now(desk):
     assert change.alert.late is False
 
 
+def test_a_late_press_does_not_make_a_call_of_now_an_old_one(desk):
+    desk.find(call())
+    (change,) = desk.find(call(at=T0 - minutes(60), late=True), now=T0)
+    assert (change.alert.late, change.alert.last_at, change.rings) == (False, T0, True)
+
+
 def test_a_device_bound_to_a_home_calls_for_the_home(desk):
     smoke = HelpCall(subject=home_subject(5, device=8), type=EventType.SMOKE, at=T0, late=False, place="kjøkken")
     (change,) = desk.find(smoke)

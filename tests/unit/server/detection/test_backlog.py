@@ -115,3 +115,9 @@ def test_what_is_so_now_comes_before_what_has_been(ward, reading):
 def test_the_times_of_a_finding_are_utc(ward, reading):
     (finding,) = ward.drain([reading(at_s=0, value=80, mode=Mode.SPOT)])
     assert finding.at.utcoffset() == timedelta(0)
+
+
+def test_two_devices_can_speak_of_the_same_instant(ward, reading):
+    ward.hear([reading(at_s=10, value=95, mode=Mode.SPOT)])
+    (finding,) = ward.hear([reading(at_s=10, value=80, mode=Mode.SPOT)])
+    assert finding.crossing is Crossing.BEGAN

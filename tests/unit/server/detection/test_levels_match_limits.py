@@ -67,6 +67,7 @@ def test_a_value_on_a_limit_and_one_step_beside_it_have_the_scalar_rules_level(
         (2.95, 1, 3.0),
         (89.5, 0, 90.0),
         (2.675, 2, 2.68),
+        (1.005, 2, 1.01),
     ],
 )
 def test_a_half_is_rounded_up_in_decimal_whatever_its_double_says(value: float, decimals: int, screen: float) -> None:

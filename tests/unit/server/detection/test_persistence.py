@@ -164,6 +164,7 @@ def test_a_stream_that_stays_outside_is_heard_of_every_half_hour(ward, every_sec
         (Kind.HEART_RATE, 140, Limit(red_high=130), 5),
         (Kind.GLUCOSE, 2.8, Limit(red_low=3.0), 0.3),
         (Kind.BODY_TEMPERATURE, 39.4, Limit(red_high=39.0), 0.2),
+        (Kind.BODY_TEMPERATURE, 39.4, Limit(red_high=37.9), 0.2),  # 37.9 - 0.2 is a hair below 37.7 as doubles go
     ],
 )
 def test_a_condition_ends_only_so_far_inside(ward, every_second, kind, value, limit, hysteresis):
