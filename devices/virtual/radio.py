@@ -68,10 +68,6 @@ class Air:
         if controller := self._peripherals.get(peripheral.address):
             controller.drop_all(SUPERVISION_TIMEOUT)
 
-    def hang_up(self, peripheral: Addressed) -> None:
-        if controller := self._peripherals.get(peripheral.address):
-            controller.drop_all(HUNG_UP_BY_PERIPHERAL)
-
     def set_range(self, peripheral: Addressed, is_in_range: bool) -> None:
         """Out of range nothing is heard and the link drops. May be said before the peripheral starts."""
         (self._out_of_range.discard if is_in_range else self._out_of_range.add)(peripheral.address)

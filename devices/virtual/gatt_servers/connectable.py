@@ -23,6 +23,7 @@ READ, WRITE, NOTIFY, INDICATE = (
 NO_PERMISSION = att.Attribute.Permissions(0)
 READABLE, WRITEABLE = att.Attribute.READABLE, att.Attribute.WRITEABLE
 NEEDS_ENCRYPTION = att.Attribute.WRITE_REQUIRES_ENCRYPTION
+ATT_NOTIFICATION = 0x1B  # Core 5.4 vol 3 part F 3.4.7.1
 NOTIFICATIONS_ON, INDICATIONS_ON = 0x01, 0x02  # Core 5.4 vol 3 part G 3.3.3.3
 
 DEVICE_INFORMATION_SERVICE, BATTERY_SERVICE, BATTERY_LEVEL = 0x180A, 0x180F, 0x2A19
@@ -71,15 +72,20 @@ class ConnectablePeripheral(Peripheral):
 
     async def set_battery(self, percent: int) -> None:
         self._battery.value = bytes([percent])
-        await self.notify(self._battery, bytes([percent]))
+        self.notify(self._battery, bytes([percent]))
 
-    async def notify(self, about: Characteristic[bytes], value: bytes) -> int:
+    def notify(self, about: Characteristic[bytes], value: bytes) -> int:
         """How many readers it was sent to."""
         readers = self._subscribers(about, NOTIFICATIONS_ON)
         for reader in readers:
-            await self.device.notify_subscriber(reader, about, value, force=True)
-            self.said(uuid_text(bytes(about.uuid)), value)
+            self.notify_one(reader, about, value)
         return len(readers)
+
+    def notify_one(self, reader: Connection, about: Characteristic[bytes], value: bytes) -> None:
+        """Straight to the link: Bumble's own way formats each packet for its log, and that is a fifth of the cost."""
+        packet = bytes([ATT_NOTIFICATION]) + about.handle.to_bytes(2, "little") + value
+        self.device.gatt_server.send_gatt_pdu(reader, packet[: reader.att_mtu])
+        self.said(uuid_text(bytes(about.uuid)), value)
 
     async def indicate(self, about: Characteristic[bytes], value: bytes, reader: Connection) -> bool:
         """Whether the reader confirmed it. Bumble gives it 30 s; a lost link ends it at once."""

@@ -7,9 +7,8 @@ from typing import Any
 
 from bumble import att
 from bumble.device import Connection
-from bumble.gatt import Characteristic, Service
+from bumble.gatt import Service
 
-from devices.virtual.adverts import uuid_text
 from devices.virtual.gatt_servers import racp
 from devices.virtual.gatt_servers.base import Advertising
 from devices.virtual.gatt_servers.connectable import (
@@ -149,18 +148,14 @@ class Glucose(ConnectablePeripheral):
                 await self._respond(reader, racp.response(racp.Op.ABORT, racp.Answer.SUCCESS))
                 return
             if (record := self._records.get(number)) is not None:
-                await self._send(reader, record)
+                self._send(reader, record)
         if await self._respond(reader, racp.response(racp.Op.REPORT, racp.Answer.SUCCESS)):
             self._unreported.difference_update(numbers)
 
-    async def _send(self, reader: Connection, record: Record) -> None:
-        await self._notify_one(reader, self._measurement, record.measurement)
+    def _send(self, reader: Connection, record: Record) -> None:
+        self.notify_one(reader, self._measurement, record.measurement)
         if record.context is not None and self.is_subscribed(reader, self._context, NOTIFICATIONS_ON):
-            await self._notify_one(reader, self._context, record.context)
-
-    async def _notify_one(self, reader: Connection, about: Characteristic[bytes], value: bytes) -> None:
-        await self.device.notify_subscriber(reader, about, value, force=True)
-        self.said(uuid_text(bytes(about.uuid)), value)
+            self.notify_one(reader, self._context, record.context)
 
     async def _respond(self, reader: Connection, value: bytes) -> bool:
         self._busy.discard(reader)  # the reader may ask again as soon as it has this

@@ -25,4 +25,4 @@ class HeartRate(ConnectablePeripheral):
 
     async def publish(self, measurement: bytes) -> int:
         """How many readers heard it."""
-        return await self.notify(self._measurement, measurement)
+        return self.notify(self._measurement, measurement)

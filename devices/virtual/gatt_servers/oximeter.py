@@ -33,7 +33,7 @@ class PulseOximeter(ConnectablePeripheral):
 
     async def publish_continuous(self, measurement: bytes) -> int:
         """How many readers heard it."""
-        return await self.notify(self._continuous, measurement)
+        return self.notify(self._continuous, measurement)
 
     async def publish_spot_check(self, measurement: bytes) -> int:
         """How many readers confirmed it; nothing is kept for later."""
