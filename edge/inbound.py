@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from devices.errors import DecodeError
 from devices.profiles import PROFILES
 from devices.profiles.base import Profile, Said
-from devices.vocabulary import CALLS_FOR_HELP, Event, Item
+from devices.vocabulary import CALLS_FOR_HELP, Event, Item, Mode, Observation
 from devices.wire.messages import Lane
 from edge.config import DeviceConfig
 from edge.core.health import DeviceReport, Troubles
@@ -62,7 +62,7 @@ class Inbound:
         self._zone = zone
         self._devices = {each.address: self._device(each, None) for each in devices}
         self._waiting: dict[Lane, deque[Item]] = {lane: deque() for lane in Lane}
-        self._something, self._alarm, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._something, self._urgent, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._empty.set()
         self._dropped = 0
 
@@ -159,7 +159,7 @@ class Inbound:
                 await self._something.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TOGETHER_S):
-                await self._alarm.wait()
+                await self._urgent.wait()
 
     def _settle(self) -> None:
         for device in self._devices.values():
@@ -171,13 +171,14 @@ class Inbound:
             self._waiting[Lane.ALARM if calls else Lane.BULK].append(item)
             self._something.set()
             self._empty.clear()
-            if calls:
-                self._alarm.set()
+            if calls or _is_spot(item):
+                self._urgent.set()
         while sum(map(len, self._waiting.values())) > HELD:
             (self._waiting[Lane.BULK] or self._waiting[Lane.ALARM]).popleft()
             self._dropped += 1
 
     async def _commit(self) -> bool:
+        self._urgent.clear()
         batch = [(lane, self._waiting[lane].popleft()) for lane in Lane for _ in range(self._portion(lane))]
         now = self._clock.now()
         try:
@@ -204,8 +205,11 @@ class Inbound:
     def _all_written(self) -> None:
         if self._troubles.end("outbox"):
             log.info("the outbox can be written again; %d readings were dropped meanwhile", self._dropped)
-        if not self._waiting[Lane.ALARM]:
-            self._alarm.clear()
         if not any(self._waiting.values()):
             self._something.clear()
             self._empty.set()
+
+
+def _is_spot(item: Item) -> bool:
+    """Its device may forget it as soon as the radio has confirmed it."""
+    return isinstance(item, Observation) and item.mode is Mode.SPOT

@@ -25,7 +25,7 @@ UNACKNOWLEDGED: Final = 24  # messages: more than the window of delivery and a f
 KEEPALIVE_S: Final = 30  # a half-open line shows after twice that
 CONNECT_S: Final = 5.0
 AGAIN_FIRST_S: Final = 1.0
-AGAIN_CAP_S: Final = 60.0
+AGAIN_CAP_S: Final = 10.0  # nobody lies longer than this on a floor because the line is back and we wait
 STABLE_S: Final = 30.0
 FAREWELL_S: Final = 1.5
 LOOP_S: Final = 5.0  # paho looks after its keepalive at least this often
@@ -80,12 +80,13 @@ class MqttUplink:
         self._hear = hear
         self._keepalive_s = keepalive_s
         self._link: _Link | None = None
+        self._over = asyncio.Event()
         self._dice = random.Random()
 
     async def run(self) -> None:
         failures = 0
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._over.is_set():
             began_s = loop.time()
             link = self._link = _Link(self._broker, self._identity(), self._keepalive_s, self._hear)
             try:
@@ -93,6 +94,8 @@ class MqttUplink:
             finally:
                 self._link = None
                 link.abort()
+            if self._over.is_set():
+                return
             self._hear(LineDown(why))
             failures = 0 if link.was_up and loop.time() - began_s > STABLE_S else failures + 1
             full_s = back_off_s(failures, 1.0, first_s=AGAIN_FIRST_S, cap_s=AGAIN_CAP_S)
@@ -107,7 +110,8 @@ class MqttUplink:
             self._link.abort()
 
     async def farewell(self, payload: bytes) -> None:
-        """A last status, and a clean end that keeps the broker from sending the last will."""
+        """A last status, and a clean end that keeps the broker from sending the last will. `run` ends."""
+        self._over.set()
         if self._link is not None:
             await self._link.farewell(payload)
 
@@ -164,11 +168,12 @@ class _Link:
         return True
 
     async def farewell(self, payload: bytes) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
-                if self.publish(Channel.STATUS, payload):
+        is_sent = self.publish(Channel.STATUS, payload)
+        self._is_up = False  # the goodbye is the last word
+        if is_sent:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
                     await self._quiet.wait()
-        self._is_up = False
         self._client.disconnect()
         await asyncio.wait({self._gone}, timeout=FAREWELL_S)
 

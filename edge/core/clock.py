@@ -9,6 +9,7 @@ from devices.vocabulary import ClockTrust
 
 AGREES: Final = timedelta(minutes=2)  # meters show whole minutes, and nobody sets them by the second
 OLDEST: Final = timedelta(days=3 * 366)  # more than a meter's memory holds
+A_CLOCKS_YEARS: Final = range(1900, 9000)  # far outside what a zone can be applied to
 NOT_BEFORE: Final = datetime(2026, 1, 1, tzinfo=UTC)  # this software is younger than that: an earlier clock is unset
 
 
@@ -36,7 +37,7 @@ def stamp(
     """`device_time`: local, without a zone. `is_stored`: from the device's memory, so it may be of any age.
 
     `ahead_by`: how much later the device's clock is than ours, if both were read at one moment; None: not known."""
-    if device_time is None:
+    if device_time is None or device_time.year not in A_CLOCKS_YEARS:
         return Stamp(at=now, trust=ClockTrust.ARRIVAL)
     at = to_utc(device_time, zone, now)
     if ahead_by is not None and abs(ahead_by) > AGREES:

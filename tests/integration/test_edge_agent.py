@@ -1,0 +1,252 @@
+"""The real agent, as a process, between a virtual home and a real broker."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from devices.profiles import bthome, glucose, heart_rate, oximeter, thermometer
+from devices.virtual.hci_server import serve_hci
+from devices.virtual.peripherals import BTHomeAdvertiser, Glucose, HeartRate, PulseOximeter, Thermometer
+from devices.virtual.radio import Air
+from devices.vocabulary import Event, EventType, Gap, GapReason, Kind, Observation
+from devices.wire.messages import Lane, LinkState
+from server.roles.broker import EmbeddedBroker
+from tests.integration.edge_contract_server import BUCKET, GATEWAY, ContractServer
+
+pytestmark = pytest.mark.integration
+
+STRAP, CLIP, METER = "F1:00:00:00:00:01", "F1:00:00:00:00:02", "F1:00:00:00:00:03"
+EAR, DOOR, BUTTON = "F1:00:00:00:00:04", "F1:00:00:00:00:05", "F1:00:00:00:00:06"
+OSLO = ZoneInfo("Europe/Oslo")
+MEASURED_AT = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=2)
+PROFILES = {
+    STRAP: "heart_rate",
+    CLIP: "oximeter",
+    METER: "glucose",
+    EAR: "thermometer",
+    DOOR: "bthome_door",
+    BUTTON: "bthome_sos",
+}
+
+
+class Home:
+    """Six devices; a task lets the two streams speak five times a second."""
+
+    def __init__(self) -> None:
+        self.air = Air()
+        self.strap = HeartRate(self.air, name="STRAP", address=STRAP, battery_percent=77)
+        self.clip = PulseOximeter(self.air, name="CLIP", address=CLIP)
+        self.meter = Glucose(self.air, name="METER", address=METER)
+        self.ear = Thermometer(self.air, name="EAR", address=EAR)
+        self.door = BTHomeAdvertiser(
+            self.air, name="DOOR", address=DOOR, idle=self.says_door(opened=False, packet_id=1), idle_interval_ms=200
+        )
+        self.button = BTHomeAdvertiser(self.air, name="BUTTON", address=BUTTON)
+        self.all = (self.strap, self.clip, self.meter, self.ear, self.door, self.button)
+
+    def says_door(self, *, opened: bool, packet_id: int) -> bytes:
+        return bthome.encode_door(opened=opened, packet_id=packet_id, battery_percent=90)
+
+    async def beat(self) -> None:
+        while True:
+            await self.strap.publish(heart_rate.encode_measurement(per_min=72, on_body=True))
+            await self.clip.publish_continuous(oximeter.encode_continuous(spo2_percent=93, pulse_per_min=72))
+            await asyncio.sleep(0.2)
+
+    def measure_glucose(self, record: int, mmol_per_l: float) -> None:
+        at = (MEASURED_AT + timedelta(minutes=record)).astimezone(OSLO).replace(tzinfo=None)
+        self.meter.measure(glucose.encode_measurement(record=record, at=at, mmol_per_l=mmol_per_l))
+
+    async def press(self, packet_id: int) -> None:
+        press = bthome.encode_button(press=bthome.Press.SHORT, packet_id=packet_id, battery_percent=80)
+        await self.button.publish(press)
+
+
+@asynccontextmanager
+async def living(home: Home, address: str = "tcp:127.0.0.1:0") -> AsyncIterator[str]:
+    for device in home.all:
+        await device.start()
+    server = await serve_hci(home.air, address)
+    beating = asyncio.create_task(home.beat())
+    try:
+        yield server.address
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+        await server.close()
+        for device in home.all:
+            await device.stop()
+        await home.air.close()
+
+
+def write_config(directory: Path, mqtt: str, virtual: str) -> Path:
+    devices = "".join(f'[[devices]]\naddress = "{a}"\nprofile = "{p}"\nname = "{p}"\n' for a, p in PROFILES.items())
+    path = directory / "gateway.toml"
+    path.write_text(
+        f'gateway = "{GATEWAY}"\nbucket = {BUCKET}\nmqtt = "{mqtt}"\ndata_dir = "data"\nheartbeat_s = 2\n'
+        f'[radio]\nvirtual = "{virtual}"\n{devices}'
+    )
+    return path
+
+
+@asynccontextmanager
+async def agent(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    with (config.parent / "agent.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "edge", "run", "--config", str(config), stderr=log, stdout=log
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(20):
+                assert await process.wait() == 0, (config.parent / "agent.log").read_text()
+
+
+async def command(*arguments: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "edge", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+def server(broker: EmbeddedBroker) -> Iterator[ContractServer]:
+    server = ContractServer(broker.port)
+    yield server
+    server.stop()
+
+
+def values(server: ContractServer, kind: Kind) -> list[float | None]:
+    return [row.value for row in list(server.stored.values()) if isinstance(row, Observation) and row.kind is kind]
+
+
+def events(server: ContractServer) -> list[EventType]:
+    return [row.type for row in list(server.stored.values()) if isinstance(row, Event)]
+
+
+async def test_every_device_of_a_home_is_heard(tmp_path: Path, broker: EmbeddedBroker, server: ContractServer) -> None:
+    home = Home()
+    for record in range(1, 4):
+        home.measure_glucose(record, 5.0 + record)
+    async with living(home) as virtual:
+        config = write_config(tmp_path, broker.url, virtual)
+        async with agent(config):
+            home.ear.measure(thermometer.encode_measurement(celsius=38.4))
+            await server.until(lambda: len(values(server, Kind.HEART_RATE)) > 5 and len(values(server, Kind.SPO2)) > 5)
+            await server.until(lambda: values(server, Kind.GLUCOSE) == [6.0, 7.0, 8.0])
+            await server.until(lambda: values(server, Kind.BODY_TEMPERATURE) == [38.4])
+            await server.until(lambda: 77 in values(server, Kind.BATTERY))
+            await server.until(lambda: EventType.DOOR_CLOSED in events(server))
+            await home.door.publish(home.says_door(opened=True, packet_id=2))
+            await server.until(lambda: EventType.DOOR_OPENED in events(server))
+            await home.press(1)
+            await server.until(lambda: (Lane.ALARM, 1) in server.stored)
+            await home.press(2)
+            await server.until(lambda: (Lane.ALARM, 2) in server.stored)
+            records = [r for r in server.stored.values() if isinstance(r, Observation) and r.kind is Kind.GLUCOSE]
+            assert records[0].taken_at == MEASURED_AT + timedelta(minutes=1)
+            assert [r.record for r in records] == [1, 2, 3]
+            code, out, _ = await command("status", "--config", str(config))
+            assert code == 0
+            assert f"Gateway {GATEWAY}: running" in out
+        assert server.statuses[-1].state is LinkState.OFFLINE
+        assert events(server).count(EventType.SOS) == 2  # each press once, however often it was aired
+        assert events(server).count(EventType.DOOR_OPENED) == 1
+        code, out, _ = await command("status", "--config", str(config))
+        assert "NOT running" in out
+        assert "0 alarms and 0 other rows wait" in out
+
+
+async def test_after_kill_9_records_come_once_and_the_silence_is_a_gap(
+    tmp_path: Path, broker: EmbeddedBroker, server: ContractServer
+) -> None:
+    home = Home()
+    home.measure_glucose(1, 6.1)
+    async with living(home) as virtual:
+        config = write_config(tmp_path, broker.url, virtual)
+        async with agent(config) as first:
+            await server.until(
+                lambda: len(values(server, Kind.HEART_RATE)) > 5 and values(server, Kind.GLUCOSE) == [6.1]
+            )
+            first.kill()
+            await first.wait()
+        home.measure_glucose(2, 6.2)
+        await asyncio.sleep(3)  # the shortest silence that is a gap is 2.5 s
+        async with agent(config):
+            await server.until(lambda: values(server, Kind.GLUCOSE) == [6.1, 6.2])
+            await server.until(
+                lambda: {g.device for g in server.stored.values() if isinstance(g, Gap)} >= {STRAP, CLIP}
+            )
+        gaps = [row for row in server.stored.values() if isinstance(row, Gap)]
+        assert {gap.why for gap in gaps} == {GapReason.AGENT_RESTARTED}
+        assert server.doubled == 0
+
+
+async def test_a_home_that_is_not_there_yet_is_a_trouble_and_not_an_end(
+    tmp_path: Path, broker: EmbeddedBroker, server: ContractServer, free_port: int
+) -> None:
+    virtual = f"tcp:127.0.0.1:{free_port}"
+    async with agent(write_config(tmp_path, broker.url, virtual)):
+        await server.until(lambda: any("no Bluetooth" in t for s in server.statuses for t in s.troubles))
+        home = Home()
+        async with living(home, virtual):
+            await server.until(lambda: len(values(server, Kind.HEART_RATE)) > 0)
+            await server.until(lambda: not server.statuses[-1].troubles)
+
+
+async def test_two_agents_cannot_share_an_outbox(
+    tmp_path: Path, broker: EmbeddedBroker, server: ContractServer
+) -> None:
+    config = write_config(tmp_path, broker.url, "tcp:127.0.0.1:1")
+    async with agent(config):
+        await server.until(lambda: bool(server.statuses))
+        code, _, err = await command("run", "--config", str(config))
+        assert code == 2
+        assert "is in use by another gateway" in err
+        assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "--config", "/nowhere/gateway.toml"), "cannot be read"),
+        (("decode", "2A37", "zz"), "are not bytes"),
+        (("decode", "1234", "00"), "no profile reads 1234"),
+        (("status", "--config", "/nowhere/gateway.toml"), "cannot be read"),
+    ],
+)
+async def test_a_users_error_is_one_sentence_and_exit_code_2(arguments: tuple[str, ...], says: str) -> None:
+    code, out, err = await command(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err
+
+
+async def test_decode_explains_bytes() -> None:
+    # Heart Rate Service 1.0, table 3.1: flags 0x06 = contact supported and there, 8 bit value 0x48 = 72
+    assert await command("decode", "2A37", "06:48") == (
+        0,
+        "heart_rate: on the body\nheart_rate: heart_rate 72 /min, continuous\n",
+        "",
+    )
+
+
+async def test_scan_lists_what_is_heard_with_its_profile(tmp_path: Path) -> None:
+    home = Home()
+    async with living(home) as virtual:
+        config = write_config(tmp_path, "mqtt://127.0.0.1:1", virtual)
+        code, out, _ = await command("scan", "--config", str(config), "--seconds", "2")
+        assert code == 0
+        (strap,) = (line for line in out.splitlines() if line.startswith(STRAP))
+        assert "STRAP" in strap
+        assert strap.endswith("profile: heart_rate")

@@ -1,0 +1,106 @@
+"""What the configuration file may say, and how each mistake is answered: with file, key and what to write."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from edge.config import Broker, DeviceConfig, load, parse
+from edge.errors import ConfigError
+
+PATH = Path("/etc/hjemvakt/gateway.toml")
+GOOD = """
+gateway = "hv-0001"
+bucket = 3
+mqtt = "mqtt://127.0.0.1:1884"
+data_dir = "data"
+
+[[devices]]
+address = "c0:26:df:01:23:45"
+profile = "heart_rate"
+name = "chest strap"
+"""
+REPOSITORY = Path(__file__).parents[3]
+
+
+def test_a_good_file_is_read_with_its_defaults() -> None:
+    config = parse(GOOD, PATH)
+    assert config.gateway == "hv-0001"
+    assert config.bucket == 3
+    assert config.broker == Broker(host="127.0.0.1", port=1884, tls=False)
+    assert config.data_dir == Path("/etc/hjemvakt/data")
+    assert config.heartbeat_s == 30
+    assert config.zone.key == "Europe/Oslo"
+    assert config.virtual_radio is None
+    assert config.devices == (DeviceConfig(address="C0:26:DF:01:23:45", profile="heart_rate", name="chest strap"),)
+
+
+def test_the_example_in_deploy_is_a_good_file() -> None:
+    config = load(REPOSITORY / "deploy" / "gateway.example.toml")
+    assert config.broker == Broker(host="broker.example.org", port=8883, tls=True)
+    assert [device.profile for device in config.devices] == ["heart_rate", "bthome_door"]
+
+
+def test_user_and_password_stand_in_the_address() -> None:
+    config = parse(GOOD.replace("mqtt://127", "mqtt://hv:secret@127"), PATH)
+    assert (config.broker.user, config.broker.password) == ("hv", "secret")
+
+
+def test_a_virtual_home_is_a_loopback_address() -> None:
+    assert parse(GOOD + '[radio]\nvirtual = "tcp:127.0.0.1:4711"', PATH).virtual_radio == "tcp:127.0.0.1:4711"
+
+
+def test_a_line_without_tls_off_this_machine_needs_a_yes() -> None:
+    far = GOOD.replace("127.0.0.1", "192.0.2.7")
+    with pytest.raises(ConfigError, match="insecure = true"):
+        parse(far, PATH)
+    assert parse("insecure = true\n" + far, PATH).broker.host == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "says"),
+    [
+        ("bucket = 3", "bukcet = 3", "bukcet is not a key that the gateway knows: write bucket"),
+        ("bucket = 3", "", "bucket is missing: write bucket = a whole number from 0 to 63"),
+        ("bucket = 3", "bucket = 64", "bucket is 64: write bucket = a whole number from 0 to 63"),
+        ("bucket = 3", 'bucket = "3"', "bucket is '3': write"),
+        ("bucket = 3", "bucket = true", "bucket is true: write"),
+        ("bucket = 3", "bucket = 2.5", "bucket is 2.5: write"),
+        ("bucket = 3", "bucket = nan", "bucket is nan: write"),
+        ("bucket = 3", "bucket = 3\nheartbeat_s = inf", "heartbeat_s is inf: write"),
+        ("bucket = 3", "bucket = 3\nheartbeat_s = 0", "heartbeat_s is 0: write heartbeat_s = a number from 1 to 3600"),
+        ("bucket = 3", "bucket = 3\nzone = 'Europe/Olso'", "zone is 'Europe/Olso', which this machine does not know"),
+        ("bucket = 3", "bucket = 3\nzone = '../../etc/passwd'", "zone is"),
+        ("hv-0001", "HV 1", "gateway is 'HV 1': write 3 to 40 of a-z"),
+        ("mqtt://127.0.0.1:1884", "http://127.0.0.1", "mqtt is 'http://127.0.0.1': write"),
+        ("mqtt://127.0.0.1:1884", "mqtt://127.0.0.1:99999", "mqtt is 'mqtt://127.0.0.1:99999' (Port out of range"),
+        ("mqtt://127.0.0.1:1884", "", "mqtt is '', not a text: write"),
+        ("c0:26:df:01:23:45", "c0:26:df:01:23", "[[devices]] number 1: address is 'C0:26:DF:01:23': write six pairs"),
+        ("heart_rate", "heart", "[[devices]] number 1: profile is 'heart': write one of bthome_co"),
+        ('name = "chest strap"', "colour = 1", "[[devices]] number 1: colour is not a key"),
+        ("[[devices]]", "[devices]", "not a list of tables: write [[devices]] before each"),
+        ("bucket = 3", "bucket = 3\nradio = 1", "radio is 1, not a table"),
+        ('name = "chest strap"', '[radio]\nvirtual = "tcp:192.0.2.1:1"', "[radio] virtual is 'tcp:192.0.2.1:1': write"),
+        ("bucket = 3", "bucket = ", "is not TOML"),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_says_what_to_write(change: str, to: str, says: str) -> None:
+    says = says.replace("bthome_co", "bthome_door")
+    with pytest.raises(ConfigError, match=re.escape(says)) as wrong:
+        parse(GOOD.replace(change, to), PATH)
+    assert str(PATH) in str(wrong.value)
+    assert "\n" not in str(wrong.value)
+
+
+def test_a_device_that_is_there_twice_is_a_mistake() -> None:
+    twice = GOOD + GOOD[GOOD.index("[[devices]]") :].replace("c0:", "C0:")
+    with pytest.raises(ConfigError, match=re.escape("[[devices]] number 2: address C0:26:DF:01:23:45 is there twice")):
+        parse(twice, PATH)
+
+
+def test_files_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes(b'gateway = "\xe5"')
+    with pytest.raises(ConfigError, match="save it as UTF-8"):
+        load(tmp_path / "latin.toml")
