@@ -25,7 +25,7 @@ class HelpCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DoorAtNight:
-    """A front door opened while people should sleep; see policy.is_night."""
+    """A front door opened in the night of its home."""
 
     subject: Subject
     at: datetime

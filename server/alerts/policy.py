@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from devices.limits import Level
@@ -11,16 +11,9 @@ from server.alerts.lifecycle import OPEN, TRANSITIONS, Happening
 from server.alerts.model import Action, Alert, Change, Priority, State, Subject
 from server.detection.findings import Crossing, Evidence, LimitFinding
 
-NIGHT_BEGINS: Final = time(22)  # [proposal]
-NIGHT_ENDS: Final = time(6)
 RE_ALERT_AFTER: Final = timedelta(minutes=30)  # what returns sooner joins what somebody has, unless worse [proposal]
 UNHEARD_FOR: Final = timedelta(hours=4)  # a reading outside after so long is news, even of what somebody has [proposal]
 URGENT_FOR: Final = timedelta(hours=1)  # a late red reading that nothing has contradicted is heard this long [proposal]
-
-
-def is_night(local: datetime) -> bool:
-    """`local`: in the home's time zone."""
-    return local.time() >= NIGHT_BEGINS or local.time() < NIGHT_ENDS
 
 
 def decide(open_alerts: Iterable[Alert], findings: Iterable[Finding], now: datetime) -> list[Change]:

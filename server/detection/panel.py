@@ -105,13 +105,6 @@ class Panel:
             _fill_limit(self._streams[place : place + 1], kind, limit)
             self._basis[key] = basis
 
-    def forget(self, streams: Iterable[Stream]) -> None:
-        """Their rows in the database are no longer what the panel knows, as after an unknown COMMIT."""
-        gone = [(patient << 16) | kind for patient, kind in streams]
-        self._streams = self._streams[~np.isin(self._streams["key"], gone)]
-        for key in gone:
-            self._basis.pop(key, None)
-
     def look_up(self, keys: Ints) -> Streams:
         """Copies, in the order of `keys`, all of which the panel must hold."""
         assert self._has(keys).all(), "step() before hydrate()"

@@ -1,7 +1,6 @@
 """New readings as columns: what the monitor hands to the engine after the insert said which rows were new."""
 
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +28,6 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.patient)
-
-    def take(self, which: Ints | Bools) -> Self:
-        return type(self)(**{each.name: getattr(self, each.name)[which] for each in fields(self)})
 
 
 Stream = tuple[int, int]  # patient, kind number

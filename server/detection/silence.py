@@ -10,7 +10,3 @@ SHORTEST_S: Final = 10.0  # a gateway that promises to beat every second is not 
 def gateway_due_at(heard_at: datetime, every_s: float) -> datetime:
     """`every_s`: the heartbeat that the gateway promised in its status."""
     return heard_at + timedelta(seconds=max(BEATS_MISSED * every_s, SHORTEST_S))
-
-
-def is_overdue(due_at: datetime, now: datetime) -> bool:
-    return now >= due_at

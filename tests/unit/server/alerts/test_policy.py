@@ -21,7 +21,7 @@ from server.alerts.model import (
     home_subject,
     patient_subject,
 )
-from server.alerts.policy import decide, is_night
+from server.alerts.policy import decide
 from server.detection.findings import Crossing, Evidence, LimitFinding
 
 T0 = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
@@ -319,14 +319,6 @@ def test_who_an_alert_is_about_is_its_type_and_reference_whatever_else_it_shows(
 
 
 # ---- doors at night
-
-
-@pytest.mark.parametrize(
-    ("clock", "night"), [("21:59", False), ("22:00", True), ("03:00", True), ("05:59", True), ("06:00", False)]
-)
-def test_night_is_from_ten_to_six(clock, night):
-    hour, minute = map(int, clock.split(":"))
-    assert is_night(T0.replace(hour=hour, minute=minute)) is night
 
 
 def door(at=T0, late=False) -> DoorAtNight:

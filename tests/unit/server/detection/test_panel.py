@@ -5,6 +5,7 @@ import pytest
 
 from devices.limits import Level, Limit
 from devices.vocabulary import Mode
+from server.detection.engine import step
 from server.detection.findings import Crossing
 from server.detection.panel import NEVER, Panel
 from server.detection.rows import Rows
@@ -52,24 +53,19 @@ def test_more_streams_at_once_than_the_panel_holds_is_a_broken_promise():
         Panel(most=1).hydrate([setting(1), setting(2)])
 
 
-def test_a_forgotten_stream_has_to_be_hydrated_again():
-    panel = Panel()
-    panel.hydrate([setting(1), setting(2)])
-    panel.forget([(1, SPO2)])
-    assert panel.missing(rows(1, 2)) == [(1, SPO2)]
-
-
 def test_limits_of_a_stream_that_is_not_held_come_with_its_hydration():
     panel = Panel()
     panel.set_limits(1, SPO2, Limit(red_low=80))
     assert len(panel) == 0
 
 
-def test_a_delta_of_streams_that_were_forgotten_meanwhile_is_dropped(ward, reading):
-    _, delta = ward.step([reading(at_s=0, value=97)])
-    ward.panel.forget([(1, SPO2)])
-    ward.panel.apply(delta)
-    assert len(ward.panel) == 0
+def test_a_delta_of_streams_that_were_forgotten_meanwhile_is_dropped():
+    panel = Panel(most=1)
+    panel.hydrate([setting(1)])
+    _, delta = step(panel, rows(1), AT_MS)
+    panel.hydrate([setting(2)])
+    panel.apply(delta)
+    assert panel.missing(rows(1, 2)) == [(1, SPO2)]
 
 
 def test_the_delta_is_the_row_of_stream_state(ward, reading):
