@@ -1,6 +1,7 @@
 """Where an embedded PostgreSQL lives, and as whom it runs: it refuses uid 0, and a Unix socket's path has 107 bytes."""
 
 import hashlib
+import logging
 import os
 import pwd
 import shutil
@@ -20,6 +21,8 @@ SHARED_ROOT = Path("/var/lib/hjemvakt")
 DEDICATED_USER = "hjemvakt"
 NOBODY_UID = 65534
 PROBE_LIMIT_S = 30
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,8 @@ def find_lodging(data_dir: Path, *, shared_root: Path = SHARED_ROOT) -> Lodging:
         _make_home(lodging)
         refusal = _why_not(lodging)
         if refusal is None:
+            if lodging.home != data_dir:
+                log.warning("the database runs as the user %s and lives in %s", DEDICATED_USER, lodging.home)
             return lodging
         refusals.append(refusal)
     raise EmbeddedServiceError(
