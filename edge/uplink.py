@@ -28,6 +28,7 @@ AGAIN_FIRST_S: Final = 1.0
 AGAIN_CAP_S: Final = 10.0  # nobody lies longer than this on a floor because the line is back and we wait
 STABLE_S: Final = 30.0
 FAREWELL_S: Final = 1.5
+END_S: Final = 1.0  # for the thread; one that is still looking up a name ends later, by itself
 LOOP_S: Final = 5.0  # paho looks after its keepalive at least this often
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class MqttUplink:
                 why = await link.gone()
             finally:
                 self._link = None
-                link.abort()
+                await link.end()
             if self._over.is_set():
                 return
             self._hear(LineDown(why))
@@ -128,8 +129,8 @@ class _Link:
         self._quiet = asyncio.Event()
         self._refused = ""
         self._is_aborted = False
-        self._client = self._make_client(broker)
-        where = (broker.host, broker.port, keepalive_s)
+        self._client: mqtt.Client | None = self._make_client(broker)
+        where = (self._client, broker.host, broker.port, keepalive_s)
         threading.Thread(target=self._serve, args=where, name="mqtt", daemon=True).start()
 
     def _make_client(self, broker: Broker) -> mqtt.Client:
@@ -157,7 +158,7 @@ class _Link:
         return await self._gone
 
     def publish(self, channel: Channel, payload: bytes) -> bool:
-        if not self._is_up or self._unacknowledged >= UNACKNOWLEDGED:
+        if self._client is None or not self._is_up or self._unacknowledged >= UNACKNOWLEDGED:
             return False
         manner = MANNERS[channel]
         sent = self._client.publish(self._identity.topic(channel), payload, manner.qos, manner.retain)
@@ -174,27 +175,32 @@ class _Link:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
                     await self._quiet.wait()
-        self._client.disconnect()
+        if self._client is not None:
+            self._client.disconnect()
         await asyncio.wait({self._gone}, timeout=FAREWELL_S)
 
     def abort(self) -> None:
         """End the connection without a word; the thread notices by itself."""
         self._is_up = False
         self._is_aborted = True
-        open_socket = cast(socket.socket | None, self._client.socket())
+        open_socket = None if self._client is None else cast(socket.socket | None, self._client.socket())
         if open_socket is not None:
             with contextlib.suppress(OSError):
                 open_socket.shutdown(socket.SHUT_RDWR)
 
+    async def end(self) -> None:
+        self.abort()
+        await asyncio.wait({self._gone}, timeout=END_S)
+
     # From here to _tell: on paho's thread.
 
-    def _serve(self, host: str, port: int, keepalive_s: int) -> None:
+    def _serve(self, client: mqtt.Client, host: str, port: int, keepalive_s: int) -> None:
         why = ""
         try:
-            self._client.connect(host, port, keepalive_s)
+            client.connect(host, port, keepalive_s)
             outcome = MQTTErrorCode.MQTT_ERR_SUCCESS
             while outcome == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                outcome = self._client.loop(LOOP_S)  # not loop_forever: that does not wake up when we publish
+                outcome = client.loop(LOOP_S)  # not loop_forever: that does not wake up when we publish
             why = mqtt.error_string(outcome)
         except Exception as error:  # noqa: BLE001 - the thread's outer edge: whatever ended it is told
             why = f"{type(error).__name__}: {error}"
@@ -240,6 +246,7 @@ class _Link:
 
     def _end(self, why: str) -> None:
         self._is_up = False
+        self._client = None  # without this circle paho closes its sockets now, and not some day
         if not self._gone.done():
             self._gone.set_result(why)
 
