@@ -52,14 +52,18 @@ describe('why', () => {
 
 describe('the large words', () => {
   test('a value stands with its unit', () => {
-    expect(headline(low, nb)).toEqual({ large: '84', unit: '%', kind: 'SpO₂', limit: 'grense 88 %' })
+    expect(headline(low, nb)).toEqual({ large: '84', unit: '%', kind: 'SpO₂', limit: '' })
     expect(brief(low, en)).toBe('SpO₂ 84 %')
   })
 
   test('what a device cannot measure is a limit, not a value', () => {
     expect(signed(1.1, -1, 1, nb)).toBe('< 1,1')
     expect(signed(33.3, 1, 1, en)).toBe('> 33.3')
-    expect(headline(anAlert({ evidence: someEvidence({ kind: 'glucose', sign: -1 }) }), nb)).toMatchObject({ large: 'LO', unit: '' })
+    expect(headline(anAlert({ evidence: someEvidence({ kind: 'glucose', sign: -1, limit: 3 }) }), nb)).toMatchObject({
+      large: 'LO',
+      unit: '',
+      limit: 'grense 3,0 mmol/l',
+    })
     expect(signed(null, 0, 1, nb)).toBeNull()
   })
 

@@ -26,7 +26,8 @@ export function headline(alert: Alert, words: Words): Headline {
   const large = kind ? signed(value ?? null, sign, KINDS[kind].decimals, words) : null
   if (!kind || large === null) return { large: reason(alert, words), unit: '', kind: '', limit: '' }
   const unit = large === 'LO' || large === 'HI' ? '' : KINDS[kind].unit
-  const shown = limit === null || limit === undefined ? '' : words.alerts.limit(withUnit(limit, kind, words))
+  // Else it stands in the sentence.
+  const shown = sign === 0 || limit === null || limit === undefined ? '' : words.alerts.limit(withUnit(limit, kind, words))
   return { large, unit, kind: words.kind[kind], limit: shown }
 }
 
