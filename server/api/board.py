@@ -33,8 +33,16 @@ def get_board(desk: DeskOfApp, token: Token) -> schemas.Board:
 
 
 def _patients(seen: board.Snapshot) -> list[schemas.PatientRow]:
-    vitals, off = _vitals(seen), _sensors_off(seen.sensors_off)
-    return [shapes.patient(row, vitals.get(row.id, []), off.get(row.id, [])) for row in seen.patients]
+    vitals, off, gateways = _vitals(seen), _sensors_off(seen.sensors_off), _gateways(seen.gateways)
+    return [
+        shapes.patient(
+            row,
+            vitals=vitals.get(row.id, []),
+            sensors_off=off.get(row.id, []),
+            gateways=gateways.get(row.home, []),
+        )
+        for row in seen.patients
+    ]
 
 
 def _vitals(seen: board.Snapshot) -> Mapping[int, list[schemas.Vital]]:
@@ -44,6 +52,15 @@ def _vitals(seen: board.Snapshot) -> Mapping[int, list[schemas.Vital]]:
         if row.kind != BATTERY:
             vitals[row.patient].append(shapes.vital(row, sparks.get((row.patient, row.kind))))
     return vitals
+
+
+def _gateways(rows: Iterable[board.GatewayRow]) -> Mapping[int | None, list[str]]:
+    """By home; who has no home has no gateway."""
+    standing: defaultdict[int | None, list[str]] = defaultdict(list)
+    for row in rows:
+        if row.home is not None:
+            standing[row.home].append(row.id)
+    return standing
 
 
 def _sensors_off(rows: Iterable[tuple[int, str]]) -> Mapping[int, list[str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from devices.limits import Limit
 from devices.vocabulary import KIND_BY_NUMBER, KINDS, Kind, Mode, Quality, Sign
@@ -14,6 +14,7 @@ from server.store import board
 
 EVIDENCE_NAMES = frozenset(schemas.Evidence.model_fields)
 TROUBLES_MAX = 20
+_spark: TypeAdapter[list[schemas.SparkPoint]] = TypeAdapter(list[schemas.SparkPoint])
 UNREADABLE = schemas.Evidence(reference="The stored evidence could not be read.")
 
 
@@ -117,13 +118,15 @@ def vital(row: board.ValueRow, spark: board.SparkRow | None) -> schemas.Vital:
         kind=kind,
         latest=latest(row),
         limits=None if limit is None else _limits(limit),
-        spark=[schemas.SparkPoint(at=at, value=value) for at, value in points],
+        spark=_spark.validate_python([{"at": at, "value": value} for at, value in points]),
         gap_s=join_within_s(mode),
         stale_after_s=stale_after_s(kind, mode),
     )
 
 
-def patient(row: board.PatientRow, vitals: list[schemas.Vital], sensors_off: list[str]) -> schemas.PatientRow:
+def patient(
+    row: board.PatientRow, *, vitals: list[schemas.Vital], sensors_off: list[str], gateways: list[str]
+) -> schemas.PatientRow:
     return schemas.PatientRow.model_validate(
         {
             "id": row.id,
@@ -132,7 +135,7 @@ def patient(row: board.PatientRow, vitals: list[schemas.Vital], sensors_off: lis
             "pathway": row.pathway,
             "team": row.team,
             "home": row.home,
-            "gateways": row.gateways,
+            "gateways": gateways,
             "sensors_off": sensors_off,
             "virtual": row.virtual,
             "vitals": vitals,

@@ -71,7 +71,6 @@ class PatientRow:
     team: int
     home: int | None
     virtual: bool
-    gateways: list[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

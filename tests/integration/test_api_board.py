@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from devices.vocabulary import EventType, Kind
+from server.store import board, sessions
 
 pytestmark = pytest.mark.integration
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -14,14 +16,14 @@ def get(client, path, **query):
     return client.get(path, params=query).raise_for_status().json()
 
 
-def vitals(board, patient):
-    (row,) = [row for row in board["patients"] if row["id"] == patient]
+def vitals(page, patient):
+    (row,) = [row for row in page["patients"] if row["id"] == patient]
     return {vital["kind"]: vital for vital in row["vitals"]}
 
 
 def test_the_board_shows_a_team_its_patients_homes_and_gateways(api, town):
-    board = get(api.signed_in("kari"), "/api/v1/board")
-    anna, arne = board["patients"]
+    page = get(api.signed_in("kari"), "/api/v1/board")
+    anna, arne = page["patients"]
     assert anna == {
         "id": town.patients["anna"],
         "name": "anna",
@@ -35,14 +37,14 @@ def test_the_board_shows_a_team_its_patients_homes_and_gateways(api, town):
         "vitals": [],
     }
     assert arne["pathway"] == "diabetes"
-    assert board["practice"] is True
-    assert [home["address"] for home in board["homes"]] == ["Storgata 1", "Storgata 2"]
-    assert [(gateway["id"], gateway["state"]) for gateway in board["gateways"]] == [
+    assert page["practice"] is True
+    assert [home["address"] for home in page["homes"]] == ["Storgata 1", "Storgata 2"]
+    assert [(gateway["id"], gateway["state"]) for gateway in page["gateways"]] == [
         ("gw-anna", "never"),
         ("gw-arne", "never"),
     ]
-    assert board["cursors"] == {str(town.teams["east"]): 0}
-    assert board["epoch"] == town.one("select epoch from installation")
+    assert page["cursors"] == {str(town.teams["east"]): 0}
+    assert page["epoch"] == town.one("select epoch from installation")
 
 
 def test_a_value_comes_with_its_unit_its_limits_its_level_and_the_age_at_which_it_is_old(api, town, minutes_ago):
@@ -107,13 +109,25 @@ def test_a_spark_of_a_stream_is_its_last_minutes_in_short_means(api, town):
 def test_the_alerts_and_the_cursors_of_a_board_are_of_one_instant(api, town):
     kari = api.signed_in("kari")
     sos, fall = town.press("anna"), town.press("arne", EventType.FALL)
-    board = get(kari, "/api/v1/board")
-    assert [alert["id"] for alert in board["alerts"]] == [sos, fall]
-    assert board["cursors"] == {str(town.teams["east"]): 2}
+    page = get(kari, "/api/v1/board")
+    assert [alert["id"] for alert in page["alerts"]] == [sos, fall]
+    assert page["cursors"] == {str(town.teams["east"]): 2}
     kari.post(f"/api/v1/alerts/{sos}/handle", json={"rev": 1, "outcome": "real_acted"}).raise_for_status()
-    board = get(kari, "/api/v1/board")
-    assert [alert["id"] for alert in board["alerts"]] == [fall]
-    assert board["cursors"] == {str(town.teams["east"]): 3}
+    page = get(kari, "/api/v1/board")
+    assert [alert["id"] for alert in page["alerts"]] == [fall]
+    assert page["cursors"] == {str(town.teams["east"]): 3}
+
+
+def test_what_happens_while_a_board_is_read_is_wholly_after_it(database, town):
+    teams, now = [town.teams["east"]], datetime.now(UTC)
+    with psycopg.connect(database.api) as conn:
+        board.begin_snapshot(conn)
+        sessions.identify(conn, town.staff["kari"])
+        before = board.heads(conn, teams)
+        town.press("anna")
+        seen = board.snapshot(conn, teams, now)
+    assert (seen.heads, seen.alerts) == (before, []) == ({teams[0]: 0}, [])
+    assert town.head("east") == 1
 
 
 def test_an_alert_with_evidence_that_nobody_can_read_is_still_shown(api, town):

@@ -189,6 +189,25 @@ async def test_a_stalled_screen_is_closed_and_harms_nobody(api, town, screen_of)
             await resumed.next("alert")
 
 
+async def test_a_signal_that_is_lost_delays_an_alert_by_one_slow_look_at_most(api, town, screen_of):
+    kari = api.signed_in("kari")
+    alert = town.press("anna")
+    async with api.live(kari) as socket_:
+        screen = screen_of(socket_)
+        await screen.hello(board_of(kari))
+        await screen.next("heartbeat")
+        with town.connection() as conn:  # what an alert's writer does, but for its last line
+            team = town.teams["east"]
+            conn.execute("update team set head = head + 1 where id = %s", (team,))
+            conn.execute(
+                """insert into team_log (team_id, seq, at, type, alert_id, body)
+                   values (%s, (select head from team where id = %s), now(), 'alert', %s, '{"ring": true}')""",
+                (team, team, alert),
+            )
+        first = await screen.next("alert", "heartbeat")
+        assert first["type"] == "alert"
+
+
 async def test_a_restart_of_the_api_is_a_pause_and_no_more(api, town, screen_of):
     kari = api.signed_in("kari")
     async with api.live(kari) as socket_:

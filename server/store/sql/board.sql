@@ -45,8 +45,7 @@ order by history.rev
 -- name: patients
 -- The rows of the board.
 select patient.id, patient.name, patient.born_on, patient.pathway, patient.team_id as team, patient.home_id as home,
-       patient.virtual,
-       array(select gateway.name from gateway where gateway.home_id = patient.home_id order by gateway.name) as gateways
+       patient.virtual
 from patient
 where patient.team_id = any (%(teams)s) and patient.active
 order by patient.id
