@@ -37,12 +37,13 @@ from edge.core.session import (
 )
 from edge.ports import Clock, Ears
 
-SCANNER_S: Final = 10.0  # to start or stop it
+SCANNER_S: Final = 10.0  # to start it
+SCANNER_STOP_S: Final = 2.0
 SILENT_S: Final = 120.0  # nothing on the air: the scanner may be dead while everything looks healthy
 SCAN_AGAIN_S: Final = (1.0, 60.0)
 CONNECT_S: Final = {Reach.SPOT: 8.0, Reach.STREAM: 15.0}
 GATT_S: Final = 5.0
-DISCONNECT_S: Final = 5.0
+DISCONNECT_S: Final = 3.0
 INBOX: Final = 64
 
 # What bleak and its backends raise when a device or the radio fails us.
@@ -117,7 +118,7 @@ class BleRadio:
             return False
         finally:
             with contextlib.suppress(*RADIO_FAULTS):
-                async with asyncio.timeout(SCANNER_S):
+                async with asyncio.timeout(SCANNER_STOP_S):
                     await scanner.stop()
         log.info("nothing on the air for %.0f s: starting the scanner again", self._silent_s)
         return True
@@ -152,6 +153,7 @@ class BleRadio:
             assert known.session is not None
             commands = known.session.on(Event.ADMITTED, self._clock.monotonic_s())
             known.visit = asyncio.create_task(self._visit(known, known.session, commands))
+            known.visit.add_done_callback(_tell_own_fault)
 
     def _wishes(self) -> list[Wish]:
         return [
@@ -258,6 +260,12 @@ class BleRadio:
 
         await client.start_notify(characteristic, notified)
         return Event.DONE
+
+
+def _tell_own_fault(visit: "asyncio.Task[None]") -> None:
+    """A visit ends by itself or is cancelled; anything else is a bug of ours, and the next visit may go better."""
+    if not visit.cancelled() and (error := visit.exception()) is not None:
+        log.error("a visit ended with %s: %s", type(error).__name__, error, exc_info=error)
 
 
 def _put(known: _Known, event: Event | Answered) -> None:

@@ -25,7 +25,7 @@ from edge.errors import OutboxError
 from edge.outbox_thread import OutboxReplaced, OutboxThread
 from edge.ports import Clock
 
-TOGETHER_S: Final = 0.05  # how long a reading waits for company; each commit is a write to flash
+TOGETHER_S: Final = 0.02  # how long a reading waits for company; each commit is a write to flash
 TOGETHER_ROWS: Final = 500
 HELD: Final = 20_000  # items in memory while the outbox cannot be written: about 10 MB, an hour of six devices
 RETRY_S: Final = (1.0, 10.0)  # first and longest
@@ -122,7 +122,7 @@ class Inbound:
         return [
             DeviceReport(
                 device=address,
-                state=states.get(address, ""),
+                state=states.get(address) or ("not heard" if device.seen_at is None else "heard"),
                 seen_at=device.seen_at,
                 rssi_dbm=device.rssi_dbm,
                 battery_percent=device.hearing.battery_percent,

@@ -27,7 +27,7 @@ CONNECT_S: Final = 5.0
 AGAIN_FIRST_S: Final = 1.0
 AGAIN_CAP_S: Final = 10.0  # nobody lies longer than this on a floor because the line is back and we wait
 STABLE_S: Final = 30.0
-FAREWELL_S: Final = 1.5
+FAREWELL_S: Final = 0.7
 END_S: Final = 1.0  # for the thread; one that is still looking up a name ends later, by itself
 LOOP_S: Final = 5.0  # paho looks after its keepalive at least this often
 

@@ -34,9 +34,11 @@ class Remembered:
 
 @dataclass(slots=True)
 class _Stream:
+    """`last_s` is None until it was heard in this run; from then on our own clock may be set without making a gap."""
+
     last_at: datetime
+    last_s: float | None = None
     usual_s: float = USUAL_AT_FIRST_S
-    heard_in_this_run: bool = False
 
 
 class Hearing:
@@ -64,7 +66,7 @@ class Hearing:
 
     def heard(self, said: Iterable[Said], now: datetime, now_s: float) -> list[Item]:
         said = tuple(said)
-        items: list[Item] = [*self._silence(said, now)]
+        items: list[Item] = [*self._silence(said, now, now_s)]
         for word in said:
             match word:
                 case Reading():
@@ -86,24 +88,20 @@ class Hearing:
         event = EventType.SENSOR_ON if self._on_body else EventType.SENSOR_OFF
         return [Event(device=self._device, type=event, occurred_at=since)]
 
-    def _silence(self, said: tuple[Said, ...], now: datetime) -> Iterator[Gap]:
+    def _silence(self, said: tuple[Said, ...], now: datetime, now_s: float) -> Iterator[Gap]:
         slots = {word.slot for word in said if isinstance(word, Reading) and word.mode is Mode.CONTINUOUS}
         if any(isinstance(word, Contact) for word in said):
             slots |= {0}  # off the body the sensor speaks, though it says no value
         for slot in slots:
-            stream = self._streams.get(slot)
-            if stream is not None:
-                yield from self._gap(stream, slot, now)
-                stream.last_at = max(now, stream.last_at)
-            else:
-                self._streams[slot] = _Stream(last_at=now)
-            self._streams[slot].heard_in_this_run = True
+            stream = self._streams.setdefault(slot, _Stream(last_at=now))
+            yield from self._gap(stream, slot, now, now_s)
+            stream.last_at, stream.last_s = now, now_s
 
-    def _gap(self, stream: _Stream, slot: int, now: datetime) -> Iterator[Gap]:
-        silent_s = (now - stream.last_at).total_seconds()
+    def _gap(self, stream: _Stream, slot: int, now: datetime, now_s: float) -> Iterator[Gap]:
+        silent_s = (now - stream.last_at).total_seconds() if stream.last_s is None else now_s - stream.last_s
         if silent_s > max(SILENT_INTERVALS * stream.usual_s, SHORTEST_GAP_S):
-            why = GapReason.NOT_CONNECTED if stream.heard_in_this_run else GapReason.AGENT_RESTARTED
-            yield Gap(device=self._device, slot=slot, from_at=stream.last_at, to_at=now, why=why)
+            why = GapReason.AGENT_RESTARTED if stream.last_s is None else GapReason.NOT_CONNECTED
+            yield Gap(device=self._device, slot=slot, from_at=now - timedelta(seconds=silent_s), to_at=now, why=why)
         elif silent_s > 0:
             stream.usual_s += (silent_s - stream.usual_s) / 8
 

@@ -257,3 +257,10 @@ def test_what_is_known_of_a_device_is_remembered_with_its_rows(tmp_path: Path) -
     }
     assert again.last_records() == {DEVICE: 41}
     assert again.newest_accepted() == NOW
+
+
+def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    """kill -9 leaves the page cache alive, so the power cut is promised by SQLite's settings: WAL, and 2 = FULL."""
+    outbox = Outbox(tmp_path / "outbox.db")
+    assert outbox._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert outbox._db.execute("PRAGMA synchronous").fetchone() == (2,)

@@ -80,6 +80,13 @@ def test_a_slow_stream_has_a_slow_gap() -> None:
     assert len(gaps(ear.hears(second + 12, pulse()))) == 1
 
 
+def test_our_own_clock_being_set_is_no_gap() -> None:
+    ear = Ear()
+    ear.hears(0, pulse())
+    items = ear.hearing.heard((pulse(),), START + timedelta(hours=5), 1.0)
+    assert gaps(items) == []
+
+
 def test_a_gap_over_a_restart_begins_at_the_last_committed_sample() -> None:
     ear = Ear(last_taken={0: START - timedelta(seconds=40)})
     assert gaps(ear.hears(2, pulse())) == [(-40, 2, GapReason.AGENT_RESTARTED)]
