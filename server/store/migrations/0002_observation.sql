@@ -41,7 +41,8 @@ begin
                 part := 'observation_' || to_char(day, 'YYYYMMDD');
                 if to_regclass(part) is null then
                     perform pg_advisory_xact_lock(hashtext('hjemvakt.observation_days'));
-                    if to_regclass(part) is null then
+                    -- Asked anew, of the table: to_regclass answers from a cache that waiting for that lock does not renew.
+                    if not exists (select from pg_class where relname = part and relkind = 'r') then
                         execute format('create table %I partition of observation for values from (%L) to (%L)',
                                        part, day::timestamptz, (day + 1)::timestamptz);
                     end if;

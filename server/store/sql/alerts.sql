@@ -11,7 +11,7 @@ from subject s join unnest(%(types)s::text[], %(references)s::text[]) as u (t, r
 
 -- name: hold_subjects
 -- Every writer of alerts locks subjects first, in order of id.
-select id from subject where id = any(%(ids)s) order by id for update
+select id from subject where id = any(%(ids)s) order by id for no key update
 
 -- name: open_alerts
 -- What stands about these subjects.

@@ -17,7 +17,7 @@ order by d.due_at limit %(limit)s
 -- Under their subjects' locks: those that are still due.
 with mine as (
     select id from deadline where id = any(%(ids)s) and state = 'waiting' and due_at <= %(now)s
-    order by type, subject_id for update
+    order by type, subject_id for no key update
 )
 update deadline d set state = 'expired' from mine where d.id = mine.id
 returning d.id, d.due_at, d.every_s
@@ -25,7 +25,7 @@ returning d.id, d.due_at, d.every_s
 -- name: move
 -- Nobody could hear: everything that was awaited gets its whole time again.
 with waiting as (
-    select id from deadline where state = 'waiting' order by type, subject_id for update
+    select id from deadline where state = 'waiting' order by type, subject_id for no key update
 )
 update deadline d set due_at = greatest(d.due_at, %(now)s + make_interval(secs => d.every_s))
 from waiting where d.id = waiting.id

@@ -1,0 +1,111 @@
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from server.roles.clock import Clock
+from server.store import rolelife
+from tests.conftest import Database
+from tests.integration.ingest_rig import Rig, beat, build
+from tests.integration.monitor_rig import LIMIT_S, await_true
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def rig(database: Database) -> Iterator[Rig]:
+    made = build(database.owner)
+    yield made
+    made.conn.close()
+
+
+class Running:
+    def __init__(self, rig: Rig) -> None:
+        self.clock = Clock(dsn=rig.dsn)
+        self._thread = threading.Thread(target=self.clock.run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.clock.stop()
+        self._thread.join(LIMIT_S)
+        assert not self._thread.is_alive()
+
+
+def test_the_clock_ends_what_nobody_met_while_the_monitor_hears(rig: Rig) -> None:
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    rig.file(beat(at=long_ago), now=long_ago)
+    rolelife.monitor_hears(rig.conn, datetime.now(UTC), long_ago, {})
+    clock = Running(rig)
+    try:
+        await_true(lambda: rig.ask("select rule, team_id from alert") == [("technical:gateway_silent", 1)])
+        assert rig.one("select state from gateway where id = 1") == "silent"
+    finally:
+        clock.stop()
+
+
+def test_the_clock_blames_the_monitor_and_not_the_gateways(rig: Rig) -> None:
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    rolelife.monitor_hears(rig.conn, long_ago, long_ago, {})
+    rig.file(beat(at=long_ago), now=long_ago)
+    clock = Running(rig)
+    try:
+        await_true(lambda: rig.one("select count(*) from alert") == 2)
+        first_beat = rig.one("select alive_at from role_life where role = 'clock'")
+        await_true(lambda: rig.one("select alive_at from role_life where role = 'clock'") > first_beat)
+        assert rig.ask("select distinct rule from alert") == [("technical:monitor_was_down",)]
+    finally:
+        clock.stop()
+
+
+def test_one_clock_leads_and_another_takes_over(rig: Rig) -> None:
+    first, second = Running(rig), Running(rig)
+    try:
+        await_true(lambda: first.clock.leads.is_set() or second.clock.leads.is_set())
+        leader, other = (first, second) if first.clock.leads.is_set() else (second, first)
+        assert not other.clock.leads.is_set()
+        leader.stop()
+        await_true(other.clock.leads.is_set)
+    finally:
+        first.stop()
+        second.stop()
+
+
+def test_a_leader_whose_connection_is_cut_is_no_leader_until_it_has_the_lock_again(rig: Rig) -> None:
+    clock = Running(rig)
+    try:
+        await_true(clock.clock.leads.is_set)
+        before = rig.one("select alive_at from role_life where role = 'clock'")
+        with psycopg.connect(rig.dsn, autocommit=True) as conn:
+            conn.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hjemvakt-clock'"
+                " and datname = current_database()"
+            )
+        await_true(lambda: rig.one("select alive_at from role_life where role = 'clock'") > before)
+        holders = (
+            "select count(*) from pg_locks where locktype = 'advisory'"
+            " and database = (select oid from pg_database where datname = current_database())"
+        )
+        await_true(lambda: rig.one(holders) == 1)
+    finally:
+        clock.stop()
+
+
+def test_partitions_are_there_before_their_day(rig: Rig) -> None:
+    clock = Running(rig)
+    try:
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        await_true(lambda: rig.one(f"select to_regclass('observation_{tomorrow:%Y%m%d}')") is not None)
+    finally:
+        clock.stop()
+
+
+def test_logins_that_have_run_out_are_cleared_away(rig: Rig) -> None:
+    rig.tell("insert into session values ('\\x01', 1, now() - interval '9 days', now() - interval '8 days')")
+    rig.tell("insert into session values ('\\x02', 1, now(), now() + interval '1 hour')")
+    clock = Running(rig)
+    try:
+        await_true(lambda: rig.one("select count(*) from session") == 1)
+    finally:
+        clock.stop()
