@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 class HciServer:
     def __init__(self, air: Air, adapter_address: str) -> None:
         self.address = ""
+        self.reader_came = asyncio.Event()
         self._air = air
         self._adapter_address = adapter_address
         self._reader: _Reader | None = None
@@ -70,6 +71,7 @@ class HciServer:
             log.info("a new reader takes the adapter from the one before")
             self._reader.leave()
         self._reader = reader
+        self.reader_came.set()
         return self._air.attach_central(self._adapter_address)
 
     def give_back(self, reader: "_Reader", controller: VirtualController) -> None:

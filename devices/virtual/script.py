@@ -171,16 +171,12 @@ def chosen(practice: Practice, name: str | None, first_s: float = 10.0) -> tuple
     raise ScriptError(f"there is no episode {name!r}; choose one of: {names}")
 
 
-def cues(episodes: tuple[Episode, ...], gateway: str, speed: float = 1.0) -> list[Cue]:
-    """The steps of one home in the order of their moments, `speed` times faster than written."""
+def cues(episodes: tuple[Episode, ...], gateway: str) -> list[Cue]:
+    """The steps of one home in the order of their moments."""
     found = [
-        Cue(at_s=(episode.at_s + step.after_s) / speed, episode=episode, step=_faster(step, speed), opens=number == 0)
+        Cue(at_s=episode.at_s + step.after_s, episode=episode, step=step, opens=number == 0)
         for episode in episodes
         for number, step in enumerate(episode.steps)
         if step.home == gateway
     ]
     return sorted(found, key=lambda cue: cue.at_s)
-
-
-def _faster(step: Step, speed: float) -> Step:
-    return msgspec.structs.replace(step, over_s=step.over_s / speed) if isinstance(step, Course) else step

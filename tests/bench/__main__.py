@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("decode", "detection", "agent", "ingest")
+BENCHES = ("detection", "ingest", "agent")
 
 
 def _print(name: str, rows: list[tuple[str, ...]]) -> None:

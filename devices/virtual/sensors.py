@@ -1,0 +1,210 @@
+"""The sensors of a virtual home: peripherals on the air, driven by physiology, with a book of what they said."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from devices.profiles import bthome, glucose, heart_rate, oximeter, thermometer
+from devices.virtual import peripherals
+from devices.virtual.radio import Air
+from devices.virtual.script import DeviceInHome
+
+MEANINGS_KEPT = 64  # payloads whose words are still to come over the air
+BATTERY_PERCENT = 93
+
+
+class Physiology(Protocol):
+    """A person at `t_s` seconds after the start."""
+
+    def spo2(self, t_s: float) -> float: ...
+    def pulse(self, t_s: float) -> float: ...
+    def glucose(self, t_s: float) -> float: ...
+    def temperature(self, t_s: float) -> float: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """`what` is a Kind or an EventType as on the wire. `memory`: the device keeps it until a reader has it."""
+
+    what: str
+    value: float | None = None
+    at: datetime
+    memory: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Around:
+    """What all sensors of a home share. `book` takes the device's address and what it said."""
+
+    air: Air
+    person: Physiology
+    clock: Callable[[], datetime]
+    zone: ZoneInfo
+    book: Callable[[str, Word], None]
+
+
+class Sensor:
+    """One device at one person. Subclasses answer to the parts of the script that concern them."""
+
+    peripheral: peripherals.Peripheral
+
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        self.address = device.address
+        self.name = device.name
+        self.person = around.person
+        self.on_body = True
+        self._around = around
+        self._meanings: OrderedDict[bytes, tuple[tuple[str, float | None], ...]] = OrderedDict()
+
+    async def beat(self, t_s: float) -> None:
+        """Once in every interval of a live stream."""
+
+    async def measure(self, t_s: float) -> None:
+        raise NotImplementedError(f"{self.name} takes no spot measurements")
+
+    async def press(self) -> None:
+        raise NotImplementedError(f"{self.name} has no button")
+
+    async def turn(self, opened: bool) -> None:
+        raise NotImplementedError(f"{self.name} is not a door")
+
+    def put(self, on_body: bool) -> None:
+        self.on_body = on_body
+        self._around.book(self.address, Word(what="sensor_on" if on_body else "sensor_off", at=self._around.clock()))
+
+    def _local_now(self) -> datetime:
+        """A meter's clock: local time without a zone, whole seconds."""
+        return self._around.clock().astimezone(self._around.zone).replace(microsecond=0, tzinfo=None)
+
+    def _remember(self, payload: bytes, *words: tuple[str, float | None]) -> None:
+        self._meanings[payload] = words
+        self._meanings.move_to_end(payload)
+        if len(self._meanings) > MEANINGS_KEPT:
+            self._meanings.popitem(last=False)
+
+    def on_said(self, _address: str, _uuid: str, payload: bytes) -> None:
+        at = self._around.clock()
+        for what, value in self._meanings.get(payload, ()):
+            self._around.book(self.address, Word(what=what, value=value, at=at))
+
+
+class ChestStrap(Sensor):
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self.peripheral = self.strap = peripherals.HeartRate(
+            around.air, name=device.name, address=device.address, on_said=self.on_said, battery_percent=BATTERY_PERCENT
+        )
+
+    async def beat(self, t_s: float) -> None:
+        pulse = round(self.person.pulse(t_s))
+        payload = heart_rate.encode_measurement(per_min=pulse, on_body=self.on_body, rr_s=(60 / pulse,))
+        self._remember(payload, *((("heart_rate", float(pulse)),) if self.on_body else ()))
+        await self.strap.publish(payload)
+
+
+class Oximeter(Sensor):
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self.peripheral = self.clip = peripherals.PulseOximeter(
+            around.air, name=device.name, address=device.address, on_said=self.on_said, battery_percent=BATTERY_PERCENT
+        )
+
+    async def beat(self, t_s: float) -> None:
+        if not self.on_body:
+            off = oximeter.Sensor.NOT_ON_USER
+            await self.clip.publish_continuous(
+                oximeter.encode_continuous(spo2_percent=None, pulse_per_min=None, sensor=off)
+            )
+            return
+        spo2, pulse = float(round(self.person.spo2(t_s))), float(round(self.person.pulse(t_s)))
+        payload = oximeter.encode_continuous(spo2_percent=spo2, pulse_per_min=pulse, sensor=oximeter.Sensor(0))
+        self._remember(payload, ("spo2", spo2), ("pulse_rate", pulse))
+        await self.clip.publish_continuous(payload)
+
+
+class GlucoseMeter(Sensor):
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self.peripheral = self.meter = peripherals.Glucose(
+            around.air, name=device.name, address=device.address, battery_percent=BATTERY_PERCENT
+        )
+        self._records = 0
+
+    async def measure(self, t_s: float) -> None:
+        self._records += 1
+        value, local = round(self.person.glucose(t_s), 1), self._local_now()
+        self.meter.measure(glucose.encode_measurement(record=self._records, at=local, mmol_per_l=value))
+        at = local.replace(tzinfo=self._around.zone).astimezone(UTC)
+        self._around.book(self.address, Word(what="glucose", value=value, at=at, memory=True))
+
+
+class EarThermometer(Sensor):
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self.peripheral = self.thermometer = peripherals.Thermometer(
+            around.air, name=device.name, address=device.address, battery_percent=BATTERY_PERCENT
+        )
+
+    async def measure(self, t_s: float) -> None:
+        value, local = round(self.person.temperature(t_s), 1), self._local_now()
+        self.thermometer.measure(thermometer.encode_measurement(celsius=value, at=local))
+        at = local.replace(tzinfo=self._around.zone).astimezone(UTC)
+        self._around.book(self.address, Word(what="body_temperature", value=value, at=at, memory=True))
+
+
+class _Advertiser(Sensor):
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self._packet_id = 0
+        self.peripheral = self.advertiser = peripherals.BTHomeAdvertiser(
+            around.air, name=device.name, address=device.address, on_said=self.on_said
+        )
+
+    def _next_packet(self) -> int:
+        self._packet_id = (self._packet_id + 1) % 256
+        return self._packet_id
+
+
+class Button(_Advertiser):
+    event = "sos"
+
+    async def press(self) -> None:
+        payload = bthome.encode_button(
+            press=bthome.Press.SHORT, packet_id=self._next_packet(), battery_percent=BATTERY_PERCENT
+        )
+        self._remember(payload, (self.event, None))
+        await self.advertiser.publish(payload)
+
+
+class FallPendant(Button):
+    event = "fall"
+
+
+class FrontDoor(_Advertiser):
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self._air_state(opened=False)
+
+    def _air_state(self, *, opened: bool) -> bytes:
+        payload = bthome.encode_door(opened=opened, packet_id=self._next_packet(), battery_percent=BATTERY_PERCENT)
+        self.advertiser.set_idle(payload)
+        return payload
+
+    async def turn(self, opened: bool) -> None:
+        payload = self._air_state(opened=opened)
+        self._remember(payload, ("door_opened" if opened else "door_closed", None))
+        await self.advertiser.publish(payload)
+
+
+SENSORS: dict[str, Callable[[DeviceInHome, Around], Sensor]] = {
+    "heart_rate": ChestStrap,
+    "oximeter": Oximeter,
+    "glucose": GlucoseMeter,
+    "thermometer": EarThermometer,
+    "bthome_sos": Button,
+    "bthome_fall": FallPendant,
+    "bthome_door": FrontDoor,
+}
