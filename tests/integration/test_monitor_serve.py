@@ -1,0 +1,176 @@
+"""`hjemvakt serve` as a process: one command brings everything up, and puts back what is killed."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from devices.vocabulary import Kind, Observation
+from tests.integration.ingest_rig import OXIMETER, batch
+from tests.integration.monitor_rig import Gateway, ask, await_true
+
+pytestmark = pytest.mark.integration
+
+PARTS = ("postgres", "broker", "monitor", "clock", "api")
+START_LIMIT_S = 90.0
+STOP_LIMIT_S = 10.0  # what issue 2 promises
+
+
+class Served:
+    def __init__(self, place: Path) -> None:
+        self.ready_file = place / "ready.json"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("HJEMVAKT_")},
+            "HJEMVAKT_DATA": str(place / "data"),
+            **{f"HJEMVAKT_{name}_PORT": str(free_port()) for name in ("HTTP", "MQTT", "NATS")},
+        }
+        self.process: subprocess.Popen[str] | None = None
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "server", *arguments]
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            self.command("serve", "--ready-file", str(self.ready_file)),
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        await_true(self.ready_file.exists, START_LIMIT_S)
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            self.command(*arguments), env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+        try:
+            assert self.process.wait(STOP_LIMIT_S) == 0
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self.process = None
+
+    def ready(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.ready_file.read_text())
+        return found
+
+    def pid(self, part: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return int(self.ready()["pids"][part] or 0)
+        return 0
+
+
+@pytest.fixture
+def served(short_dir: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
+    place = short_dir / "serve ø"
+    place.mkdir(exist_ok=True)
+    it = Served(place)
+    yield it
+    it.kill()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def api_answers(ready: dict[str, Any]) -> bool:
+    try:
+        with urlopen(f"{ready['http']}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def test_everything_comes_up_is_put_back_when_killed_and_finds_its_data_again(served: Served) -> None:
+    served.start()
+    first = served.ready()
+    assert served.process is not None and served.process.stdout is not None
+    assert served.process.stdout.readline() == f"Hjemvakt is at {first['http']}\n"
+    assert served.ready_file.stat().st_mode & 0o077 == 0
+    sender = Gateway(int(first["mqtt"].rpartition(":")[2]), "gw-one")
+    for place, part in enumerate(PARTS, start=1):
+        old = served.pid(part)
+        os.kill(old, signal.SIGKILL)
+        await_true(lambda part=part, old=old: served.pid(part) not in (0, old), 30)  # type: ignore[misc]
+        sender.send_until_confirmed(one_reading(place))
+    await_true(lambda: api_answers(served.ready()))
+    sender.stop()
+    pids = [served.pid(part) for part in PARTS]
+    served.stop(signal.SIGINT)
+    assert not any(map(alive, pids))
+    assert not served.ready_file.exists()
+    served.start()
+    assert ask(served.ready()["dsn"], "select count(*) from device_observation") == [(len(PARTS),)]
+    assert served.ready()["http"] == first["http"]
+    served.stop()
+
+
+def one_reading(seq: int) -> Any:
+    return batch([Observation(device=OXIMETER, kind=Kind.SPO2, taken_at=datetime.now(UTC), value=95)], first=seq)
+
+
+def test_the_parts_end_with_the_one_that_started_them(served: Served) -> None:
+    served.start()
+    pids = [served.pid(part) for part in PARTS]
+    assert all(map(alive, pids))
+    served.kill()
+    await_true(lambda: not any(map(alive, pids)), 30)
+    served.ready_file.unlink()
+    served.start()
+    served.stop()
+
+
+def test_commands_find_the_installation_that_runs_and_say_when_there_is_none(served: Served, tmp_path: Path) -> None:
+    enrolment = tmp_path / "list.json"
+    enrolment.write_text(json.dumps({"teams": [{"name": "Nord"}]}))
+    alone = served.run("load", str(enrolment))
+    assert alone.returncode == 1 and "No `hjemvakt serve` runs on" in alone.stderr
+    served.start()
+    second = served.run("serve")
+    assert second.returncode == 1 and "already run by another process" in second.stderr
+    assert served.run("load", str(enrolment)).stdout == "Changed: 1 teams.\n"
+    assert served.run("load", str(enrolment)).stdout == "Changed: nothing.\n"
+    assert served.run("migrate").stdout == "The database is up to date.\n"
+    added = served.run("user", "add", "kari", "--name", "Kari Test", "--initials", "KT", "--team", "Nord=nurse")
+    assert "The password is " in added.stdout and "kari can log in." in added.stdout
+    nobody = served.run("user", "password", "nobody")
+    assert nobody.returncode == 1 and "Nobody has the login nobody" in nobody.stderr
+    for wrong in (second, nobody, alone):
+        assert "Traceback" not in wrong.stderr
+    served.stop()
+
+
+def test_a_port_that_is_taken_is_one_sentence(served: Served) -> None:
+    with socket.create_server(("127.0.0.1", int(served.environment["HJEMVAKT_HTTP_PORT"]))):
+        refused = served.run("serve")
+    assert refused.returncode == 1
+    assert "HJEMVAKT_HTTP_PORT" in refused.stderr and "Traceback" not in refused.stderr

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from server.config import Config, read
+from server.errors import ConfigError
+
+
+def test_without_any_setting_everything_is_embedded_and_on_loopback() -> None:
+    config = read({"HOME": "/home/someone"})
+    assert config == Config(data=Path("/home/someone/.local/share/hjemvakt"))
+    assert config.http_host == "127.0.0.1"
+
+
+def test_other_programs_variables_are_none_of_our_business() -> None:
+    assert read({"HOME": "/h", "PATH": "/bin", "PGHOST": "elsewhere"}) == read({"HOME": "/h"})
+
+
+def test_the_environment_wins_over_the_file() -> None:
+    config = read({"HOME": "/h", "HJEMVAKT_HTTP_PORT": "9000"}, 'http_port = 8000\ndata = "/srv/hv"')
+    assert (config.http_port, config.data) == (9000, Path("/srv/hv"))
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    assert read({"HOME": "/h", "HJEMVAKT_DATABASE_URL": ""}).database_url is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "file", "says"),
+    [
+        (
+            {"HJEMVAKT_DATABSE_URL": "x"},
+            None,
+            "unknown setting HJEMVAKT_DATABSE_URL; did you mean HJEMVAKT_DATABASE_URL",
+        ),
+        ({}, "databse_url = 'x'", "unknown key 'databse_url'; did you mean 'database_url'"),
+        ({}, "zzz = 1", "unknown key 'zzz'."),
+        ({}, "http_port = '8080'", "http_port in the configuration file must be a whole number, not '8080'"),
+        ({}, "http_port = true", "must be a whole number, not True"),
+        ({}, "mqtt_url = 1883", "must be text in quotes, not 1883"),
+        ({}, "http_port = ", "is not TOML"),
+        ({"HJEMVAKT_HTTP_PORT": "eighty"}, None, "http_port must be a port from 1 to 65535, not 'eighty'"),
+        ({"HJEMVAKT_HTTP_PORT": "65536"}, None, "http_port must be a port"),
+        ({"HJEMVAKT_HTTP_PORT": "0"}, None, "http_port must be a port"),
+        ({"HJEMVAKT_MQTT_URL": "localhost:1883"}, None, "mqtt_url must look like mqtt://host:1883"),
+        ({"HJEMVAKT_DATABASE_URL": "mysql://x"}, None, "database_url must look like postgresql://"),
+        ({"HJEMVAKT_API_DATABASE_URL": "postgresql://a@b/c"}, None, "set both, or neither"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(environment: dict[str, str], file: str | None, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read({"HOME": "/h", **environment}, file)
+    assert says in str(caught.value)
+    assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+
+
+def test_a_password_in_a_url_is_never_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        read({"HOME": "/h", "HJEMVAKT_MQTT_URL": "http://user:verysecret@host"})
+    assert "verysecret" not in str(caught.value)
+
+
+def test_a_role_alone_says_what_it_needs() -> None:
+    config = read({"HOME": "/h"})
+    with pytest.raises(ConfigError, match="HJEMVAKT_DATABASE_URL"):
+        config.needed_database_url()
+    with pytest.raises(ConfigError, match="HJEMVAKT_MQTT_URL"):
+        config.needed_mqtt_url()
