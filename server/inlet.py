@@ -84,6 +84,10 @@ class Session:
     def hears(self) -> bool:
         return self._hears.is_set()
 
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 

@@ -31,6 +31,10 @@ RETRY_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
+class LaneEndedError(Exception):
+    """A thread of the monitor is gone."""
+
+
 class Lane:
     def __init__(self, name: str, *, dsn: str, address: BrokerAddress, watch: Watch) -> None:
         self.mailbox = Mailbox()
@@ -66,7 +70,11 @@ class Lane:
 
     @property
     def hears(self) -> bool:
-        return self.session.hears and self.worker.is_alive
+        return self.session.hears
+
+    @property
+    def is_alive(self) -> bool:
+        return self.session.is_alive and self.worker.is_alive
 
 
 class Monitor:
@@ -86,6 +94,7 @@ class Monitor:
         try:
             while not self._stopping.is_set():
                 self._watch_over()
+                self._check_lanes()
                 self._stopping.wait(RETRY_S * random.uniform(0.5, 1.5))
         finally:
             for lane in self.lanes.values():
@@ -101,10 +110,17 @@ class Monitor:
                 signals.listen(conn, [signals.Channel.ENROLMENT])
                 self._watch.forget()
                 while not self._stopping.is_set():
+                    self._check_lanes()
                     self._beat(conn)
                     self._listen(conn)
         except psycopg.Error as error:
             log.warning("monitor: the database is gone: %s", " ".join(str(error).split()))
+
+    def _check_lanes(self) -> None:
+        """A thread that ended by a fault of ours takes the process along: whoever started it starts it again."""
+        for name, lane in self.lanes.items():
+            if not self._stopping.is_set() and not lane.is_alive:
+                raise LaneEndedError(f"the lane {name} has ended")
 
     def _beat(self, conn: psycopg.Connection) -> None:
         if all(lane.hears for lane in self.lanes.values()):

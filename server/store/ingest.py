@@ -1,8 +1,8 @@
 """One transaction: what arrived is stored, looked at and alerted, and the watermarks move; all of it or nothing.
 
 The order of locks is the same everywhere, which makes deadlocks impossible: watermarks, devices, readings, `latest` and
-stream states, events, subjects, gateways, deadlines and alerts, teams; each by key. Rows that others refer to are locked
-FOR NO KEY UPDATE, for a foreign key takes a lock on them out of this order.
+stream states, events, subjects, gateways, deadlines and alerts, teams; each by key. Rows that others refer to are
+locked FOR NO KEY UPDATE, for a foreign key takes a lock on them out of this order.
 """
 
 import contextlib
@@ -13,13 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
 import numpy as np
 import psycopg
 
-from devices.vocabulary import ClockTrust
-from devices.wire.codec import undeclared
-from devices.wire.columns import from_millis, to_millis
+from devices.wire.columns import to_millis
 from devices.wire.messages import Lane, Receipt, Refusal
 from devices.wire.topics import Channel, Topic
 from server.alerts import policy
@@ -39,16 +36,15 @@ from server.store import (
     streams,
     teamlog,
 )
-from server.store.delivery import Aside, LaneKey, LostRange
+from server.store.delivery import Aside, LaneKey
 from server.store.devices import Bindings, Names
-from server.store.events import FiledEvent, FiledGap
 from server.store.intake import Heartbeat, Opened, Parcel, Unusable, digest
 from server.store.rows import NEWEST_MINUTES, OLDEST_DAYS, Rows, Section, gather, is_patients, kept
-from server.store.watermark import Verdict, judge, missing
+from server.store.unfold import Accepted, events_of, gaps_of, lost_of, rows_aside
+from server.store.watermark import Verdict, judge
 
 DAY_MS: Final = 86_400_000
 ASIDES_REMEMBERED: Final = 1000
-UNDECLARED: Final = "undeclared"  # in lost_rows: neither sent nor declared lost
 
 
 class Watch:
@@ -62,15 +58,6 @@ class Watch:
         """What the panel knows may no longer be what the database holds: limits changed, or an unknown COMMIT."""
         with self.lock:
             self.panel = Panel()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Accepted:
-    """`mark`: what was committed of its lane before it; only rows above are filed."""
-
-    parcel: Parcel
-    key: LaneKey
-    mark: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -200,7 +187,7 @@ class Ingest:
         rows = gather(sections, self._names.devices)
         room = kept(rows)
         if not room.all():
-            gathered.asides += self._rows_aside(rows.where(~room), accepted)
+            gathered.asides += rows_aside(rows.where(~room), accepted)
             rows = rows.where(room)
         rows = self._bindings.bind(rows)
         patients = is_patients(rows)
@@ -223,7 +210,9 @@ class Ingest:
             signals.send(self._conn, signals.Channel.READINGS, batch)
 
     def _file_events(self, accepted: Sequence[Accepted], gathered: _Gathered) -> None:
-        fresh = events.file_events(self._conn, [event for each in accepted for event in self._events(each)])
+        fresh = events.file_events(
+            self._conn, [event for each in accepted for event in events_of(each, self._names.devices, self._bindings)]
+        )
         if not fresh:
             return
         doors = [event for event in fresh if happenings.is_front_door_opening(event)]
@@ -232,45 +221,13 @@ class Ingest:
         homes = gateways.homes_of(self._conn, {event.gateway_id for event in fresh})
         gathered.findings += happenings.findings(fresh, homes, [id(event) in by_night for event in fresh])
 
-    def _events(self, each: Accepted) -> Iterator[FiledEvent]:
-        columns = each.parcel.body.events
-        for row, seq in enumerate(columns.seq):
-            if seq > each.mark:
-                device_id = self._names.devices[each.parcel.body.devices[columns.device[row]]]
-                slot = columns.slot[row] if columns.slot else 0
-                at = from_millis(columns.occurred_at[row])
-                yield FiledEvent(
-                    device_id=device_id,
-                    slot=slot,
-                    type=columns.type[row],
-                    occurred_at=at,
-                    received_at=each.parcel.arrival.received_at,
-                    clock=ClockTrust(columns.clock[row]) if columns.clock else ClockTrust.ARRIVAL,
-                    gateway_id=each.key.gateway_id,
-                    binding=self._bindings.at(device_id, slot, at),
-                )
-
     def _file_gaps(self, accepted: Sequence[Accepted]) -> None:
-        events.file_gaps(self._conn, [gap for each in accepted for gap in self._gaps(each)])
-
-    def _gaps(self, each: Accepted) -> Iterator[FiledGap]:
-        columns = each.parcel.body.gaps
-        for row, seq in enumerate(columns.seq):
-            if seq > each.mark:
-                device_id = self._names.devices[each.parcel.body.devices[columns.device[row]]]
-                slot = columns.slot[row] if columns.slot else 0
-                from_at = from_millis(columns.from_at[row])
-                yield FiledGap(
-                    device_id=device_id,
-                    slot=slot,
-                    from_at=from_at,
-                    to_at=from_millis(columns.to_at[row]),
-                    why=columns.why[row],
-                    binding=self._bindings.at(device_id, slot, from_at),
-                )
+        events.file_gaps(
+            self._conn, [gap for each in accepted for gap in gaps_of(each, self._names.devices, self._bindings)]
+        )
 
     def _declare_lost(self, accepted: Sequence[Accepted], gathered: _Gathered, now: datetime) -> None:
-        ranges = [lost for each in accepted for lost in _lost(each)]
+        ranges = [lost for each in accepted for lost in lost_of(each)]
         news = delivery.declare_lost(self._conn, ranges, now)
         homes = gateways.homes_of(self._conn, {lost.key.gateway_id for lost in news}) if news else {}
         for lost in news:
@@ -290,19 +247,6 @@ class Ingest:
             changes = policy.decide(alerts.open_alerts(conn, held.values()), findings, now)
             entries = [*alerts.write(conn, changes), *entries]
         teamlog.append(conn, entries, now)
-
-    def _rows_aside(self, rows: Rows, accepted: Sequence[Accepted]) -> Iterator[Aside]:
-        """Readings from beyond the retention or from the future, each with both clocks."""
-        for row in range(len(rows)):
-            parcel = accepted[int(rows.source[row])].parcel
-            columns = {name: column[row].item() for name, column in rows.parameters().items()}
-            taken, came = columns["taken_at"], columns["received_at"]
-            yield Aside(
-                gateway=parcel.topic.gateway,
-                topic=parcel.arrival.topic,
-                reason=f"a reading of {taken:%Y-%m-%d %H:%M} came at {came:%Y-%m-%d %H:%M} by the server's clock (UTC)",
-                payload=msgspec.json.encode(columns | {"outbox": parcel.header.outbox}),
-            )
 
     def _receipts(
         self, parcels: Sequence[Parcel], beats: Sequence[Heartbeat], marks: dict[LaneKey, int]
@@ -331,13 +275,3 @@ class Ingest:
 
 def _receipt_topic(bucket: int, gateway: str) -> Topic:
     return Topic(bucket=bucket, gateway=gateway, channel=Channel.RECEIPT)
-
-
-def _lost(each: Accepted) -> Iterator[LostRange]:
-    header, body = each.parcel.header, each.parcel.body
-    for lost in header.lost:
-        if lost.last > each.mark:
-            yield LostRange(key=each.key, first=max(lost.first, each.mark + 1), last=lost.last, why=str(lost.why))
-    if each.parcel.aside is None and undeclared(header, body):
-        for first, last in missing(each.mark, header, body):
-            yield LostRange(key=each.key, first=first, last=last, why=UNDECLARED)

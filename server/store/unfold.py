@@ -1,0 +1,88 @@
+"""What an accepted batch holds besides its readings, row by row, and the readings that have no room. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from devices.vocabulary import ClockTrust
+from devices.wire.codec import undeclared
+from devices.wire.columns import from_millis
+from server.store.delivery import Aside, LaneKey, LostRange
+from server.store.devices import Bindings
+from server.store.events import FiledEvent, FiledGap
+from server.store.intake import Parcel
+from server.store.rows import Rows
+from server.store.watermark import missing
+
+UNDECLARED: Final = "undeclared"  # in lost_rows: neither sent nor declared lost
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """`mark`: what was committed of its lane before it; only rows above are filed."""
+
+    parcel: Parcel
+    key: LaneKey
+    mark: int
+
+
+def events_of(each: Accepted, device_ids: Mapping[str, int], bindings: Bindings) -> Iterator[FiledEvent]:
+    columns = each.parcel.body.events
+    for row, seq in enumerate(columns.seq):
+        if seq > each.mark:
+            device_id = device_ids[each.parcel.body.devices[columns.device[row]]]
+            slot = columns.slot[row] if columns.slot else 0
+            at = from_millis(columns.occurred_at[row])
+            yield FiledEvent(
+                device_id=device_id,
+                slot=slot,
+                type=columns.type[row],
+                occurred_at=at,
+                received_at=each.parcel.arrival.received_at,
+                clock=ClockTrust(columns.clock[row]) if columns.clock else ClockTrust.ARRIVAL,
+                gateway_id=each.key.gateway_id,
+                binding=bindings.at(device_id, slot, at),
+            )
+
+
+def gaps_of(each: Accepted, device_ids: Mapping[str, int], bindings: Bindings) -> Iterator[FiledGap]:
+    columns = each.parcel.body.gaps
+    for row, seq in enumerate(columns.seq):
+        if seq > each.mark:
+            device_id = device_ids[each.parcel.body.devices[columns.device[row]]]
+            slot = columns.slot[row] if columns.slot else 0
+            from_at = from_millis(columns.from_at[row])
+            yield FiledGap(
+                device_id=device_id,
+                slot=slot,
+                from_at=from_at,
+                to_at=from_millis(columns.to_at[row]),
+                why=columns.why[row],
+                binding=bindings.at(device_id, slot, from_at),
+            )
+
+
+def lost_of(each: Accepted) -> Iterator[LostRange]:
+    header, body = each.parcel.header, each.parcel.body
+    for lost in header.lost:
+        if lost.last > each.mark:
+            yield LostRange(key=each.key, first=max(lost.first, each.mark + 1), last=lost.last, why=str(lost.why))
+    if each.parcel.aside is None and undeclared(header, body):
+        for first, last in missing(each.mark, header, body):
+            yield LostRange(key=each.key, first=first, last=last, why=UNDECLARED)
+
+
+def rows_aside(rows: Rows, accepted: Sequence[Accepted]) -> Iterator[Aside]:
+    """Readings from beyond the retention or from the future, each with both clocks."""
+    for row in range(len(rows)):
+        parcel = accepted[int(rows.source[row])].parcel
+        columns = {name: column[row].item() for name, column in rows.parameters().items()}
+        taken, came = columns["taken_at"], columns["received_at"]
+        yield Aside(
+            gateway=parcel.topic.gateway,
+            topic=parcel.arrival.topic,
+            reason=f"a reading of {taken:%Y-%m-%d %H:%M} came at {came:%Y-%m-%d %H:%M} by the server's clock (UTC)",
+            payload=msgspec.json.encode(columns | {"outbox": parcel.header.outbox}),
+        )
