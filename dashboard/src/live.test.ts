@@ -195,8 +195,13 @@ describe('events', () => {
   test('what an abandoned socket still says is not heard', async () => {
     const socket = await connected()
     socket.says(event(13))
+    await time.pass(1000)
+    last().events.opened()
+    last().says(resumed)
     socket.says(event(11))
     expect(delivered).toHaveLength(0)
+    last().says(event(11))
+    expect(delivered).toHaveLength(1)
   })
 
   test('words that are no message close the socket and nothing else', async () => {
@@ -317,6 +322,22 @@ describe('silence', () => {
   })
 })
 
+test('a heartbeat forgives earlier failures: the next break starts with the short wait', async () => {
+  live.start()
+  await settled()
+  for (let round = 0; round < 6; round++) {
+    last().events.closed()
+    await time.pass(15_000)
+  }
+  last().events.opened()
+  last().says(resumed, beat(10))
+  const before = sockets.length
+  last().events.closed()
+  expect(link()).toEqual({ state: 'connecting' })
+  await time.pass(500)
+  expect(sockets).toHaveLength(before + 1)
+})
+
 describe('wake', () => {
   test('after sleep the screen says at once that it is old, and opens again after three seconds of silence', async () => {
     const socket = await connected()
@@ -330,6 +351,16 @@ describe('wake', () => {
     last().says(resumed, event(11))
     expect(link()).toEqual({ state: 'live' })
     expect(state.cursors).toEqual({ 1: 11 })
+  })
+
+  test('a line that died a moment ago is given up after three seconds, not after twelve', async () => {
+    const socket = await connected()
+    live.wake()
+    await time.pass(PONG_MS - 1)
+    expect(socket.closedByUs).toBe(false)
+    await time.pass(1)
+    expect(socket.closedByUs).toBe(true)
+    expect(sockets).toHaveLength(2)
   })
 
   test('a server that answers keeps its socket', async () => {

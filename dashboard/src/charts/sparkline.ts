@@ -31,6 +31,11 @@ const PAD = 4
 const LEAST_LINE_MS = 10 * 60_000
 const LEAST_SPOT_MS = 24 * 3_600_000
 
+/** Where the chart begins: with its first reading, but a few fresh ones are not stretched over the whole width. */
+export function startOf(first: number, gapS: number, end: number): number {
+  return Math.min(first, end - (gapS > 0 ? LEAST_LINE_MS : LEAST_SPOT_MS))
+}
+
 export function levelOf(measured: number, limits: Limits | null, decimals: number): number {
   if (!limits) return 0
   const value = rounded(measured, decimals)
@@ -48,7 +53,7 @@ export function sparkline({ spark, limits, gap_s: gapS, latest }: Series, now: n
   const [lowest, highest] = [Math.min(...values), Math.max(...values)]
   const y = scale(values, limits, box)
   const end = Math.max(now, sorted.at(-1)?.at ?? now)
-  const from = Math.min(sorted[0]?.at ?? now, end - (gapS > 0 ? LEAST_LINE_MS : LEAST_SPOT_MS))
+  const from = startOf(sorted[0]?.at ?? now, gapS, end)
   const x = (at: number) => PAD + ((at - from) / (end - from)) * (box.width - 2 * PAD)
   const placed = sorted.map((point) => ({ at: point.at, x: x(point.at), y: y(point.value), level: levelOf(point.value, limits, latest.decimals) }))
   const runs = split(placed, gapS * 1000)

@@ -1,0 +1,142 @@
+// What the parts say about one alert or one value; the whole page is tested in a real browser.
+import { cleanup, render, screen } from '@testing-library/svelte'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { Desk, type Remark } from '../desk.svelte'
+import { aBoard, anAlert, aPatient, aReading, at, aVital, NOON, someEvidence } from '../examples'
+import type { Alert } from '../protocol'
+import { EMPTY, reduce } from '../state'
+import { nb } from '../words/nb'
+import AlertCard from './AlertCard.svelte'
+import Closing from './Closing.svelte'
+import VitalCell from './VitalCell.svelte'
+
+const kari = { id: 1, name: 'Kari Vaktesen', initials: 'KV' }
+const ola = { id: 2, name: 'Ola Vaktesen', initials: 'OV' }
+
+beforeAll(() => {
+  vi.stubGlobal(
+    'IntersectionObserver',
+    class {
+      observe(): void {}
+      unobserve(): void {}
+    },
+  )
+})
+afterEach(cleanup)
+
+function deskWith(alert: Alert, remark?: Remark): Desk {
+  const desk = new Desk({
+    screen: '0123456789abcdef',
+    timers: { now: () => NOON, after: () => () => undefined },
+    open: () => ({ send: () => undefined, close: () => undefined }),
+    chance: () => 0,
+  })
+  desk.me = { staff: kari, teams: [] }
+  desk.now = desk.calm = NOON
+  const patients = [aPatient(), aPatient({ id: 2, name: 'Odd Øvingsrud', born_on: '1951-11-02' })]
+  desk.state = reduce(EMPTY, { type: 'board', board: aBoard({ patients, alerts: [alert] }) })
+  if (remark) desk.remarks = new Map([[alert.id, remark]])
+  return desk
+}
+
+function shown(alert: Alert, remark?: Remark): string {
+  render(AlertCard, { alert, desk: deskWith(alert, remark), theme: 'light' })
+  return (screen.getByRole('article').textContent ?? '').replace(/\s+/g, ' ')
+}
+
+describe('an alert', () => {
+  test('says who, what, since when and how old it is', () => {
+    const text = shown(anAlert({ seen_on: 3 }))
+    for (const part of ['Rød', 'Magnhild Prøvestad, 82', 'SpO₂ 84 %', 'under rød grense 88', 'kl. 11:58', 'for 2 min siden', 'Vist på 3 skjermer']) {
+      expect(text).toContain(part)
+    }
+    expect(screen.getByRole('button', { name: 'Kvitter – jeg tar den: Magnhild Prøvestad' })).toBeTruthy()
+  })
+
+  test('that somebody has shows the owner, and no acknowledge', () => {
+    const text = shown(anAlert({ state: 'acknowledged', owner: ola, acknowledged_at: at(-30) }))
+    expect(text).toContain('Ola Vaktesen har den · kvittert kl. 11:59')
+    expect(screen.queryByRole('button', { name: /Kvitter/ })).toBeNull()
+  })
+
+  test('of a home says the address and everybody who lives there', () => {
+    const text = shown(anAlert({ patient: null, home: 1, lives_there: [1, 2], rule: 'call:smoke', evidence: someEvidence({ event: 'smoke' }) }))
+    expect(text).toContain('Bjørkeveien 12, 9999 Øvelsesvik')
+    expect(text).toContain('Bor her: Magnhild Prøvestad (82), Odd Øvingsrud (74)')
+  })
+
+  test('that is over and unseen says so and can still be acknowledged', () => {
+    expect(shown(anAlert({ state: 'cleared', condition_ended_at: at(-10) }))).toContain('over – ikke sett')
+    expect(screen.getByRole('button', { name: /Kvitter/ })).toBeTruthy()
+  })
+
+  test('out of a backlog stands with its own time', () => {
+    expect(shown(anAlert({ late: true, began_at: at(-31_680) }))).toContain('kl. 03:12 – etterslep')
+  })
+
+  test('pressed three times says the third time', () => {
+    expect(shown(anAlert({ count: 3 }))).toContain('3. gang')
+  })
+
+  test.each([
+    [{ what: 'taken', detail: 'Ola Vaktesen' } as const, 'Ola Vaktesen tok den'],
+    [{ what: 'not_sent', detail: '' } as const, 'Ikke sendt'],
+    [{ what: 'changed', detail: '' } as const, 'endret seg'],
+    [{ what: 'refused', detail: 'Not with this role.' } as const, 'Ikke lagret: Not with this role.'],
+  ])('says what came of the press: %j', (remark, said) => {
+    expect(shown(anAlert(), remark)).toContain(said)
+  })
+
+  test('while it is being sent the button cannot be pressed again', () => {
+    shown(anAlert(), { what: 'sending', detail: '' })
+    expect(screen.getByRole('button', { name: 'Sender …' })).toHaveProperty('disabled', true)
+  })
+
+  test('a name with markup in it stays a name', () => {
+    const alert = anAlert()
+    const desk = deskWith(alert)
+    desk.state = reduce(desk.state, { type: 'filled', patients: [aPatient({ name: '<img src=x onerror=alert(1)>' })] })
+    render(AlertCard, { alert, desk, theme: 'light' })
+    expect(screen.getByRole('article').querySelector('img')).toBeNull()
+    expect(screen.getByRole('heading').textContent).toContain('<img src=x')
+  })
+})
+
+test('closing takes the reason and the note with one press', () => {
+  const close = vi.fn()
+  render(Closing, { words: nb, sending: false, cancel: () => undefined, close })
+  const note = screen.getByLabelText('Notat (valgfritt)') as HTMLTextAreaElement
+  note.value = 'Ringte, alt bra'
+  note.dispatchEvent(new Event('input', { bubbles: true }))
+  screen.getByRole('button', { name: 'Målefeil' }).click()
+  expect(close).toHaveBeenCalledExactlyOnceWith('measuring_error', 'Ringte, alt bra')
+})
+
+describe('a value', () => {
+  function cell(reading: Partial<ReturnType<typeof aReading>>, connected = true): HTMLElement {
+    const vital = aVital({ latest: aReading(reading) })
+    return render(VitalCell, { vital, now: NOON, words: nb, theme: 'light', connected }).container
+  }
+
+  test('stands with unit and age', () => {
+    expect(cell({ taken_at: at(-130) }).textContent?.replace(/\s+/g, ' ')).toMatch(/93 % .*for 2 min siden/)
+  })
+
+  test('too old is struck through', () => {
+    expect(cell({ taken_at: at(-301) }).querySelector('s')?.textContent).toBe('93 %')
+    expect(cell({ taken_at: at(-300) }).querySelector('s')).toBeNull()
+  })
+
+  test('is old whatever its age when the line is cut', () => {
+    expect(cell({}, false).querySelector('s')).not.toBeNull()
+  })
+
+  test('beyond the range of the device is a limit with a word, and no value at all is no zero', () => {
+    expect(cell({ value: 70, sign: -1 }).textContent).toContain('< 70')
+    expect(cell({ value: 70, sign: -1 }).textContent).toContain('under måleområdet')
+    const none = cell({ value: null, quality: 2 })
+    expect(none.textContent).toContain('–')
+    expect(none.textContent).toContain('ingen verdi')
+    expect(none.textContent).not.toContain('0')
+  })
+})
