@@ -252,6 +252,12 @@ def test_a_backlog_is_alerted_with_its_own_time_and_not_as_now(rig: Rig) -> None
     assert (began, late, priority) == (NOW - seconds(3 * hours), True, "yellow")
 
 
+def test_a_monitor_that_runs_on_knows_where_each_stream_stood(rig: Rig) -> None:
+    for n in range(10):
+        rig.file(sent(batch([spo2(80, ago_s=20 - 2 * n, mode=Mode.CONTINUOUS)], first=n + 1)))
+        assert rig.one("select count(*) from alert") == (1 if n >= 8 else 0)  # 15 s of red: the reading after 16 s
+
+
 def test_a_monitor_that_restarts_knows_where_each_stream_stood(rig: Rig) -> None:
     for n in range(10):
         rig.file(sent(batch([spo2(80, ago_s=20 - 2 * n, mode=Mode.CONTINUOUS)], first=n + 1)))

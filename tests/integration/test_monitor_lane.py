@@ -1,0 +1,117 @@
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import psycopg
+import pytest
+
+from devices.vocabulary import Kind, Mode, Observation
+from devices.wire.codec import decode_receipt
+from devices.wire.topics import Topic
+from server.store.arrival import Arrival
+from server.store.ingest import Watch
+from server.store.intake import open_one
+from server.store.lane import LaneWorker
+from server.store.mailbox import Mailbox
+from tests.conftest import Database
+from tests.integration.ingest_rig import NOW, OXIMETER, Rig, batch, build, seconds, sent
+from tests.integration.monitor_rig import await_true
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass(kw_only=True)
+class Lane:
+    worker: LaneWorker
+    mailbox: Mailbox
+    acknowledged: list[int] = field(default_factory=list)
+    marks: list[int] = field(default_factory=list)
+
+    def bring(self, *arrivals: Arrival) -> None:
+        for number, arrival in enumerate(arrivals, start=len(self.acknowledged) + 1):
+            acknowledge = lambda number=number: self.acknowledged.append(number)  # noqa: E731
+            self.mailbox.put(open_one(replace(arrival, acknowledge=acknowledge)))
+
+
+@pytest.fixture
+def rig(database: Database) -> Iterator[Rig]:
+    made = build(database.owner)
+    yield made
+    made.conn.close()
+
+
+@pytest.fixture
+def lane(rig: Rig) -> Iterator[Lane]:
+    mailbox = Mailbox()
+    marks: list[int] = []
+
+    def publish(_topic: Topic, payload: bytes) -> None:
+        marks.append(decode_receipt(payload).bulk)
+
+    worker = LaneWorker(
+        name="lane", dsn=rig.dsn, mailbox=mailbox, watch=Watch(), publish=publish, now=lambda: NOW + seconds(60)
+    )
+    worker.start()
+    yield Lane(worker=worker, mailbox=mailbox, marks=marks)
+    worker.stop()
+    assert not worker.is_alive
+
+
+def spo2(at_s: float, value: float = 95) -> Observation:
+    return Observation(device=OXIMETER, kind=Kind.SPO2, taken_at=NOW + seconds(at_s), value=value, mode=Mode.CONTINUOUS)
+
+
+def test_nothing_is_acknowledged_or_confirmed_before_it_is_committed(rig: Rig, lane: Lane) -> None:
+    with psycopg.connect(rig.dsn) as blocker:
+        blocker.execute("lock table watermark in access exclusive mode")
+        lane.bring(sent(batch([spo2(0)])), sent(batch([spo2(1)], first=2)))
+        await_true(lambda: rig.one("select count(*) from pg_locks where not granted") > 0)
+        assert (lane.acknowledged, lane.marks) == ([], [])
+    await_true(lambda: lane.acknowledged == [1, 2])
+    assert lane.marks[-1] == 2
+
+
+def test_all_are_acknowledged_when_one_of_them_is_at_fault(rig: Rig, lane: Lane) -> None:
+    rig.tell("alter table observation add check (value <> 66)")
+    with psycopg.connect(rig.dsn) as blocker:  # so that all of them wait for one transaction
+        blocker.execute("lock table watermark in access exclusive mode")
+        lane.bring(*(sent(batch([spo2(n, 66 if n == 2 else 95)], first=n)) for n in range(1, 5)))
+        await_true(lambda: rig.one("select count(*) from pg_locks where not granted") > 0)
+    await_true(lambda: len(lane.acknowledged) == 4)
+    assert sorted(lane.acknowledged) == [1, 2, 3, 4]
+    assert max(lane.marks) == 4
+    assert rig.one("select count(*) from observation") == 3
+    assert rig.one("select count(*) from set_aside") == 1
+    assert lane.worker.tally.at_fault == 1
+
+
+def test_after_a_lost_connection_streams_stand_where_the_database_says(rig: Rig, lane: Lane) -> None:
+    """As after a COMMIT whose answer was lost: what was committed is in the database and not in the panel."""
+    lane.bring(sent(batch([spo2(0)])))
+    await_true(lambda: lane.acknowledged == [1])
+    rig.file(sent(batch([spo2(10, 80), spo2(18, 80)], first=2)), now=NOW + seconds(20))
+    assert rig.one("select count(*) from alert") == 0
+    with psycopg.connect(rig.dsn, autocommit=True) as conn:
+        conn.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'hjemvakt-lane' and datname = current_database()"
+        )
+    lane.bring(sent(batch([spo2(26, 80)], first=4)))
+    await_true(lambda: len(lane.acknowledged) == 2)
+    # Red for 16 s: PERSISTENCE says that 15 are enough.
+    assert rig.ask("select rule, priority, began_at from alert") == [("limit:spo2:low", "red", NOW + seconds(10))]
+    assert lane.worker.tally.reconnects == 1
+
+
+def test_a_stop_leaves_what_was_not_committed_unacknowledged(rig: Rig, lane: Lane) -> None:
+    blocked = threading.Event()
+    with psycopg.connect(rig.dsn) as blocker:
+        blocker.execute("lock table watermark in access exclusive mode")
+        lane.bring(sent(batch([spo2(0)])))
+        await_true(lambda: rig.one("select count(*) from pg_locks where not granted") > 0)
+        stopper = threading.Thread(target=lambda: (lane.worker.stop(), blocked.set()))
+        stopper.start()
+        assert lane.acknowledged == []
+    stopper.join(30)
+    assert blocked.is_set()
+    assert len(lane.acknowledged) == rig.one("select count(*) from observation")
