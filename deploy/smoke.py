@@ -256,6 +256,9 @@ def report(run: Run, accounts: dict[str, Account]) -> bool:
             f"  {device:<20}{account.said:>7}{account.accepted:>10}{account.stored:>8}{account.doubled:>9}"
             f"{len(account.lost):>6}{len(account.undeclared):>12}{'' if right else '   WRONG'}"
         )
+        for entry in account.undeclared:
+            around = ", ".join(f"{(entry.at_ms - at_ms) / 1000:+.1f} s from {what}" for what, at_ms, _ in run.kills)
+            print(f"    {entry.what} {entry.value} was said and neither stored nor declared: {around}")
     missed, doubled = run.screen.missed, run.screen.doubled
     heard, opened = len(run.screen.heard()), run.screen.opened
     print(f"\n  socket: {heard} alert events in {opened} connections, {missed} missed, {doubled} doubled")

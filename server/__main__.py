@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -82,7 +83,9 @@ def _add_roles(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     command.set_defaults(command=_serve)
     for name, role in {"monitor": _monitor, "clock": _clock, "api": _api}.items():
-        commands.add_parser(name, help=f"only the role {name}").set_defaults(command=role)
+        command = commands.add_parser(name, help=f"only the role {name}")
+        command.set_defaults(command=role)
+    command.add_argument("--listening", type=int, help=argparse.SUPPRESS)  # the api's socket, inherited from `serve`
 
 
 def _text_of(file: Path | None) -> str | None:
@@ -108,10 +111,11 @@ def _clock(config: Config, _: argparse.Namespace) -> None:
     _run(Clock(dsn=config.needed_database_url()))
 
 
-def _api(config: Config, _: argparse.Namespace) -> None:
+def _api(config: Config, options: argparse.Namespace) -> None:
     from server.api.app import run
 
     run(
+        listening=None if options.listening is None else socket.socket(fileno=options.listening),
         database_url=config.needed_database_url(),
         own_url=config.api_database_url,
         host=config.http_host,

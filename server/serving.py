@@ -5,6 +5,8 @@ started again; all of it ends with this process.
 """
 
 import contextlib
+import http
+import http.client
 import json
 import logging
 import os
@@ -50,7 +52,7 @@ class Installation:
         self._writing = threading.Lock()
         self._postgres: EmbeddedPostgres | None = None
         self._broker: EmbeddedBroker | None = None
-        self._http_port = 0
+        self._listening: socket.socket | None = None
         self._is_ready = False
 
     def run(self) -> None:
@@ -74,7 +76,7 @@ class Installation:
             raise ConfigError(f"Cannot make the data directory {self._data}: {error.strerror}.") from error
 
     def _start(self) -> None:
-        self._http_port = choose_http_port(self._config)
+        self._listening = open_http(self._config)
         if self._config.database_url is None:
             self._postgres = EmbeddedPostgres(self._data / "postgres")
             self._keep("postgres", self._postgres)
@@ -100,15 +102,18 @@ class Installation:
 
     def _role(self, role: str) -> Role:
         command = [sys.executable, "-P", "-m", "server", role]
-        return Role(command, directory=self._data, environment=self._environment)
+        if role != "api":
+            return Role(command, directory=self._data, environment=self._environment)
+        assert self._listening is not None
+        handle = self._listening.fileno()
+        command += ["--listening", str(handle)]
+        return Role(command, directory=self._data, environment=self._environment, inherit=(handle,))
 
     def _environment(self) -> dict[str, str]:
         """A child is told everything by its environment; our own configuration file has been read."""
         settings: dict[str, object] = {
             "DATABASE_URL": self._dsn(),
             "MQTT_URL": self._mqtt_url(),
-            "HTTP_HOST": self._config.http_host,
-            "HTTP_PORT": self._http_port,
         }
         api_url = self._postgres.dsn(user=pool.API_ROLE) if self._postgres else self._config.api_database_url
         if api_url is not None:
@@ -124,9 +129,13 @@ class Installation:
     def _mqtt_url(self) -> str:
         return self._broker.url if self._broker else self._config.needed_mqtt_url()
 
+    def _http_port(self) -> int:
+        assert self._listening is not None
+        return int(self._listening.getsockname()[1])
+
     def _http_url(self) -> str:
         host = self._config.http_host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._http_port()}"
 
     def _migrate(self) -> None:
         """A database that is down is waited for."""
@@ -154,9 +163,7 @@ class Installation:
 
     def _not_up(self, began: datetime) -> list[str]:
         missing = []
-        try:
-            socket.create_connection((self._config.http_host, self._http_port), timeout=1).close()
-        except OSError:
+        if not _answers(self._config.http_host, self._http_port()):
             missing.append("api")
         try:
             with contextlib.closing(pool.connect(self._dsn(), name="serve", autocommit=True)) as conn:
@@ -185,23 +192,27 @@ class Installation:
         for keeper in reversed(self._keepers):
             with contextlib.suppress(OSError):
                 keeper.stop()
+        if self._listening is not None:
+            self._listening.close()
         for file in self._ready_files:
             file.unlink(missing_ok=True)
 
 
-def choose_http_port(config: Config) -> int:
-    """The one that was asked for or none; else the usual one, or any free one."""
-    if config.http_port is not None:
-        if not _is_free(config.http_host, config.http_port):
-            raise ConfigError(
-                f"Port {config.http_port} on {config.http_host} cannot be listened on: end the program that uses it, "
-                "or set HJEMVAKT_HTTP_PORT to another one."
-            )
-        return config.http_port
-    if _is_free(config.http_host, DEFAULT_HTTP_PORT):
-        return DEFAULT_HTTP_PORT
-    with socket.create_server((config.http_host, 0), family=_family(config.http_host)) as probe:
-        return int(probe.getsockname()[1])
+def open_http(config: Config) -> socket.socket:
+    """At the port that was asked for or none; else at the usual one, or any free one.
+
+    We hold it and lend it to the api: nobody else can take the port while the api is started again, and who connects
+    meanwhile waits."""
+    wanted = (DEFAULT_HTTP_PORT, 0) if config.http_port is None else (config.http_port,)
+    for port in wanted:
+        try:
+            return _listen(config.http_host, port)
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else str(error)
+    raise ConfigError(
+        f"Cannot listen on {config.http_host} port {wanted[0]} ({why}): end the program that uses it, or set "
+        "HJEMVAKT_HTTP_PORT or HJEMVAKT_HTTP_HOST to another one."
+    )
 
 
 def database_of(config: Config) -> str:
@@ -224,13 +235,18 @@ def write_whole(file: Path, text: str) -> None:
     Path(new.name).replace(file)
 
 
-def _is_free(host: str, port: int) -> bool:
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=1024)
+
+
+def _answers(host: str, port: int) -> bool:
+    """The api itself: the port alone is ours, and listens before the api does."""
+    connection = http.client.HTTPConnection(host, port, timeout=1)
     try:
-        socket.create_server((host, port), family=_family(host)).close()
-    except OSError:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
-    return True
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+    finally:
+        connection.close()

@@ -134,12 +134,12 @@ def listen(host: str = "127.0.0.1", port: int = 8080) -> socket.socket:
             f"Cannot listen on {host} port {port} ({error.strerror or error}): "
             "end the program that uses it, or choose another port."
         ) from error
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_PEER_MS)
     return listening
 
 
 def serve(app: FastAPI, listening: socket.socket) -> None:
     """Until SIGINT or SIGTERM. Live sockets are told to come back (1012)."""
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_PEER_MS)
     logger.info("the api listens on %s port %d", *listening.getsockname()[:2])
     web_server(app).run(sockets=[listening])
 
@@ -159,6 +159,13 @@ def web_server(app: FastAPI) -> uvicorn.Server:
     return uvicorn.Server(configuration)
 
 
-def run(*, database_url: str, own_url: str | None = None, host: str = "127.0.0.1", port: int = 8080) -> None:
-    """The process `hjemvakt api`."""
-    serve(create_app(database_url=database_url, own_url=own_url), listen(host, port))
+def run(
+    *,
+    database_url: str,
+    own_url: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    listening: socket.socket | None = None,
+) -> None:
+    """The process `hjemvakt api`. `listening`: a socket that somebody else opened, in place of host and port."""
+    serve(create_app(database_url=database_url, own_url=own_url), listening or listen(host, port))

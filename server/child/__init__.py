@@ -58,8 +58,11 @@ def spawn(
     environment: Mapping[str, str],
     identity: Identity = OWN,
     death_signal: signal.Signals = signal.SIGINT,
+    inherit: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in `directory`, apart from our terminal (Ctrl-C reaches us first, and we decide the order)."""
+    """Start `command` in `directory`, apart from our terminal (Ctrl-C reaches us first, and we decide the order).
+
+    `inherit`: open file descriptors that it gets under the same numbers."""
     interpreter = [sys.executable, "-I", "-S", str(BECOME)]
     terms = [str(os.getpid()), str(int(death_signal)), identity.text, str(directory)]
 
@@ -71,6 +74,7 @@ def spawn(
             stderr=output,
             env=dict(environment),
             start_new_session=True,
+            pass_fds=inherit,
         )
 
     return _FORKER.submit(fork).result(timeout=FORK_LIMIT_S)

@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from signal import SIGTERM
 from subprocess import Popen
@@ -33,10 +33,18 @@ class Program(Protocol):
 class Role:
     """A command of our own as a child, whose output is ours; it ends with us."""
 
-    def __init__(self, command: list[str], *, directory: Path, environment: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        directory: Path,
+        environment: Callable[[], Mapping[str, str]],
+        inherit: Sequence[int] = (),
+    ) -> None:
         self._command = command
         self._directory = directory
         self._environment = environment
+        self._inherit = inherit
         self._child: Popen[bytes] | None = None
 
     @property
@@ -53,6 +61,7 @@ class Role:
             output=2,
             environment=self._environment(),
             death_signal=SIGTERM,
+            inherit=self._inherit,
         )
 
     def stop(self) -> None:
