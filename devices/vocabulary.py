@@ -104,6 +104,7 @@ class ClockTrust(IntEnum):
     CHECKED = 0  # the device's clock was compared with ours
     CORRECTED = 1  # the device's clock was wrong by a known amount
     ARRIVAL = 2  # no time from the device: when the gateway heard it
+    DEVICE = 3  # the device's own time of a stored reading: possible, but its clock was never compared with ours
 
 
 class Mode(IntEnum):

@@ -72,7 +72,7 @@ class ObservationColumns(msgspec.Struct, frozen=True, kw_only=True, omit_default
     span_s: list[Annotated[float, Meta(ge=0, le=86_400)]] = []
     quality: list[Annotated[int, Meta(ge=0, le=3)]] = []
     sign: list[Annotated[int, Meta(ge=-1, le=1)]] = []
-    clock: list[Annotated[int, Meta(ge=0, le=2)]] = []
+    clock: list[Annotated[int, Meta(ge=0, le=3)]] = []
     mode: list[Annotated[int, Meta(ge=0, le=1)]] = []
     record: list[Annotated[int, Meta(ge=0, le=2**32)] | None] = []
 
@@ -83,7 +83,7 @@ class EventColumns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     type: list[EventType] = []
     occurred_at: list[Millis] = []
     slot: list[Small] = []
-    clock: list[Annotated[int, Meta(ge=0, le=2)]] = []
+    clock: list[Annotated[int, Meta(ge=0, le=3)]] = []
 
 
 class GapColumns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -45,8 +45,10 @@ def stamp(
         if is_stored and is_possible(corrected, now):
             return Stamp(at=corrected, trust=ClockTrust.CORRECTED)
         return Stamp(at=now, trust=ClockTrust.ARRIVAL)
-    if abs(at - now) <= AGREES or (is_stored and is_possible(at, now)):
+    if abs(at - now) <= AGREES:
         return Stamp(at=min(at, now), trust=ClockTrust.CHECKED)
+    if is_stored and is_possible(at, now):
+        return Stamp(at=at, trust=ClockTrust.DEVICE if ahead_by is None else ClockTrust.CHECKED)
     return Stamp(at=now, trust=ClockTrust.ARRIVAL)
 
 

@@ -144,7 +144,7 @@ class LatestValue(Shape):
     quality: Annotated[int, Field(ge=0, le=3)]
     taken_at: datetime
     received_at: datetime
-    clock: Annotated[int, Field(ge=0, le=2)]
+    clock: Annotated[int, Field(ge=0, le=3)]
     device: str
     level: Level | None
 

@@ -34,9 +34,14 @@ def test_without_a_device_time_it_is_arrival_time() -> None:
     assert (when.at, when.trust) == (NOW, ClockTrust.ARRIVAL)
 
 
-def test_a_stored_record_keeps_its_own_time() -> None:
-    when = stamp(device_time=local(2026, 2, 3, 8, 1), is_stored=True, zone=OSLO, now=NOW)
-    assert (when.at, when.trust) == (datetime(2026, 2, 3, 7, 1, tzinfo=UTC), ClockTrust.CHECKED)
+@pytest.mark.parametrize(
+    ("ahead_by", "trust"), [(None, ClockTrust.DEVICE), (timedelta(seconds=90), ClockTrust.CHECKED)]
+)
+def test_a_stored_record_keeps_its_own_time_and_says_whether_that_clock_was_compared(
+    ahead_by: timedelta | None, trust: ClockTrust
+) -> None:
+    when = stamp(device_time=local(2026, 2, 3, 8, 1), is_stored=True, zone=OSLO, now=NOW, ahead_by=ahead_by)
+    assert (when.at, when.trust) == (datetime(2026, 2, 3, 7, 1, tzinfo=UTC), trust)
 
 
 @pytest.mark.parametrize(
