@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 
-from server.api import alerts, auth, board, observations, openapi, sockets, technical
+from server.api import alerts, auth, board, document, observations, sockets, technical
 from server.api.desk import Desk, DeskOfApp
 from server.api.guard import Guard
 from server.api.live import Hub
@@ -95,7 +95,7 @@ def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
         app.include_router(each.router)
     app.include_router(sockets.router(hub))
     _add_health(app)
-    openapi.declare_socket_messages(app)
+    document.declare_socket_messages(app)
     app.openapi = partial(_document_once, app)  # type: ignore[method-assign]
     app.router.default = Pages(static)
 
@@ -120,7 +120,7 @@ def _operation_id(route: APIRoute) -> str:
 
 def _document_once(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
-        app.openapi_schema = openapi.document(app)
+        app.openapi_schema = document.describe(app)
     return app.openapi_schema
 
 

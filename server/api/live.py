@@ -143,7 +143,9 @@ class Hub:
     async def see(self, client: Client, seen: Seen) -> None:
         if client.screen.name:
             name, now = client.screen.name, self._now()
-            await self._as(client, lambda conn: screens.see(conn, seen.alerts, screen=name, now=now))
+            told = await self._as(client, lambda conn: screens.see(conn, seen.alerts, screen=name, now=now))
+            for each in told:  # our own screens do not depend on the signal, which other processes get
+                self._hear_seen(each)
 
     def pong(self, client: Client) -> None:
         client.screen.pong(self._now())
@@ -201,11 +203,13 @@ class Hub:
             case Channel.READINGS:
                 self._values_came.set()
             case screens.SEEN:
-                seen = SeenAlerts.parse(payload)
-                self._seen[seen.team].update(seen.alerts)
-                self._values_came.set()
+                self._hear_seen(SeenAlerts.parse(payload))
             case sessions.SESSION_CLOSED:
                 self._session_closed.set()
+
+    def _hear_seen(self, seen: SeenAlerts) -> None:
+        self._seen[seen.team].update(seen.alerts)
+        self._values_came.set()
 
     def _wake(self, team: int) -> None:
         self._dirty.add(team)

@@ -44,16 +44,20 @@ def after(conn: Connection, team: int, seq: int, *, limit: int) -> list[LogRow]:
         return cursor.execute(SQL["after"], {"team": team, "after": seq, "limit": limit}).fetchall()
 
 
-def see(conn: Connection, alerts: Collection[int], *, screen: str, now: datetime) -> None:
-    """In order of alert, so that two screens of one team do not deadlock."""
+def see(conn: Connection, alerts: Collection[int], *, screen: str, now: datetime) -> list[SeenAlerts]:
+    """What was told to every api process; the alerts that this screen had shown before are not in it."""
     given = {"alerts": sorted(alerts), "screen": screen, "now": now}
     fresh: dict[int, list[int]] = {}
     for alert, team in conn.execute(SQL["see"], given):
         fresh.setdefault(team, []).append(alert)
-    for team, seen in fresh.items():
-        for start in range(0, len(seen), ALERTS_PER_NOTIFY):
-            some = SeenAlerts(team=team, alerts=seen[start : start + ALERTS_PER_NOTIFY])
-            conn.execute(SQL["tell_seen"], {"payload": some.payload()})
+    told = [
+        SeenAlerts(team=team, alerts=seen[start : start + ALERTS_PER_NOTIFY])
+        for team, seen in fresh.items()
+        for start in range(0, len(seen), ALERTS_PER_NOTIFY)
+    ]
+    for some in told:
+        conn.execute(SQL["tell_seen"], {"payload": some.payload()})
+    return told
 
 
 def seen_on(conn: Connection, alerts: Collection[int]) -> dict[int, int]:

@@ -232,6 +232,7 @@ class Api:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
         if origin is not None:
             headers["Origin"] = origin
+        options = {"max_queue": None} | options  # with a full queue this client would not read the answer to its close
         return connect(f"ws://127.0.0.1:{self.port}/api/v1/live", additional_headers=headers, proxy=None, **options)
 
 
