@@ -2,6 +2,7 @@
 import * as api from './api'
 import { Live, type Link, type LiveParts } from './live'
 import type { Alert, Me, Outcome, ServerMessage } from './protocol'
+import type { Remark } from './remark'
 import { Bell, REPEAT_MS, type Hearing } from './sound'
 import { EMPTY, isOpen, reduce, type Message, type State } from './state'
 import { concerned, homeOf, queue, raisedBetween, unseen } from './ward'
@@ -11,10 +12,8 @@ import { nb, type Words } from './words/nb'
 
 export type Language = 'nb' | 'en'
 export type Phase = 'starting' | 'out' | 'in'
-/** What came of a press, shown on the alert's card. */
-export type Remark = { readonly what: 'sending' | 'taken' | 'changed' | 'not_sent' | 'refused'; readonly detail: string }
 /** Why somebody who was in stands at the login again. */
-export type Notice = 'over' | 'noBoard'
+export type Notice = 'over' | 'noBoard' | 'notOut'
 type Surroundings = Pick<LiveParts, 'screen' | 'timers' | 'open' | 'chance'>
 
 const WORDS: Readonly<Record<Language, Words>> = { nb, en }
@@ -42,7 +41,8 @@ export class Desk {
   calm = $state(Date.now())
 
   readonly words = $derived(WORDS[this.language])
-  readonly connected = $derived(this.link.state === 'live')
+  /** A blink of the line does not make the values old; from `lost` on they are. */
+  readonly current = $derived(this.link.state !== 'lost')
   readonly loaded = $derived(this.state.epoch !== null)
 
   readonly #surroundings: Surroundings
@@ -78,8 +78,11 @@ export class Desk {
   }
 
   async signOut(): Promise<void> {
-    await api.signOut().catch(() => undefined) // the screen is emptied even when nobody answers
-    this.#leave(null)
+    const answered = await api.signOut().then(
+      () => true,
+      () => false,
+    )
+    this.#leave(answered ? null : 'notOut') // the screen is emptied even when nobody answers
   }
 
   wake(): void {
@@ -238,7 +241,7 @@ export class Desk {
       const { alert: now, conflict } = await act()
       this.#take({ type: 'answered', alert: now })
       this.#remark(alert.id, conflict && isOpen(now) ? this.#conflict(now) : null)
-      if (conflict && !isOpen(now)) this.#tell(this.words.act.closedBy(now.owner?.name ?? ''))
+      if (conflict && !isOpen(now)) this.#tell(this.words.act.closed(now.owner?.name ?? ''))
     } catch (error) {
       if (error instanceof api.SignedOut) return this.#leave('over')
       const refused = error instanceof api.Refused

@@ -1,9 +1,10 @@
 // What the parts say about one alert or one value; the whole page is tested in a real browser.
 import { cleanup, render, screen } from '@testing-library/svelte'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { Desk, type Remark } from '../desk.svelte'
+import { Desk } from '../desk.svelte'
 import { aBoard, anAlert, aPatient, aReading, at, aVital, NOON, someEvidence } from '../examples'
 import type { Alert } from '../protocol'
+import type { Remark } from '../remark'
 import { EMPTY, reduce } from '../state'
 import { nb } from '../words/nb'
 import AlertCard from './AlertCard.svelte'
@@ -113,9 +114,9 @@ test('closing takes the reason and the note with one press', () => {
 })
 
 describe('a value', () => {
-  function cell(reading: Partial<ReturnType<typeof aReading>>, connected = true): HTMLElement {
+  function cell(reading: Partial<ReturnType<typeof aReading>>, current = true): HTMLElement {
     const vital = aVital({ latest: aReading(reading) })
-    return render(VitalCell, { vital, now: NOON, words: nb, theme: 'light', connected }).container
+    return render(VitalCell, { vital, now: NOON, words: nb, theme: 'light', current }).container
   }
 
   test('stands with unit and age', () => {
