@@ -2,6 +2,7 @@
 
 import contextlib
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ class Gateway:
         self._ready = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id)
         self._client.on_message = self._message
+        self._client.on_socket_open = lambda _c, _u, line: line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_connect = lambda *_: self._client.subscribe("hv/1/+/+/down/receipt", qos=0)
         self._client.connect("127.0.0.1", port)
