@@ -152,6 +152,7 @@ class _Link:
         client.on_publish = self._on_publish
         # With this set, publish() only queues and wakes the thread; without it paho writes to the socket from ours.
         client.on_socket_register_write = _leave_it_to_the_thread
+        client.on_socket_open = _send_at_once
         return client
 
     async def gone(self) -> str:
@@ -249,6 +250,11 @@ class _Link:
         self._client = None  # without this circle paho closes its sockets now, and not some day
         if not self._gone.done():
             self._gone.set_result(why)
+
+
+def _send_at_once(_client: mqtt.Client, _data: Any, line: Any) -> None:
+    """paho leaves Nagle's algorithm on, which holds an alarm back for 40 ms behind a batch that is under way."""
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _leave_it_to_the_thread(_client: mqtt.Client, _data: Any, _socket: Any) -> None:
