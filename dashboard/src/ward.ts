@@ -1,6 +1,6 @@
 // What the board shows, worked out from the state: queue, faults, rows. Pure.
 import { mainKinds } from './kinds'
-import type { Alert, GatewayRow, HomeRow, PatientRow, StaffMember, Vital } from './protocol'
+import type { Alert, GatewayRow, HomeRow, LatestValue, PatientRow, StaffMember, Vital } from './protocol'
 import { isOpen, type State } from './state'
 
 export type Tone = 'red' | 'yellow' | 'technical' | 'green'
@@ -72,6 +72,14 @@ export function waiting(state: State): { red: number; yellow: number } {
 
 export function isStale(vital: Vital, now: number): boolean {
   return now - Date.parse(vital.latest.taken_at) > vital.stale_after_s * 1000
+}
+
+/** The value as it is now, where the alert's own has been overtaken: 87 raised it, 82 stands on the sensor. */
+export function overtaking(alert: Alert, vital: Vital | null, now: number): LatestValue | null {
+  if (vital === null || vital.latest.value === null || isStale(vital, now)) return null
+  const { latest } = vital
+  const newer = Date.parse(latest.taken_at) > Date.parse(alert.last_at)
+  return newer && (latest.value !== alert.evidence.value || latest.sign !== alert.evidence.sign) ? latest : null
 }
 
 export function rows(state: State, now: number): Row[] {

@@ -54,6 +54,14 @@ describe('an alert', () => {
     expect(screen.getByRole('button', { name: 'Kvitter – jeg tar den: Magnhild Prøvestad' })).toBeTruthy()
   })
 
+  test('also shows the value as it is now, once a newer one differs from the one that raised it', () => {
+    expect(shown(anAlert())).toContain('SpO₂ 84 % nå 93 %') // the patient's latest, ten seconds old
+  })
+
+  test('does not call the value that raised it the one of now', () => {
+    expect(shown(anAlert({ last_at: at(-10) }))).not.toContain('nå 9')
+  })
+
   test('that somebody has shows the owner, and no acknowledge', () => {
     const text = shown(anAlert({ state: 'acknowledged', owner: ola, acknowledged_at: at(-30) }))
     expect(text).toContain('Ola Vaktesen har den · kvittert kl. 11:59')

@@ -54,6 +54,7 @@ export const en: Words = {
     late: (time) => `${time} – from a backlog`,
     lateWhy: 'Came after an interruption. It was so then, not necessarily now.',
     limit: (limit) => `limit ${limit}`,
+    newest: (value) => `now ${value}`,
     over: 'over – not seen',
     overSeen: (time) => `over since ${time}`,
     shownOn: (screens) => `Shown on ${screens} ${screens === 1 ? 'screen' : 'screens'}`,

@@ -61,6 +61,7 @@ export const nb = {
     late: (time: string) => `${time} – etterslep`,
     lateWhy: 'Kom etter et brudd. Gjaldt da, ikke nødvendigvis nå.',
     limit: (limit: string) => `grense ${limit}`,
+    newest: (value: string) => `nå ${value}`,
     over: 'over – ikke sett',
     overSeen: (time: string) => `over siden ${time}`,
     shownOn: (screens: number) => `Vist på ${screens} ${screens === 1 ? 'skjerm' : 'skjermer'}`,
