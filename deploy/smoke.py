@@ -21,6 +21,7 @@ from stack import PRACTICE, Stack, StackError
 DATA = Path(os.environ.get("HJEMVAKT_DATA") or Path(__file__).parents[1] / "data" / "smoke")
 # When each episode starts (s), and how much shorter its steps are. The line must be down longer than a deadline.
 TEMPO = {
+    "rest": (0.5, 1.0),
     "desaturation": (1.0, 0.07),
     "fall": (2.0, 1.0),
     "door": (2.5, 0.1),
@@ -87,7 +88,8 @@ class Run:
     # ---- the episodes
 
     def expected(self) -> list[tuple[str, dict[str, Any]]]:
-        return [(e["name"], expected) for e in self.stack.practice["episodes"] for expected in e["expect"]]
+        episodes = self.stack.practice["episodes"]
+        return [(episode["name"], expected) for episode in episodes for expected in episode.get("expect", ())]
 
     def arrived(self, expected: dict[str, Any]) -> Heard | None:
         return next((heard for heard in self.screen.heard() if self._is(heard.alert, expected)), None)

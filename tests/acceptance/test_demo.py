@@ -162,5 +162,5 @@ def listening_on(port: int) -> set[str]:
 def test_an_episode_that_does_not_exist_is_answered_with_those_that_do(start: Callable[..., Demo]) -> None:
     demo = start(episode="flood")
     assert demo.process.wait(20) == 2
-    assert "Choose one of: fall, low, desaturation" in demo.said()
+    assert "Choose one of: rest, fall, low, desaturation" in demo.said()
     assert "Traceback" not in demo.said()
