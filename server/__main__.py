@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ServerError, EmbeddedServiceError) as error:
         return _say(str(error))
     except psycopg.OperationalError as error:
-        return _say(f"The database does not answer: {' '.join(str(error).split())}")
+        said = " ".join(str(error).split())
+        return _say(f"The database does not answer; start it, or correct HJEMVAKT_DATABASE_URL: {said}")
     except KeyboardInterrupt:
         return 130
 

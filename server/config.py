@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
 from server.errors import ConfigError
 
 PREFIX: Final = "HJEMVAKT_"
@@ -52,6 +55,7 @@ def read(environment: Mapping[str, str], toml: str | None = None) -> Config:
     texts: dict[str, str] = {key: str(given[key]) for key in TEXTS if key in given}
     ports: dict[str, int] = {key: _port(key, given[key]) for key in PORTS if key in given}
     _check_urls(texts)
+    _check_different(ports)
     data = Path(texts.pop("data", "") or _default_data(environment)).expanduser()
     return Config(data=data, **texts, **ports)  # type: ignore[arg-type]
 
@@ -96,14 +100,39 @@ def _port(key: str, value: object) -> int:
 
 def _check_urls(texts: Mapping[str, str]) -> None:
     mqtt = texts.get("mqtt_url")
-    if mqtt is not None and (urlsplit(mqtt).scheme not in ("mqtt", "mqtts") or not urlsplit(mqtt).hostname):
+    if mqtt is not None and not _is_mqtt(mqtt):
         raise ConfigError("mqtt_url must look like mqtt://host:1883 or mqtts://host:8883.")
     for key in ("database_url", "api_database_url"):
         url = texts.get(key)
-        if url is not None and not url.startswith(("postgresql://", "postgres://")) and "=" not in url:
+        if url is not None and not _is_postgresql(url):
             raise ConfigError(f"{key} must look like postgresql://user@host/database.")
     if "api_database_url" in texts and "database_url" not in texts:
         raise ConfigError("api_database_url is set, but database_url is not: set both, or neither.")
+
+
+def _is_mqtt(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("mqtt", "mqtts") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that cannot be one
+        return False
+
+
+def _is_postgresql(url: str) -> bool:
+    """A URL or `key=value ...`, as libpq reads them; it may name several hosts, each with its port."""
+    try:
+        ports = str(conninfo_to_dict(url).get("port", "")).split(",")
+    except ProgrammingError:
+        return False
+    return all(port.isdecimal() and 1 <= int(port) <= 65_535 for port in ports if port)
+
+
+def _check_different(ports: Mapping[str, int]) -> None:
+    users: dict[int, str] = {}
+    for key, port in ports.items():
+        if port in users:
+            raise ConfigError(f"{users[port]} and {key} are both {port}: choose two ports.")
+        users[port] = key
 
 
 def _default_data(environment: Mapping[str, str]) -> str:

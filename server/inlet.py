@@ -111,11 +111,17 @@ class Session:
             try:
                 self._one_connection()
             except Exception as error:  # noqa: BLE001 - the outer edge of this thread: whatever it was, build a new client
-                log.warning("%s: %s", self._client_id, error or type(error).__name__)
+                if failures == 0 or failures.bit_count() == 1:  # a broker that is down for days must not fill the disk
+                    log.warning("%s: %s", self._client_id, self._what_to_do(error))
             finally:
                 self._hears.clear()
             failures = 0 if time.monotonic() - began > KEEPALIVE_S else failures + 1
             self._stopping.wait(_back_off_s(failures))
+
+    def _what_to_do(self, error: Exception) -> str:
+        where = f"{self._address.host}:{self._address.port}"
+        why = error or type(error).__name__
+        return f"the broker at {where} does not answer; start it, or correct HJEMVAKT_MQTT_URL: {why}"
 
     def _one_connection(self) -> None:
         client = self._make_client()

@@ -139,11 +139,15 @@ class Installation:
 
     def _migrate(self) -> None:
         """A database that is down is waited for."""
+        attempt = 0
         while not self._stopping.is_set():
+            attempt += 1
             try:
                 migrate(self._dsn())
             except psycopg.OperationalError as error:
-                log.warning("waiting for the database: %s", " ".join(str(error).split()))
+                if attempt.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...: a long wait must not fill the disk
+                    said = " ".join(str(error).split())
+                    log.warning("waiting for the database; start it, or correct HJEMVAKT_DATABASE_URL: %s", said)
                 self._stopping.wait(DATABASE_RETRY_S)
             else:
                 return
@@ -208,7 +212,8 @@ def open_http(config: Config) -> socket.socket:
         try:
             return _listen(config.http_host, port)
         except OSError as error:
-            why = os.strerror(error.errno) if error.errno else str(error)
+            number = error.errno or 0  # below zero: no such name, and then strerror is the sentence
+            why = os.strerror(number) if number > 0 else error.strerror or str(error)
     raise ConfigError(
         f"Cannot listen on {config.http_host} port {wanted[0]} ({why}): end the program that uses it, or set "
         "HJEMVAKT_HTTP_PORT or HJEMVAKT_HTTP_HOST to another one."

@@ -198,8 +198,8 @@ def _choose_ports(home: Path, mqtt: int | None, nats: int | None) -> Ports:
     """The asked-for port or none; else that of the last time, the usual one, any free one. Kept for the next time."""
     kept = _kept_ports(home)
     ports = Ports(
-        mqtt=_choose(mqtt, kept.mqtt if kept else None, MQTT_PORT),
-        nats=_choose(nats, kept.nats if kept else None, NATS_PORT),
+        mqtt=_choose(mqtt, kept.mqtt if kept else None, MQTT_PORT, "HJEMVAKT_MQTT_PORT"),
+        nats=_choose(nats, kept.nats if kept else None, NATS_PORT, "HJEMVAKT_NATS_PORT"),
     )
     if kept is not None and kept != ports:
         log.warning("a port of the last time is taken: MQTT is now at %d, NATS at %d", ports.mqtt, ports.nats)
@@ -215,10 +215,12 @@ def _kept_ports(home: Path) -> Ports | None:
         return None
 
 
-def _choose(asked: int | None, kept: int | None, usual: int) -> int:
+def _choose(asked: int | None, kept: int | None, usual: int, variable: str) -> int:
     if asked is not None:
         if not _is_free(asked):
-            raise EmbeddedServiceError(f"Port {asked} is taken by another program: stop that, or choose another port.")
+            raise EmbeddedServiceError(
+                f"Port {asked} is taken by another program: stop that, or set another {variable}."
+            )
         return asked
     for port in (kept, usual):
         if port is not None and _is_free(port):

@@ -160,11 +160,12 @@ def test_a_kept_port_that_somebody_took_meanwhile_is_replaced(place: Path) -> No
         server.stop()
 
 
-def test_an_asked_for_port_that_is_taken_is_a_sentence(place: Path) -> None:
+@pytest.mark.parametrize(("key", "variable"), [("port", "HJEMVAKT_MQTT_PORT"), ("nats_port", "HJEMVAKT_NATS_PORT")])
+def test_an_asked_for_port_that_is_taken_is_a_sentence(place: Path, key: str, variable: str) -> None:
     with socket.create_server((HOST, 0)) as other:
         taken = other.getsockname()[1]
-        with pytest.raises(EmbeddedServiceError, match=f"Port {taken} is taken"):
-            EmbeddedBroker(place, port=taken).start()
+        with pytest.raises(EmbeddedServiceError, match=f"Port {taken} is taken.*{variable}"):
+            EmbeddedBroker(place, **{key: taken}).start()
 
 
 def test_a_second_supervisor_of_the_same_directory_is_refused(ownbroker: EmbeddedBroker, place: Path) -> None:

@@ -45,6 +45,12 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ({"HJEMVAKT_MQTT_URL": "localhost:1883"}, None, "mqtt_url must look like mqtt://host:1883"),
         ({"HJEMVAKT_DATABASE_URL": "mysql://x"}, None, "database_url must look like postgresql://"),
         ({"HJEMVAKT_API_DATABASE_URL": "postgresql://a@b/c"}, None, "set both, or neither"),
+        ({"HJEMVAKT_MQTT_URL": "mqtt://broker:99999"}, None, "mqtt_url must look like mqtt://host:1883"),
+        ({"HJEMVAKT_MQTT_URL": "mqtt://broker:port"}, None, "mqtt_url must look like mqtt://host:1883"),
+        ({"HJEMVAKT_MQTT_URL": "mqtt://[::1"}, None, "mqtt_url must look like mqtt://host:1883"),
+        ({"HJEMVAKT_DATABASE_URL": "host=a tabel=b"}, None, "database_url must look like postgresql://"),
+        ({"HJEMVAKT_DATABASE_URL": "postgresql://a@b:port/c"}, None, "database_url must look like postgresql://"),
+        ({"HJEMVAKT_HTTP_PORT": "9000"}, "mqtt_port = 9000", "http_port and mqtt_port are both 9000"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(environment: dict[str, str], file: str | None, says: str) -> None:
@@ -52,6 +58,18 @@ def test_what_cannot_be_used_is_one_sentence(environment: dict[str, str], file: 
         read({"HOME": "/h", **environment}, file)
     assert says in str(caught.value)
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///hjemvakt?host=/run/postgresql",
+        "postgresql://u@one:5432,two:5433/db",
+        "host=/a dbname=b port=5432",
+    ],
+)
+def test_every_way_to_write_a_database_is_taken_as_it_is(url: str) -> None:
+    assert read({"HOME": "/h", "HJEMVAKT_DATABASE_URL": url}).database_url == url
 
 
 def test_a_password_in_a_url_is_never_repeated() -> None:
