@@ -11,6 +11,7 @@ from pathlib import Path
 from edge.config import load
 from edge.errors import GatewayError
 
+LONGEST_SCAN_S = 3600.0
 DEFAULT_CONFIG = Path("/etc/hjemvakt/gateway.toml")
 
 
@@ -33,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="say how the agent and its devices are")
     status.set_defaults(do=_status)
     scan = commands.add_parser("scan", help="list the sensors that are heard")
-    scan.add_argument("--seconds", type=float, default=10.0, help="how long to listen (default 10)")
+    scan.add_argument("--seconds", type=_seconds, default=10.0, help="how long to listen (default 10)")
     scan.set_defaults(do=_scan)
     decode = commands.add_parser("decode", help="explain bytes of a sensor: decode 2A37 00:48")
     decode.add_argument("characteristic", help="its number (2A37), or FCD2 for BTHome service data")
@@ -42,6 +43,13 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, status, scan):
         command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default {DEFAULT_CONFIG}")
     return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= LONGEST_SCAN_S:  # which NaN is not either
+        raise argparse.ArgumentTypeError(f"{text} is not a time from 0 to {LONGEST_SCAN_S:.0f} seconds")
+    return seconds
 
 
 def _run(chosen: argparse.Namespace) -> int:

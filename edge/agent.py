@@ -179,8 +179,13 @@ class Agent:
                 self._troubles.end("line")
                 self._outbound.line_is_up()
             case LineDown(why):
-                if self._troubles.begin("line", f"no connection to the broker: {why}"):
-                    log.warning("no connection to the broker, trying again: %s", why)
+                broker = self._config.broker
+                sentence = (
+                    f"no connection to the broker {broker.host}:{broker.port} ({why}): "
+                    "is it running, and is mqtt right in the configuration?"
+                )
+                if self._troubles.begin("line", sentence):
+                    log.warning("%s Trying again; what is heard is kept here", sentence)
                 self._outbound.line_is_down()
             case Arrived(_, payload):
                 self._outbound.receipt(payload)

@@ -13,7 +13,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakError
+from bleak.exc import BleakBluetoothNotAvailableError, BleakError
 
 from devices.errors import DecodeError
 from devices.profiles import racp
@@ -113,8 +113,8 @@ class BleRadio:
                 log.info("the radio is there again")
             await self._until_silent()
         except RADIO_FAULTS as error:
-            if self._troubles.begin("radio", f"no Bluetooth: {error or type(error).__name__}"):
-                log.error("no Bluetooth, trying again: %s", error or type(error).__name__)
+            if self._troubles.begin("radio", no_bluetooth(error)):
+                log.error("%s; trying again", no_bluetooth(error))
             return False
         finally:
             with contextlib.suppress(*RADIO_FAULTS):
@@ -279,6 +279,12 @@ def _answer(address: str, data: bytes) -> Event | Answered:
     except DecodeError as error:
         log.warning("%s answered %s: %s", address, data.hex(), error)
         return Event.FAILED
+
+
+def no_bluetooth(error: Exception) -> str:
+    """bleak's own error has a code for programs beside its sentence."""
+    said = error.args[0] if isinstance(error, BleakBluetoothNotAvailableError) else error
+    return f"no Bluetooth ({said or type(error).__name__}): is the adapter there and bluetoothd running?"
 
 
 @contextlib.asynccontextmanager

@@ -17,6 +17,7 @@ from edge.errors import ConfigError
 
 ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 VIRTUAL: Final = re.compile(r"tcp:(?P<host>[^:]+|\[[0-9a-f:]+\]):(?P<port>\d{1,5})|unix:.+")
+UNIX_PATH_BYTES: Final = 107  # sockaddr_un.sun_path of Linux, less its final zero
 MOST_DEVICES: Final = 64
 
 
@@ -201,6 +202,8 @@ def _virtual_radio(top: _Table) -> str | None:
     if not address:
         return None
     found = VIRTUAL.fullmatch(address)
+    if address.startswith("unix:") and len(address.removeprefix("unix:").encode()) > UNIX_PATH_BYTES:
+        raise radio.wrong("virtual", f"is a path of more than {UNIX_PATH_BYTES} bytes", '"tcp:127.0.0.1:PORT"')
     if found is None or (found["host"] and (not _is_loopback(found["host"]) or int(found["port"]) > 65_535)):
         raise radio.wrong("virtual", f"is {address!r}", '"tcp:127.0.0.1:PORT", or leave [radio] out to use Bluetooth')
     return address

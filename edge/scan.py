@@ -7,7 +7,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from devices.profiles import PROFILES
-from edge.ble import RADIO_FAULTS, radio_of
+from edge.ble import RADIO_FAULTS, no_bluetooth, radio_of
 from edge.errors import RadioError
 
 
@@ -22,7 +22,7 @@ async def scan(virtual: str | None, seconds: float) -> list[str]:
             async with BleakScanner(detected):
                 await asyncio.sleep(seconds)
         except RADIO_FAULTS as error:
-            raise RadioError(f"no Bluetooth ({error}): is the adapter there and bluetoothd running?") from error
+            raise RadioError(no_bluetooth(error)) from error
     lines = [
         f"{address}  {advert.rssi:4d} dBm  {name or '-'}  {profiles_of(advert)}"
         for address, (advert, name) in sorted(heard.items(), key=lambda item: -item[1][0].rssi)

@@ -204,7 +204,7 @@ class _Link:
                 outcome = client.loop(LOOP_S)  # not loop_forever: that does not wake up when we publish
             why = mqtt.error_string(outcome)
         except Exception as error:  # noqa: BLE001 - the thread's outer edge: whatever ended it is told
-            why = f"{type(error).__name__}: {error}"
+            why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         finally:
             self._tell(self._end, self._refused or why)
 

@@ -19,6 +19,7 @@ from devices.vocabulary import Event, EventType, Gap, GapReason, Kind, Observati
 from devices.wire.messages import Lane, LinkState
 from server.roles.broker import EmbeddedBroker
 from tests.integration.edge_contract_server import BUCKET, GATEWAY, ContractServer
+from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
 
@@ -199,6 +200,9 @@ async def test_a_home_that_is_not_there_yet_is_a_trouble_and_not_an_end(
     virtual = f"tcp:127.0.0.1:{free_port}"
     async with agent(write_config(tmp_path, broker.url, virtual)):
         await server.until(lambda: any("no Bluetooth" in t for s in server.statuses for t in s.troubles))
+        (trouble,) = server.statuses[-1].troubles
+        assert "Connect call failed" in trouble and trouble.endswith("is the adapter there and bluetoothd running?")
+        assert "<" not in trouble  # no code for programs in a sentence for people
         home = Home()
         async with living(home, virtual):
             await server.until(lambda: len(values(server, Kind.HEART_RATE)) > 0)
@@ -230,6 +234,24 @@ async def test_a_users_error_is_one_sentence_and_exit_code_2(arguments: tuple[st
     code, out, err = await command(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert says in err
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "long"])
+async def test_a_scan_lasts_a_time_that_ends(seconds: str) -> None:
+    code, out, err = await command("scan", "--seconds", seconds)
+    assert (code, out) == (2, "")
+    assert "--seconds" in err and "Traceback" not in err
+
+
+async def test_a_broker_that_is_not_there_is_told_to_the_technician_with_its_address(
+    tmp_path: Path, free_port: int
+) -> None:
+    config = write_config(tmp_path, f"mqtt://127.0.0.1:{free_port}", "tcp:127.0.0.1:1")
+    sentence = f"no connection to the broker 127.0.0.1:{free_port} (Connection refused): is it running"
+    async with agent(config):
+        await asyncio.to_thread(await_true, lambda: sentence in (tmp_path / "agent.log").read_text())
+    _, out, _ = await command("status", "--config", str(config))
+    assert sentence in out
 
 
 async def test_decode_explains_bytes() -> None:

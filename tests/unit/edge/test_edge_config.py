@@ -81,6 +81,7 @@ def test_a_line_without_tls_off_this_machine_needs_a_yes() -> None:
         ("[[devices]]", "[devices]", "not a list of tables: write [[devices]] before each"),
         ("bucket = 3", "bucket = 3\nradio = 1", "radio is 1, not a table"),
         ('name = "chest strap"', '[radio]\nvirtual = "tcp:192.0.2.1:1"', "[radio] virtual is 'tcp:192.0.2.1:1': write"),
+        ('name = "chest strap"', f'[radio]\nvirtual = "unix:/{"å" * 54}"', "is a path of more than 107 bytes: write"),
         ("bucket = 3", "bucket = ", "is not TOML"),
     ],
 )
