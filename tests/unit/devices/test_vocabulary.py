@@ -35,7 +35,12 @@ def test_keys_in_the_database_never_change() -> None:
         ("DEMONSTRATION", 3),
     ]
     assert [each.value for each in Sign] == [-1, 0, 1]
-    assert [(each.name, each.value) for each in ClockTrust] == [("CHECKED", 0), ("CORRECTED", 1), ("ARRIVAL", 2)]
+    assert [(each.name, each.value) for each in ClockTrust] == [
+        ("CHECKED", 0),
+        ("CORRECTED", 1),
+        ("ARRIVAL", 2),
+        ("DEVICE", 3),
+    ]
     assert [(each.name, each.value) for each in Mode] == [("SPOT", 0), ("CONTINUOUS", 1)]
 
 
