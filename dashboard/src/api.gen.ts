@@ -480,6 +480,13 @@ export interface components {
             waiting: number;
             /** Troubles */
             troubles: string[];
+            /**
+             * Refused
+             * @description device address -> messages that broke its specification, since the gateway's agent started
+             */
+            refused: {
+                [key: string]: number;
+            };
         };
         /** Handle */
         Handle: {
@@ -846,6 +853,11 @@ export interface components {
             };
             /** Lost Rows */
             lost_rows: number;
+            /**
+             * Unknown Fields
+             * @description fields that this server does not know, since its monitor started: a gateway is newer
+             */
+            unknown_fields: number;
             /** Gateways */
             gateways: components["schemas"]["GatewayRow"][];
         };

@@ -81,8 +81,8 @@ export function aPatient(change: Partial<PatientRow> = {}): PatientRow {
 }
 
 export function aGateway(change: Partial<GatewayRow> = {}): GatewayRow {
-  const row = { id: 'demo-bjorkeveien', home: 1, team: 1, state: 'online', state_since: at(-3600), heard_at: at(-5), waiting: 0, troubles: [] } as const
-  return { ...row, troubles: [], ...change }
+  const row = { id: 'demo-bjorkeveien', home: 1, team: 1, state: 'online', state_since: at(-3600), heard_at: at(-5), waiting: 0 } as const
+  return { ...row, troubles: [], refused: {}, ...change }
 }
 
 export function aBoard(change: Partial<Board> = {}): Board {

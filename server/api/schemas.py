@@ -193,6 +193,10 @@ class GatewayRow(Shape):
     heard_at: datetime | None
     waiting: Annotated[int, Field(description="readings still in its outbox")]
     troubles: list[str]
+    refused: Annotated[
+        dict[str, int],
+        Field(description="device address -> messages that broke its specification, since the gateway's agent started"),
+    ]
 
 
 class Board(Shape):
@@ -234,6 +238,9 @@ class Technical(Shape):
     set_aside: list[SetAside]
     unassigned: Annotated[dict[str, int], Field(description="device address -> readings that belong to nobody")]
     lost_rows: int
+    unknown_fields: Annotated[
+        int, Field(description="fields that this server does not know, since its monitor started: a gateway is newer")
+    ]
     gateways: list[GatewayRow]
 
 

@@ -155,6 +155,7 @@ def gateway(row: board.GatewayRow) -> schemas.GatewayRow:
             "heard_at": row.heard_at,
             "waiting": waiting,
             "troubles": _troubles(row.status.get("troubles")),
+            "refused": _refused(row.status.get("devices")),
         }
     )
 
@@ -165,6 +166,12 @@ def _count(said: object) -> int:
 
 def _troubles(said: object) -> list[str]:
     return [str(each) for each in said[:TROUBLES_MAX]] if isinstance(said, list) else []
+
+
+def _refused(said: object) -> dict[str, int]:
+    devices = [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
+    counted = {str(each.get("device")): _count(each.get("refused")) for each in devices}
+    return {device: count for device, count in counted.items() if count}
 
 
 def homes(rows: Iterable[board.HomeRow]) -> list[schemas.HomeRow]:

@@ -21,6 +21,7 @@ def get_technical(desk: DeskOfApp, token: Token) -> schemas.Technical:
             set_aside=_set_aside(technical.set_aside(work.conn)) if sees else [],
             unassigned=technical.unassigned(work.conn) if sees else {},
             lost_rows=technical.lost_rows(work.conn),
+            unknown_fields=technical.unknown_fields(work.conn),
             gateways=shapes.gateways(board.gateways(work.conn, teams) + technical.homeless_gateways(work.conn))
             if sees
             else [],

@@ -38,6 +38,7 @@ class LaneEndedError(Exception):
 class Lane:
     def __init__(self, name: str, *, dsn: str, address: BrokerAddress, watch: Watch) -> None:
         self.mailbox = Mailbox()
+        self.unknown_fields = 0
         self.session = Session(address, client_id=f"hjemvakt-monitor-{name}", channels=LANES[name], take=self._take)
         self.worker = LaneWorker(
             name=f"monitor-{name}",
@@ -52,6 +53,7 @@ class Lane:
         """Decoded here, in the session's thread, while the worker waits for the database."""
         try:
             opened = intake.open_one(arrival)
+            self.unknown_fields += intake.unknown_in(opened)
         except Exception as error:  # the outer edge: a fault of ours must not stop everybody's messages
             log.exception("a message cannot be opened")
             opened = intake.unusable(arrival, f"{type(error).__name__}: {error}")
@@ -128,7 +130,7 @@ class Monitor:
             rolelife.monitor_hears(conn, datetime.now(UTC), self._started, detail)
 
     def _box(self, lane: Lane) -> dict[str, int]:
-        return {"turned_away": lane.mailbox.turned_away}
+        return {"turned_away": lane.mailbox.turned_away, "unknown_fields": lane.unknown_fields}
 
     def _listen(self, conn: psycopg.Connection) -> None:
         changed = any(True for _ in signals.wait(conn, BEAT_S))

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Final
 
 from devices.errors import HeaderError, WireError
-from devices.wire.codec import check_gateway, decode_body, decode_header, decode_status
-from devices.wire.messages import Body, Lane, RawBatch, Refusal, Status
+from devices.wire.codec import check_gateway, decode_body, decode_header, decode_status, unknown_fields
+from devices.wire.messages import Batch, Body, Lane, RawBatch, Refusal, Status
 from devices.wire.topics import Channel, Topic
 from devices.wire.topics import parse as parse_topic
 from server.store.arrival import Arrival
@@ -59,6 +59,17 @@ def open_one(arrival: Arrival) -> Opened:
         return _parcel(arrival, topic)
     except WireError as error:
         return Unusable(arrival=arrival, topic=topic, aside=_aside(arrival, topic.gateway, str(error)))
+
+
+def unknown_in(opened: Opened) -> int:
+    """Fields that this server does not know, and ignores: the gateway is newer."""
+    match opened:
+        case Parcel(arrival=arrival):
+            return unknown_fields(arrival.payload, Batch)
+        case Heartbeat(arrival=arrival):
+            return unknown_fields(arrival.payload, Status)
+        case Unusable():
+            return 0
 
 
 def without_body(parcel: Parcel, reason: str) -> Parcel:

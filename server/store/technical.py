@@ -39,6 +39,10 @@ def lost_rows(conn: Connection) -> int:
     return _number(conn, "lost_rows")
 
 
+def unknown_fields(conn: Connection) -> int:
+    return _number(conn, "unknown_fields")
+
+
 def unassigned(conn: Connection) -> dict[str, int]:
     """Device address -> readings that are nobody's."""
     return dict(conn.execute(SQL["unassigned"], {"limit": SHOWN_MAX}).fetchall())

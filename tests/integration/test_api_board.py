@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from devices.vocabulary import EventType, Kind
 from server.store import board, sessions
@@ -228,7 +229,14 @@ def troubles(town) -> None:
 
 def test_a_technician_sees_what_went_wrong_with_the_teams_equipment_and_with_nobodys(api, town):
     troubles(town)
-    town.gateway_says("anna", "online", troubles=["bluetooth adapter is gone"], waiting_alarm=1, waiting_bulk=40)
+    devices = [{"device": "AA:BB:CC:DD:EE:01", "state": "heard", "refused": 8}, {"device": "AA:BB:CC:DD:EE:02"}]
+    town.gateway_says(
+        "anna", "online", troubles=["bluetooth adapter is gone"], waiting_alarm=1, waiting_bulk=40, devices=devices
+    )
+    town.sql(
+        "insert into role_life values ('monitor', now(), now(), %s)",
+        Jsonb({"alarm": {"messages": 7, "unknown_fields": 1}, "bulk": {"unknown_fields": 2}}),
+    )
     page = get(api.signed_in("tor"), "/api/v1/technical")
     assert page["set_aside_count"] == 2
     assert [(each["gateway"], each["size"]) for each in page["set_aside"]] == [("gw-unknown", 5), ("gw-anna", 5)]
@@ -236,9 +244,13 @@ def test_a_technician_sees_what_went_wrong_with_the_teams_equipment_and_with_nob
     assert page["lost_rows"] == 3010
     said = {gateway["id"]: (gateway["troubles"], gateway["waiting"]) for gateway in page["gateways"]}
     assert said == {"gw-anna": (["bluetooth adapter is gone"], 41), "gw-arne": ([], 0), "gw-unknown": ([], 0)}
+    refused = {gateway["id"]: gateway["refused"] for gateway in page["gateways"]}
+    assert refused == {"gw-anna": {"AA:BB:CC:DD:EE:01": 8}, "gw-arne": {}, "gw-unknown": {}}
+    assert page["unknown_fields"] == 3
 
 
 def test_a_nurse_sees_that_something_is_wrong_and_no_more(api, town):
     troubles(town)
     page = get(api.signed_in("kari"), "/api/v1/technical")
-    assert page == {"set_aside_count": 1, "set_aside": [], "unassigned": {}, "lost_rows": 10, "gateways": []}
+    counts = {"set_aside_count": 1, "lost_rows": 10, "unknown_fields": 0}
+    assert page == {**counts, "set_aside": [], "unassigned": {}, "gateways": []}

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import threading
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from devices.vocabulary import Event, EventType, Kind, Observation
+from devices.wire.codec import encode
 from devices.wire.messages import Batch, Lane, LinkState, Status
 from devices.wire.topics import Channel
 from server.roles.broker import EmbeddedBroker
@@ -73,6 +75,15 @@ def test_poison_of_every_kind_hurts_itself_alone(dsn: str, gateway: Gateway) -> 
     await_true(lambda: ask(dsn, "select rule from alert") == [("call:sos",)])
     (count,) = ask(dsn, "select count(*) from set_aside")[0]
     assert count in (13, 14)  # seven on each of two connections; the status lane shares the alarms' memory of them
+
+
+def test_fields_of_a_newer_gateway_are_ignored_and_counted(dsn: str, gateway: Gateway) -> None:
+    newer = json.loads(encode(readings(1, 5)))
+    gateway.send_bytes(json.dumps({**newer, "mood": 1, "colour": "red"}).encode(), Channel.OBS, "gw-one")
+    gateway.await_receipt(lambda receipt: receipt.bulk == 5)
+    assert ask(dsn, "select count(*) from observation") == [(5,)]
+    counted = "select (detail #>> '{bulk,unknown_fields}')::int from role_life where role = 'monitor'"
+    await_true(lambda: ask(dsn, counted) == [(2,)])
 
 
 def test_a_batch_that_the_database_refuses_is_set_aside_and_its_lane_goes_on(dsn: str, gateway: Gateway) -> None:

@@ -105,10 +105,16 @@ export const en: Words = {
     setAside: 'Messages set aside',
     unassigned: 'Readings without a patient',
     lostRows: 'Lost readings',
+    refused: 'Unreadable messages from devices',
+    unknownFields: 'Unknown fields from newer gateways',
     troubles: 'Gateways with troubles',
     nothing: 'Nothing to report',
     loading: 'Loading …',
     failed: 'Could not be loaded',
+    gateways: 'Gateways',
+    noGateways: 'No gateway is registered',
+    heard: (age) => `heard ${en.age(age)}`,
+    asOf: (time) => `fetched ${time}`,
   },
 
   patients: {

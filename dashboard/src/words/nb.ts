@@ -112,10 +112,16 @@ export const nb = {
     setAside: 'Meldinger lagt til side',
     unassigned: 'Målinger uten pasient',
     lostRows: 'Tapte målinger',
+    refused: 'Uleselige meldinger fra apparater',
+    unknownFields: 'Ukjente felt fra nyere hjemmesentraler',
     troubles: 'Hjemmesentraler med plager',
     nothing: 'Ingenting å melde',
     loading: 'Henter …',
     failed: 'Kunne ikke hentes',
+    gateways: 'Hjemmesentraler',
+    noGateways: 'Ingen hjemmesentraler er registrert',
+    heard: (age: Age) => `hørt ${nb.age(age)}`,
+    asOf: (time: string) => `hentet ${time}`,
   },
 
   patients: {

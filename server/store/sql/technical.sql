@@ -14,6 +14,11 @@ select address, readings from my_unassigned order by readings desc, address limi
 -- Rows that gateways have declared lost.
 select coalesce(sum(rows), 0)::bigint from my_lost_rows
 
+-- name: unknown_fields
+-- Fields of messages that the monitor did not know, since it started.
+select coalesce(sum((lane.told ->> 'unknown_fields')::bigint), 0)::bigint
+from role_life, jsonb_each(detail) as lane (name, told) where role = 'monitor'
+
 -- name: homeless_gateways
 -- Those that stand in no home.
 select name as id, null::int as home, null::int as team, state, state_since, heard_at, status
