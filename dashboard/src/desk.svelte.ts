@@ -1,7 +1,7 @@
 // The open screen: who is signed in, what the board says, what is being sent. Views read it; only it talks to the server.
 import * as api from './api'
 import { Live, type Link, type LiveParts } from './live'
-import type { Alert, Me, Outcome, ServerMessage } from './protocol'
+import type { Alert, Me, Outcome, Role, ServerMessage, Technical } from './protocol'
 import type { Remark } from './remark'
 import { Bell, REPEAT_MS, type Hearing } from './sound'
 import { EMPTY, isOpen, reduce, type Message, type State } from './state'
@@ -11,7 +11,7 @@ import { en } from './words/en'
 import { nb, type Words } from './words/nb'
 
 export type Language = 'nb' | 'en'
-export type Phase = 'starting' | 'out' | 'in'
+export type Phase = 'starting' | 'out' | 'in' | 'equipment'
 /** Why somebody who was in stands at the login again. */
 export type Notice = 'over' | 'noBoard' | 'notOut'
 type Surroundings = Pick<LiveParts, 'screen' | 'timers' | 'open' | 'chance'>
@@ -21,6 +21,9 @@ const READINGS_TOGETHER_MS = 200
 const LOOK_AGAIN_MS = 3_000
 const CALM_TICKS = 15
 const TOLD_MS = 12_000
+/** Who sees patients, and who sees only equipment; the server decides, this only chooses the page. */
+const CARE: readonly Role[] = ['nurse', 'coordinator', 'doctor']
+const EQUIPMENT: readonly Role[] = ['technician', 'administrator']
 
 export class Desk {
   phase = $state<Phase>('starting')
@@ -90,6 +93,16 @@ export class Desk {
     this.#live?.wake()
   }
 
+  /** What a technician must see; null: it could not be had now. */
+  async technical(): Promise<Technical | null> {
+    try {
+      return await api.technical()
+    } catch (error) {
+      if (error instanceof api.SignedOut) this.#leave('over')
+      return null
+    }
+  }
+
   seen(id: number): void {
     this.#live?.seen([id])
   }
@@ -110,6 +123,11 @@ export class Desk {
   #enter(me: Me): void {
     this.me = me
     this.notice = null
+    const has = (wanted: readonly Role[]) => me.teams.some((team) => wanted.includes(team.role))
+    if (!has(CARE) && has(EQUIPMENT)) {
+      this.phase = 'equipment'
+      return
+    }
     this.phase = 'in'
     this.#live = new Live({
       ...this.#surroundings,

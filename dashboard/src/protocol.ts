@@ -22,6 +22,7 @@ export type Vital = Schemas['Vital']
 export type Outcome = NonNullable<Alert['outcome']>
 export type Pathway = PatientRow['pathway']
 export type Priority = Alert['priority']
+export type Role = Me['teams'][number]['role']
 export type GatewayState = GatewayRow['state']
 
 export type Cursors = Readonly<Record<string, number>>
