@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 BEATS_MISSED: Final = 2.5
+FIRST_WORD_WITHIN: Final = timedelta(hours=1)  # of its enrolment: time to carry it home and plug it in [proposal]
 SHORTEST_S: Final = 10.0  # a gateway that promises to beat every second is not silent after a hiccup of three
 
 

@@ -5,7 +5,7 @@ Every statement locks these rows in order of type and subject.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -43,7 +43,7 @@ class Due:
 
 
 def set_deadlines(conn: psycopg.Connection, type_: DeadlineType, deadlines: Sequence[Deadline]) -> None:
-    """About held subjects. A waiting one only moves later; an expired one waits again."""
+    """About held subjects. A sign of life older than the newest changes nothing; an expired one waits again."""
     if deadlines:
         parameters = {
             "type": str(type_),
@@ -52,6 +52,12 @@ def set_deadlines(conn: psycopg.Connection, type_: DeadlineType, deadlines: Sequ
             "everies": np.array([each.every_s for each in deadlines], np.float64),
         }
         conn.execute(SQL["set"], parameters)
+
+
+def expect(conn: psycopg.Connection, type_: DeadlineType, subject_ids: Iterable[int], *, within: timedelta) -> None:
+    """A first sign of life about held subjects, of which none was awaited before."""
+    subjects = np.array(sorted(subject_ids), np.int64)
+    conn.execute(SQL["expect"], {"type": str(type_), "subjects": subjects, "within_s": within.total_seconds()})
 
 
 def due(conn: psycopg.Connection, now: datetime, types: Iterable[DeadlineType]) -> list[Due]:

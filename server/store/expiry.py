@@ -1,5 +1,6 @@
 """What the clock does with deadlines that nobody met."""
 
+import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,6 +16,7 @@ from server.store.gateways import Gateway
 
 # What silence means only while somebody listens.
 HEARD_BY_MONITOR: Final = frozenset({DeadlineType.GATEWAY_SILENT})
+log = logging.getLogger(__name__)
 
 
 def expire_due(conn: psycopg.Connection, now: datetime, *, monitor_hears: bool) -> int:
@@ -40,9 +42,11 @@ def _tell(
         due_at, every_s = expired[due.id]
         match due.type:
             case DeadlineType.GATEWAY_SILENT:
-                gateway = standing[int(due.reference)]
-                findings.append(_silence(conn, gateway, due_at - timedelta(seconds=every_s), now))
-                entries += gateways.entry(gateway)
+                if gateway := standing.get(int(due.reference)):
+                    findings.append(_silence(conn, gateway, due_at - timedelta(seconds=every_s), now))
+                    entries += gateways.entry(gateway)
+                else:  # nobody's silence must not end the clock, and with it the watch over everybody's
+                    log.warning("gateway %s was awaited, but is no more", due.reference)
             case DeadlineType.IDENTITY_CONFLICT:
                 findings.append(fault_over(_subject(due, standing), IDENTITY_CONFLICT, now))
             case DeadlineType.MONITOR_BACK:
@@ -58,5 +62,6 @@ def _silence(conn: psycopg.Connection, gateway: Gateway, awaited_from: datetime,
 
 def _subject(due: Due, standing: Mapping[int, Gateway]) -> Subject:
     if due.subject_type == SubjectType.GATEWAY:
-        return gateway_subject(int(due.reference), home=standing[int(due.reference)].home_id)
+        gateway = standing.get(int(due.reference))
+        return gateway_subject(int(due.reference), home=gateway.home_id if gateway else None)
     return Subject(type=SubjectType(due.subject_type), reference=due.reference)

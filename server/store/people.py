@@ -8,9 +8,12 @@ import msgspec
 import psycopg
 
 from devices.vocabulary import KINDS
+from server.alerts.model import gateway_subject
+from server.detection.silence import FIRST_WORD_WITHIN
 from server.errors import EnrolmentError
-from server.store import queries, signals
-from server.store.enrolment import ERRORS_SHOWN, DeviceBinding, Enrolment, Member, PersonalLimit
+from server.store import alerts, deadlines, queries, signals
+from server.store.deadlines import DeadlineType
+from server.store.enrolment import ERRORS_SHOWN, DeviceBinding, EnrolledGateway, Enrolment, Member, PersonalLimit
 
 SQL: Final = queries.load("people")
 Changed = Counter[str]
@@ -32,7 +35,9 @@ def load(
             wrong = list(_unknown_names(conn, enrolment))
             if wrong:
                 raise EnrolmentError("\n".join(wrong[:ERRORS_SHOWN]))
-            changed += _put_equipment(conn, enrolment)
+            # In the order of locks that ingest keeps.
+            changed += _put_devices(conn, enrolment)
+            changed += _put_gateways(conn, enrolment.gateways)
             signals.send(conn, signals.Channel.ENROLMENT)
     except psycopg.errors.ExclusionViolation as error:
         raise EnrolmentError(
@@ -89,22 +94,35 @@ def _put_member(conn: psycopg.Connection, member: Member, password_hash: str | N
     return changed > 0
 
 
-def _put_equipment(conn: psycopg.Connection, enrolment: Enrolment) -> Changed:
+def _put_devices(conn: psycopg.Connection, enrolment: Enrolment) -> Changed:
+    """Known ones are locked first, for even an upsert that changes nothing locks its row; new ones come by name, as
+    ingest meets them."""
     changed: Changed = Counter()
-    for gateway in enrolment.gateways:
-        changed["gateways"] += conn.execute(SQL["put_gateway"], _fields(gateway)).rowcount
-    for device in enrolment.devices:
+    named = {device.address for device in enrolment.devices} | {binding.device for binding in enrolment.bindings}
+    conn.execute(SQL["hold_devices"], {"addresses": list(named)})
+    for device in sorted(enrolment.devices, key=lambda device: device.address):
         changed["devices"] += conn.execute(SQL["put_device"], _fields(device)).rowcount
-    for binding in _in_order(conn, enrolment.bindings):
+    for binding in sorted(enrolment.bindings, key=lambda binding: binding.key):
         changed["bindings"] += _bind(conn, binding)
     return changed
 
 
-def _in_order(conn: psycopg.Connection, bindings: Sequence[DeviceBinding]) -> list[DeviceBinding]:
-    addresses = [binding.device for binding in bindings]
-    found = conn.execute(SQL["devices_in_order"], {"addresses": addresses}).fetchall()
-    place = {address: number for number, (address,) in enumerate(found)}
-    return sorted(bindings, key=lambda binding: (place[binding.device], binding.slot, binding.from_))
+def _put_gateways(conn: psycopg.Connection, gateways: Sequence[EnrolledGateway]) -> Changed:
+    """From its enrolment on a gateway is awaited: one that is never heard of is an alert."""
+    names = {"names": [gateway.name for gateway in gateways]}
+    _hold_subjects(conn, names)
+    conn.execute(SQL["hold_gateways"], names)
+    changed: Changed = Counter()
+    for gateway in sorted(gateways, key=lambda gateway: gateway.name):
+        changed["gateways"] += conn.execute(SQL["put_gateway"], _fields(gateway)).rowcount
+    subjects = _hold_subjects(conn, names)  # of the new ones too, which nobody else can see yet
+    deadlines.expect(conn, DeadlineType.GATEWAY_SILENT, subjects, within=FIRST_WORD_WITHIN)
+    return changed
+
+
+def _hold_subjects(conn: psycopg.Connection, names: dict[str, list[str]]) -> Iterable[int]:
+    ids = conn.execute(SQL["gateways"], names).fetchall()
+    return alerts.hold(conn, [gateway_subject(id_) for (id_,) in ids]).values()
 
 
 def _bind(conn: psycopg.Connection, binding: DeviceBinding) -> bool:

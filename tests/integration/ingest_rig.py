@@ -122,8 +122,9 @@ def beat(
     outbox: str = OUTBOX,
     run: str = RUN,
     hello: bool = False,
+    every_s: float = 30.0,
 ) -> Arrival:
-    status = Status(gateway=gateway, state=state, outbox=outbox, started=run, hello=hello, every_s=30.0)
+    status = Status(gateway=gateway, state=state, outbox=outbox, started=run, hello=hello, every_s=every_s)
     return arrival(encode(status), Channel.STATUS, gateway=gateway, at=at)
 
 

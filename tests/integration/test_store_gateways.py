@@ -112,6 +112,19 @@ def test_heartbeats_out_of_a_full_mailbox_do_not_bring_the_deadline_forward(rig:
     assert rig.one("select due_at from deadline") == NOW + GRACE
 
 
+def test_a_gateway_that_promises_to_beat_faster_is_held_to_that(rig: Rig) -> None:
+    rig.file(beat(every_s=3600))
+    rig.file(beat(at=NOW + seconds(10), every_s=30))
+    assert rig.one("select due_at from deadline") == NOW + seconds(10) + GRACE
+
+
+def test_a_gateway_that_is_no_more_does_not_end_the_watch_over_the_others(rig: Rig) -> None:
+    rig.file(beat(), beat(gateway="gw-two"))
+    rig.tell("update subject set reference = '999' where reference = '1'")
+    assert expire(rig, GRACE) == 2
+    assert rig.ask("select rule, gateway_id from alert") == [("technical:gateway_silent", 2)]
+
+
 def test_two_outboxes_that_take_turns_are_two_gateways_with_one_identity(rig: Rig) -> None:
     for n, outbox in enumerate((OUTBOX, OTHER_OUTBOX, OUTBOX)):
         assert open_rules(rig) == []

@@ -1,15 +1,18 @@
 import copy
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
 from server.errors import EnrolmentError
-from server.store import people, pool
+from server.store import expiry, intake, people, pool
 from server.store.enrolment import read
+from server.store.ingest import Ingest, Watch
 from tests.conftest import Database
+from tests.integration.ingest_rig import beat
 
 pytestmark = pytest.mark.integration
 
@@ -142,6 +145,27 @@ def test_a_gateway_and_a_device_that_were_heard_before_become_enrolled(conn: psy
     load(conn, LIST)
     assert ask(conn, "select enrolled, bucket, home_id is not null from gateway") == [(True, 3, True)]
     assert ask(conn, "select count(*) from device where profile is null") == [(0,)]
+
+
+def test_an_enrolled_gateway_that_is_never_heard_of_is_an_alert_after_an_hour(conn: psycopg.Connection) -> None:
+    load(conn, LIST)
+    load(conn, LIST)
+    ((enrolled, due),) = ask(conn, "select due_at - make_interval(secs => every_s), due_at from deadline")
+    assert due - enrolled == timedelta(hours=1)
+    assert expiry.expire_due(conn, due - timedelta(seconds=1), monitor_hears=True) == 0
+    assert expiry.expire_due(conn, due, monitor_hears=True) == 1
+    assert ask(conn, "select a.rule, t.name, a.began_at from alert a join team t on t.id = a.team_id") == [
+        ("technical:gateway_silent", "Nord", enrolled)
+    ]
+
+
+def test_the_first_word_of_an_enrolled_gateway_ends_the_hour(conn: psycopg.Connection) -> None:
+    load(conn, LIST)
+    now = datetime.now(UTC)
+    Ingest(conn, Watch()).file([intake.open_one(beat(gateway="gw-1", at=now))], now)
+    assert ask(conn, "select due_at from deadline") == [(now + timedelta(seconds=75),)]
+    load(conn, LIST)
+    assert ask(conn, "select due_at from deadline") == [(now + timedelta(seconds=75),)]
 
 
 def test_a_later_binding_ends_the_one_before(conn: psycopg.Connection) -> None:

@@ -1,5 +1,6 @@
 """Several writers at once: nothing is filed to the wrong person, nobody deadlocks, no log has a gap."""
 
+import json
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -14,11 +15,11 @@ from devices.vocabulary import Event, EventType, Kind, Observation
 from devices.wire.messages import Lane
 from server.alerts import lifecycle
 from server.alerts.model import Change, Outcome
-from server.store import alerts, expiry, intake, pool, rolelife
+from server.store import alerts, enrolment, expiry, intake, people, pool, rolelife
 from server.store.devices import Bindings
 from server.store.ingest import Ingest, Watch
 from tests.conftest import Database
-from tests.integration.ingest_rig import BUTTON, NOW, OXIMETER, Rig, batch, beat, build, seconds, sent
+from tests.integration.ingest_rig import BUTTON, METER, NOW, OXIMETER, Rig, batch, beat, build, seconds, sent
 
 pytestmark = pytest.mark.integration
 
@@ -184,6 +185,39 @@ def _act(conn: psycopg.Connection, alert_id: int, chance: random.Random, n: int)
         )
         if isinstance(done, Change):
             alerts.apply(conn, [done], now)
+
+
+def test_a_list_is_loaded_while_its_homes_are_watched(rig: Rig) -> None:
+    """Loading locks devices and gateways too: in another order than ingest, one of them would deadlock."""
+    listed = enrolment.read(json.dumps(backwards()).encode())
+    done = threading.Event()
+
+    def load() -> None:
+        with closing(pool.connect(rig.dsn, name="load", autocommit=True)) as conn:
+            for _ in range(ROUNDS):
+                people.load(conn, listed, hash_password=str, is_right=lambda *_: True)
+        done.set()
+
+    def watch() -> None:
+        n = 0
+        while not done.is_set():
+            n += 1
+            rows = [reading(n, OXIMETER), reading(n, METER)]
+            beats = [beat(gateway=name, at=NOW + seconds(n)) for name in ("gw-one", "gw-two")]
+            rig.file(sent(batch(rows, first=2 * n - 1)), *beats)
+
+    in_threads(load, watch)
+
+
+def backwards() -> dict[str, object]:
+    """What the rig's world holds, in the other order."""
+    devices = [{"address": METER, "profile": "glucose"}, {"address": OXIMETER, "profile": "oximeter"}]
+    gateways = [{"name": "gw-two", "home": "home-2"}, {"name": "gw-one", "home": "home-1"}]
+    bindings = [
+        {"device": METER, "patient": "p2", "from": "2025-01-01T00:00:00Z"},
+        {"device": OXIMETER, "patient": "p1", "from": "2025-01-01T00:00:00Z"},
+    ]
+    return {"devices": devices, "gateways": gateways, "bindings": bindings}
 
 
 def test_two_nurses_who_take_the_same_alert_are_told_apart(rig: Rig) -> None:

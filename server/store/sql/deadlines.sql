@@ -1,10 +1,17 @@
 -- name: set
--- A sign of life, or a new expectation: due again so much later.
+-- A sign of life: due again so much later. A newer one counts even if it promises the next one sooner.
 insert into deadline (type, subject_id, due_at, every_s, state)
 select %(type)s, s, d, e, 'waiting' from unnest(%(subjects)s, %(dues)s::timestamptz[], %(everies)s) as u (s, d, e) order by s
 on conflict (type, subject_id) do update
 set due_at = excluded.due_at, every_s = excluded.every_s, state = 'waiting'
-where deadline.state <> 'waiting' or deadline.due_at < excluded.due_at
+where deadline.state <> 'waiting'
+   or deadline.due_at - make_interval(secs => deadline.every_s) < excluded.due_at - make_interval(secs => excluded.every_s)
+
+-- name: expect
+-- A first sign of life is awaited from now on; one that is awaited already, or was, stays as it is.
+insert into deadline (type, subject_id, due_at, every_s)
+select %(type)s, s, now() + make_interval(secs => %(within_s)s), %(within_s)s from unnest(%(subjects)s) as s order by s
+on conflict (type, subject_id) do nothing
 
 -- name: due
 -- What has passed, the oldest first; a look without locks.

@@ -66,9 +66,17 @@ where (gateway.home_id, gateway.bucket, gateway.enrolled) is distinct from (excl
 insert into device (address, profile) values (%(address)s, %(profile)s)
 on conflict (address) do update set profile = excluded.profile where device.profile is distinct from excluded.profile
 
--- name: devices_in_order
--- The order in which every program changes devices.
-select address from device where address = any(%(addresses)s::text[]) order by id
+-- name: hold_devices
+-- Held until commit, in the order in which every program locks devices.
+select address from device where address = any(%(addresses)s::text[]) order by id for no key update
+
+-- name: gateways
+-- Which gateways these names are.
+select id from gateway where name = any(%(names)s::text[])
+
+-- name: hold_gateways
+-- Held until commit, in the order in which every program locks gateways.
+select id from gateway where name = any(%(names)s::text[]) order by id for no key update
 
 -- name: same_binding
 -- Whether it is there already.
