@@ -55,10 +55,11 @@ class FaultOver:
 SENSOR_OFF = "technical:sensor_off"
 GATEWAY_SILENT = "technical:gateway_silent"
 ROWS_LOST = "technical:rows_lost"
+SET_ASIDE = "technical:set_aside"
 IDENTITY_CONFLICT = "technical:identity_conflict"
 MONITOR_WAS_DOWN = "technical:monitor_was_down"
 
-TECHNICAL_RULES = (SENSOR_OFF, GATEWAY_SILENT, ROWS_LOST, IDENTITY_CONFLICT, MONITOR_WAS_DOWN)
+TECHNICAL_RULES = (SENSOR_OFF, GATEWAY_SILENT, ROWS_LOST, SET_ASIDE, IDENTITY_CONFLICT, MONITOR_WAS_DOWN)
 
 
 def sensor_off(subject: Subject, at: datetime) -> Fault:
@@ -80,6 +81,11 @@ def gateway_back(subject: Subject, at: datetime) -> FaultOver:
 
 def rows_lost(subject: Subject, at: datetime, *, rows: int, why: str) -> Fault:
     return Fault(subject=subject, rule=ROWS_LOST, at=at, cause=f"{rows} rows will never come: {why}", repeats=True)
+
+
+def set_aside(subject: Subject, at: datetime, *, rows: int, why: str) -> Fault:
+    """Rows that came and could not be filed."""
+    return Fault(subject=subject, rule=SET_ASIDE, at=at, cause=f"{rows} rows were set aside: {why}", repeats=True)
 
 
 def identity_conflict(subject: Subject, at: datetime) -> Fault:

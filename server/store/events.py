@@ -9,6 +9,7 @@ import numpy as np
 import psycopg
 
 from devices.vocabulary import ClockTrust, EventType, GapReason
+from devices.wire.topics import Topic
 from server.store import queries
 from server.store.devices import Binding
 
@@ -17,16 +18,19 @@ SQL: Final = queries.load("delivery")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FiledEvent:
-    """`binding` is whose it was when it happened."""
+    """`binding` is whose it was when it happened. `claimed_at`: what the device said, when that cannot be."""
 
     device_id: int
     slot: int
     type: EventType
     occurred_at: datetime
+    claimed_at: datetime | None = None
     received_at: datetime
     clock: ClockTrust
     gateway_id: int
     binding: Binding
+    address: str
+    topic: Topic
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

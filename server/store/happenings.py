@@ -20,6 +20,11 @@ def findings(events: Sequence[FiledEvent], gateway_homes: Mapping[int, int], nig
     return [finding for finding in found if finding is not None]
 
 
+def reaches_nobody(event: FiledEvent, gateway_homes: Mapping[int, int]) -> bool:
+    """A call for help from a device that is nobody's, heard by a gateway that stands in no home."""
+    return event.type in CALLS_FOR_HELP and _help_call(event, gateway_homes) is None
+
+
 def is_front_door_opening(event: FiledEvent) -> bool:
     return event.type is EventType.DOOR_OPENED and event.binding.home_id != 0 and event.binding.place == FRONT_DOOR
 

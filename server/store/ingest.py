@@ -6,9 +6,10 @@ locked FOR NO KEY UPDATE, for a foreign key takes a lock on them out of this ord
 """
 
 import contextlib
+import logging
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,7 +21,7 @@ from devices.wire.columns import to_millis
 from devices.wire.messages import Lane, Receipt, Refusal
 from devices.wire.topics import Channel, Topic
 from server.alerts import policy
-from server.alerts.findings import Finding, rows_lost, subject_of
+from server.alerts.findings import Finding, rows_lost, set_aside, subject_of
 from server.alerts.model import gateway_subject
 from server.detection import engine
 from server.detection.panel import Delta, Panel
@@ -38,13 +39,16 @@ from server.store import (
 )
 from server.store.delivery import Aside, LaneKey
 from server.store.devices import Bindings, Names
+from server.store.events import FiledEvent
 from server.store.intake import Heartbeat, Opened, Parcel, Unusable, digest
 from server.store.rows import NEWEST_MINUTES, OLDEST_DAYS, Rows, Section, gather, is_patients, kept
-from server.store.unfold import Accepted, events_of, gaps_of, lost_of, rows_aside
+from server.store.unfold import Accepted, event_aside, events_of, gaps_of, lost_of, new_rows, rows_aside
 from server.store.watermark import Verdict, judge
 
 DAY_MS: Final = 86_400_000
 ASIDES_REMEMBERED: Final = 1000
+
+log = logging.getLogger(__name__)
 
 
 class Watch:
@@ -65,6 +69,7 @@ class _Gathered:
     """What one transaction has found so far."""
 
     asides: list[Aside] = field(default_factory=list)
+    unfiled: Counter[tuple[int, str]] = field(default_factory=Counter)  # rows set aside by gateway and reason
     findings: list[Finding] = field(default_factory=list)
     delta: Delta | None = None
     filed: int = 0
@@ -118,7 +123,11 @@ class Ingest:
     def _watching(self, parcels: Iterable[Parcel]) -> Iterator[None]:
         if any(parcel.body.observations.seq for parcel in parcels):
             with self._watch.lock:
-                yield
+                try:
+                    yield
+                except BaseException:
+                    self._watch.panel = Panel()  # before another lane can use what may not be what was committed
+                    raise
         else:
             yield
 
@@ -140,13 +149,14 @@ class Ingest:
         """The marks after it."""
         conn = self._conn
         accepted, marks = self._judge(parcels, now)
-        gathered.asides += [each.parcel.aside for each in accepted if each.parcel.aside is not None]
+        self._set_bodies_aside(accepted, gathered)
         self._hold_devices(accepted)
         if any(each.parcel.body.observations.seq for each in accepted):
             self._file_readings(accepted, gathered, now)
         self._file_events(accepted, gathered)
         self._file_gaps(accepted)
         self._declare_lost(accepted, gathered, now)
+        self._tell_unfiled(gathered, now)
         delivery.set_aside(conn, gathered.asides, now)
         delivery.move_lanes(conn, marks, now)
         self._alert(beats, gathered, now)
@@ -170,6 +180,12 @@ class Ingest:
         gateway_id = self._names.gateways[parcel.topic.gateway]
         return LaneKey(gateway_id, parcel.header.outbox, Lane(parcel.header.lane))
 
+    def _set_bodies_aside(self, accepted: Sequence[Accepted], gathered: _Gathered) -> None:
+        for each in accepted:
+            if each.parcel.aside is not None:
+                gathered.asides.append(each.parcel.aside)
+                gathered.unfiled[each.key.gateway_id, "they could not be read or filed"] += new_rows(each)
+
     def _hold_devices(self, accepted: Sequence[Accepted]) -> None:
         ids = {self._names.devices[address] for each in accepted for address in each.parcel.body.devices}
         if ids:
@@ -188,6 +204,9 @@ class Ingest:
         room = kept(rows)
         if not room.all():
             gathered.asides += rows_aside(rows.where(~room), accepted)
+            for source in rows.source[~room].tolist():
+                why = "their time is in the future or too long ago: is the gateway's clock right?"
+                gathered.unfiled[accepted[source].key.gateway_id, why] += 1
             rows = rows.where(room)
         rows = self._bindings.bind(rows)
         patients = is_patients(rows)
@@ -220,6 +239,7 @@ class Ingest:
         by_night = {id(door) for door, is_night in zip(doors, night, strict=True) if is_night}
         homes = gateways.homes_of(self._conn, {event.gateway_id for event in fresh})
         gathered.findings += happenings.findings(fresh, homes, [id(event) in by_night for event in fresh])
+        gathered.asides += _notes(fresh, homes)
 
     def _file_gaps(self, accepted: Sequence[Accepted]) -> None:
         events.file_gaps(
@@ -233,6 +253,15 @@ class Ingest:
         for lost in news:
             subject = gateway_subject(lost.key.gateway_id, home=homes.get(lost.key.gateway_id))
             gathered.findings.append(rows_lost(subject, now, rows=lost.last - lost.first + 1, why=lost.why))
+
+    def _tell_unfiled(self, gathered: _Gathered, now: datetime) -> None:
+        """What is accepted and not stored is an alert, whatever the reason."""
+        if not gathered.unfiled:
+            return
+        homes = gateways.homes_of(self._conn, {gateway for gateway, _ in gathered.unfiled})
+        for (gateway, why), rows in gathered.unfiled.items():
+            subject = gateway_subject(gateway, home=homes.get(gateway))
+            gathered.findings.append(set_aside(subject, now, rows=rows, why=why))
 
     def _alert(self, beats: Sequence[Heartbeat], gathered: _Gathered, now: datetime) -> None:
         conn = self._conn
@@ -271,6 +300,15 @@ class Ingest:
                 refused.setdefault((each.topic.bucket, each.topic.gateway), []).append(each.refusal)
         for (bucket, gateway), refusals in refused.items():
             yield _receipt_topic(bucket, gateway), Receipt(gateway=gateway, epoch=self._epoch, refused=refusals)
+
+
+def _notes(fresh: Iterable[FiledEvent], homes: Mapping[int, int]) -> Iterator[Aside]:
+    for event in fresh:
+        if event.claimed_at is not None:
+            yield event_aside(event, f"it cannot be of {event.claimed_at:%Y-%m-%d %H:%M}; filed as of its arrival")
+        if happenings.reaches_nobody(event, homes):
+            log.error("%s of %s through %s reaches no team", event.type, event.address, event.topic.gateway)
+            yield event_aside(event, "the device is nobody's and the gateway stands in no home: nobody was alerted")
 
 
 def _receipt_topic(bucket: int, gateway: str) -> Topic:

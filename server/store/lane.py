@@ -117,11 +117,15 @@ class LaneWorker:
             return error
 
     def _file_aside(self, each: Opened, error: Exception) -> Filed:
-        """A poison message hurts itself alone; its watermark moves on."""
+        """A poison message hurts itself alone; its watermark moves on. When not even that can be committed it stays
+        with its gateway, which sends it again, and the others go on."""
         self.tally.at_fault += 1
         reason = f"{type(error).__name__}: {_one_line(error)}"
-        aside = intake.without_body(each, reason) if isinstance(each, Parcel) else intake.unusable(each.arrival, reason)
-        return self._connected().file([aside], self._now())
+        if isinstance(each, Parcel):
+            filed = self._attempt([intake.without_body(each, reason)])
+            if isinstance(filed, Filed):
+                return filed
+        return self._connected().file([intake.unusable(each.arrival, reason)], self._now())
 
     def _done(self, opened: Sequence[Opened], filed: Filed) -> None:
         for each in opened:

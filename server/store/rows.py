@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from itertools import repeat
 from typing import Any, Final
 
@@ -149,6 +150,11 @@ def kept(rows: Rows) -> Mask:
     """Whether `taken_at` is an instant for which there is room: not beyond the retention, not in the future."""
     age_us = (rows.received_at - rows.taken_at).view(np.int64)
     return (age_us <= OLDEST_DAYS * _DAY_US) & (age_us >= -NEWEST_MINUTES * 60_000_000)
+
+
+def is_possible(at: datetime, received_at: datetime) -> bool:
+    """The same for one instant."""
+    return -timedelta(minutes=NEWEST_MINUTES) <= received_at - at <= timedelta(days=OLDEST_DAYS)
 
 
 def is_patients(rows: Rows) -> Mask:

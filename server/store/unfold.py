@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from server.store.delivery import Aside, LaneKey, LostRange
 from server.store.devices import Bindings
 from server.store.events import FiledEvent, FiledGap
 from server.store.intake import Parcel
-from server.store.rows import Rows
+from server.store.rows import Rows, is_possible
 from server.store.watermark import missing
 
 UNDECLARED: Final = "undeclared"  # in lost_rows: neither sent nor declared lost
@@ -30,20 +31,28 @@ class Accepted:
 
 def events_of(each: Accepted, device_ids: Mapping[str, int], bindings: Bindings) -> Iterator[FiledEvent]:
     columns = each.parcel.body.events
+    received_at = each.parcel.arrival.received_at
     for row, seq in enumerate(columns.seq):
         if seq > each.mark:
-            device_id = device_ids[each.parcel.body.devices[columns.device[row]]]
+            address = each.parcel.body.devices[columns.device[row]]
+            device_id = device_ids[address]
             slot = columns.slot[row] if columns.slot else 0
-            at = from_millis(columns.occurred_at[row])
+            claimed = from_millis(columns.occurred_at[row])
+            possible = is_possible(claimed, received_at)
+            # Microseconds keep presses of one batch apart: an event is known by its device, type and time.
+            at = claimed if possible else received_at + timedelta(microseconds=row)
             yield FiledEvent(
                 device_id=device_id,
                 slot=slot,
                 type=columns.type[row],
                 occurred_at=at,
-                received_at=each.parcel.arrival.received_at,
-                clock=ClockTrust(columns.clock[row]) if columns.clock else ClockTrust.ARRIVAL,
+                claimed_at=None if possible else claimed,
+                received_at=received_at,
+                clock=ClockTrust(columns.clock[row]) if columns.clock and possible else ClockTrust.ARRIVAL,
                 gateway_id=each.key.gateway_id,
                 binding=bindings.at(device_id, slot, at),
+                address=address,
+                topic=each.parcel.topic,
             )
 
 
@@ -72,6 +81,31 @@ def lost_of(each: Accepted) -> Iterator[LostRange]:
     if each.parcel.aside is None and undeclared(header, body):
         for first, last in missing(each.mark, header, body):
             yield LostRange(key=each.key, first=first, last=last, why=UNDECLARED)
+
+
+def new_rows(each: Accepted) -> int:
+    """How many rows its header announces that the lane did not have, without those that are lost."""
+    header = each.parcel.header
+    first = max(each.mark, header.after) + 1
+    lost = sum(max(0, gone.last - max(gone.first, first) + 1) for gone in header.lost)
+    return max(0, header.last - first + 1 - lost)
+
+
+def event_aside(event: FiledEvent, why: str) -> Aside:
+    """A note about an event that is filed: what the technician must see of it."""
+    known = {
+        "device": event.address,
+        "slot": event.slot,
+        "type": event.type,
+        "occurred_at": event.claimed_at or event.occurred_at,
+        "received_at": event.received_at,
+    }
+    return Aside(
+        gateway=event.topic.gateway,
+        topic=str(event.topic),
+        reason=f"{event.type} of {event.address}: {why}",
+        payload=msgspec.json.encode(known),
+    )
 
 
 def rows_aside(rows: Rows, accepted: Sequence[Accepted]) -> Iterator[Aside]:
