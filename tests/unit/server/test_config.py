@@ -7,8 +7,8 @@ from server.errors import ConfigError
 
 
 def test_without_any_setting_everything_is_embedded_and_on_loopback() -> None:
-    config = read({"HOME": "/home/someone"})
-    assert config == Config(data=Path("/home/someone/.local/share/hjemvakt"))
+    config = read({"HOME": "/homes/someone"})
+    assert config == Config(data=Path("/homes/someone/.local/share/hjemvakt"))
     assert config.http_host == "127.0.0.1"
 
 
