@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from devices.virtual.faults import ClockFault
+
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 
 
@@ -27,12 +29,15 @@ class Patient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DeviceInHome(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`place` for a device of the home; without one it is the patient's."""
+    """`place` for a device of the home; without one it is the patient's. `garbled`: which part of a live stream's
+    messages breaks its specification. `clock`: what is wrong with the device's own; None: nothing."""
 
     address: str
     profile: str
     name: str
     place: str | None = None
+    garbled: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    clock: ClockFault | None = None
 
 
 class Home(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

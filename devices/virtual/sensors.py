@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 from devices.profiles import bthome, glucose, heart_rate, oximeter, thermometer
 from devices.virtual import peripherals
+from devices.virtual.faults import Fault, Faulty, wrong_time
 from devices.virtual.radio import Air
 from devices.virtual.script import DeviceInHome
 
 MEANINGS_KEPT = 64  # payloads whose words are still to come over the air
 BATTERY_PERCENT = 93
+GARBLED = (Fault.TRUNCATED, Fault.SURPLUS, Fault.NOISE)
 
 
 class Physiology(Protocol):
@@ -57,6 +59,8 @@ class Sensor:
         self.person = around.person
         self.on_body = True
         self._around = around
+        self._clock_fault = device.clock
+        self._faulty = Faulty(int(device.address.replace(":", ""), 16), rate=device.garbled, faults=GARBLED)
         self._meanings: OrderedDict[bytes, tuple[tuple[str, float | None], ...]] = OrderedDict()
 
     async def beat(self, t_s: float) -> None:
@@ -78,6 +82,13 @@ class Sensor:
     def _local_now(self) -> datetime:
         """A meter's clock: local time without a zone, whole seconds."""
         return self._around.clock().astimezone(self._around.zone).replace(microsecond=0, tzinfo=None)
+
+    def _shown(self, local: datetime) -> datetime:
+        """By its clock, when that should show `local`."""
+        return local if self._clock_fault is None else wrong_time(self._clock_fault, local)
+
+    def _on_air(self, payload: bytes) -> tuple[bytes, ...]:
+        return self._faulty.send(payload).payloads
 
     def _remember(self, payload: bytes, *words: tuple[str, float | None]) -> None:
         self._meanings[payload] = words
@@ -102,7 +113,8 @@ class ChestStrap(Sensor):
         pulse = round(self.person.pulse(t_s))
         payload = heart_rate.encode_measurement(per_min=pulse, on_body=self.on_body, rr_s=(60 / pulse,))
         self._remember(payload, *((("heart_rate", float(pulse)),) if self.on_body else ()))
-        await self.strap.publish(payload)
+        for each in self._on_air(payload):
+            await self.strap.publish(each)
 
 
 class Oximeter(Sensor):
@@ -122,7 +134,8 @@ class Oximeter(Sensor):
         spo2, pulse = float(round(self.person.spo2(t_s))), float(round(self.person.pulse(t_s)))
         payload = oximeter.encode_continuous(spo2_percent=spo2, pulse_per_min=pulse, sensor=oximeter.Sensor(0))
         self._remember(payload, ("spo2", spo2), ("pulse_rate", pulse))
-        await self.clip.publish_continuous(payload)
+        for each in self._on_air(payload):
+            await self.clip.publish_continuous(each)
 
 
 class GlucoseMeter(Sensor):
@@ -136,7 +149,7 @@ class GlucoseMeter(Sensor):
     async def measure(self, t_s: float) -> None:
         self._records += 1
         value, local = round(self.person.glucose(t_s), 1), self._local_now()
-        self.meter.measure(glucose.encode_measurement(record=self._records, at=local, mmol_per_l=value))
+        self.meter.measure(glucose.encode_measurement(record=self._records, at=self._shown(local), mmol_per_l=value))
         at = local.replace(tzinfo=self._around.zone).astimezone(UTC)
         self._around.book(self.address, Word(what="glucose", value=value, at=at, memory=True))
 
@@ -150,7 +163,7 @@ class EarThermometer(Sensor):
 
     async def measure(self, t_s: float) -> None:
         value, local = round(self.person.temperature(t_s), 1), self._local_now()
-        self.thermometer.measure(thermometer.encode_measurement(celsius=value, at=local))
+        self.thermometer.measure(thermometer.encode_measurement(celsius=value, at=self._shown(local)))
         at = local.replace(tzinfo=self._around.zone).astimezone(UTC)
         self._around.book(self.address, Word(what="body_temperature", value=value, at=at, memory=True))
 
