@@ -93,7 +93,8 @@ class Installation:
         if self._comes_up(began):
             self._is_ready = True
             self._write_ready()
-            print(f"Hjemvakt is at {self._http_url()}", flush=True)
+            gateways = f"; gateways connect to {self._broker.url}" if self._broker else ""
+            print(f"Hjemvakt is at {self._http_url()}{gateways}", flush=True)
 
     def _keep(self, name: str, program: Program) -> None:
         keeper = Keeper(name, program, on_restart=self._write_ready)

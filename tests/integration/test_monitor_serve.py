@@ -114,7 +114,9 @@ def test_everything_comes_up_is_put_back_when_killed_and_finds_its_data_again(se
     served.start()
     first = served.ready()
     assert served.process is not None and served.process.stdout is not None
-    assert served.process.stdout.readline() == f"Hjemvakt is at {first['http']}\n"
+    assert served.process.stdout.readline() == (
+        f"Hjemvakt is at {first['http']}; gateways connect to {first['mqtt']}\n"
+    )
     assert served.ready_file.stat().st_mode & 0o077 == 0
     sender = Gateway(int(first["mqtt"].rpartition(":")[2]), "gw-one")
     for place, part in enumerate(PARTS, start=1):
