@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -45,13 +45,18 @@ class SystemClock:
     """Ours, and never earlier than what the outbox has seen: without a battery it stands in 1970 after a power cut."""
 
     def __init__(self) -> None:
-        self.not_before = NOT_BEFORE
+        self._not_before = NOT_BEFORE
+        self._known_s = time.monotonic()
+
+    def learn(self, not_before: datetime) -> None:
+        self._not_before = max(NOT_BEFORE, not_before)
+        self._known_s = time.monotonic()
 
     def now(self) -> datetime:
-        return own_time(datetime.now(UTC), self.not_before)
+        return own_time(datetime.now(UTC), self._not_before, timedelta(seconds=time.monotonic() - self._known_s))
 
     def is_wrong(self) -> bool:
-        return datetime.now(UTC) < self.not_before
+        return datetime.now(UTC) < self._not_before
 
     def monotonic_s(self) -> float:
         return time.monotonic()
@@ -105,7 +110,7 @@ class Agent:
         remembered, records, newest = await self._outbox.do(
             lambda outbox: (outbox.remembered(), outbox.last_records(), outbox.newest_accepted())
         )
-        self._clock.not_before = max(NOT_BEFORE, newest or NOT_BEFORE)
+        self._clock.learn(newest or NOT_BEFORE)
         self._inbound.recall(remembered)
         profiles = {device.address: PROFILES[device.profile] for device in self._config.devices}
         self._radio = BleRadio(profiles, records, self._inbound, self._clock, self._troubles)

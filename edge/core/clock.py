@@ -56,6 +56,10 @@ def is_possible(at: datetime, now: datetime) -> bool:
     return now - OLDEST <= at <= now + AGREES
 
 
-def own_time(wall: datetime, not_before: datetime) -> datetime:
-    """Our own clock, when it may stand in 1970 after a power cut: never earlier than what we once saw."""
-    return max(wall, not_before, NOT_BEFORE)
+def own_time(wall: datetime, not_before: datetime, since: timedelta) -> datetime:
+    """Our own clock, when it may stand in 1970 after a power cut: never earlier than what we once saw.
+
+    `since`: how long ago that was known. Until the clock is right the time goes on from there, so that what is heard
+    stays in order and as far apart as it was."""
+    known = max(not_before, NOT_BEFORE)
+    return wall if wall >= known else known + since

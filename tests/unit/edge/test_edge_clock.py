@@ -73,6 +73,13 @@ def test_the_hour_that_comes_twice_in_autumn_is_the_one_that_has_been() -> None:
 
 def test_our_own_clock_in_1970_is_not_believed() -> None:
     seen = datetime(2026, 5, 1, tzinfo=UTC)
-    assert own_time(datetime(1970, 1, 1, tzinfo=UTC), seen) == seen
-    assert own_time(datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)) == NOT_BEFORE
-    assert own_time(NOW, seen) == NOW
+    unset, nothing = datetime(1970, 1, 1, tzinfo=UTC), timedelta()
+    assert own_time(unset, seen, nothing) == seen
+    assert own_time(unset, unset, nothing) == NOT_BEFORE
+    assert own_time(NOW, seen, nothing) == NOW
+
+
+def test_until_our_own_clock_is_right_the_time_goes_on_from_what_we_know() -> None:
+    seen, a_minute = datetime(2026, 2, 3, tzinfo=UTC), timedelta(minutes=1)
+    assert own_time(datetime(1970, 1, 1, tzinfo=UTC), seen, a_minute) == seen + a_minute
+    assert own_time(NOW, seen, a_minute) == NOW
