@@ -12,12 +12,13 @@ import msgspec
 from msgspec import Meta
 
 from devices.limits import Limit
+from devices.profiles import PROFILES
 from devices.vocabulary import Kind
 from devices.wire.messages import Address
 from devices.wire.topics import BUCKETS, GATEWAY_ID
 from server.errors import EnrolmentError
 
-Name = Annotated[str, Meta(min_length=1, max_length=120)]
+Name = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]*$")]
 GatewayName = Annotated[str, Meta(pattern=f"^{GATEWAY_ID.pattern}$")]
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Edge = Annotated[float, Meta(ge=-1e6, le=1e6)] | None
@@ -148,6 +149,7 @@ def _check(enrolment: Enrolment) -> Iterator[str]:
     yield from _once("device", (device.address for device in enrolment.devices))
     yield from _once("limit", (f"{limit.patient} {limit.kind}" for limit in enrolment.limits))
     yield from _once("binding", (" ".join(map(str, binding.key)) for binding in enrolment.bindings))
+    yield from _check_devices(enrolment.devices)
     yield from _check_limits(enrolment.limits)
     yield from _check_bindings(enrolment.bindings)
 
@@ -156,6 +158,13 @@ def _once(what: str, names: Iterable[str]) -> Iterator[str]:
     for name, times in Counter(names).items():
         if times > 1:
             yield f"The {what} {name} is in the list {times} times."
+
+
+def _check_devices(devices: Sequence[Device]) -> Iterator[str]:
+    for device in devices:
+        if device.profile not in PROFILES:
+            known = ", ".join(sorted(PROFILES))
+            yield f"The device {device.address}: Hjemvakt has no profile {device.profile!r}: write one of {known}."
 
 
 def _check_limits(limits: Sequence[PersonalLimit]) -> Iterator[str]:

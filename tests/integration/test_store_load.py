@@ -60,7 +60,7 @@ LIST: dict[str, Any] = {
     "gateways": [{"name": "gw-1", "home": "Hjem 1"}],
     "devices": [
         {"address": "C0:00:00:00:00:01", "profile": "oximeter"},
-        {"address": "C0:00:00:00:00:02", "profile": "bthome"},
+        {"address": "C0:00:00:00:00:02", "profile": "bthome_sos"},
     ],
     "bindings": [
         {"device": "C0:00:00:00:00:01", "patient": "p1", "from": "2026-01-01T00:00:00Z"},
@@ -221,6 +221,8 @@ def test_a_new_password_ends_the_members_logins(conn: psycopg.Connection) -> Non
         ({"limits": [{"patient": "p1", "kind": "spo2", "reason": "x"}]}, "have no number"),
         ({"limits": [LIST["limits"][0] | {"kind": "mood"}]}, "Invalid enum value 'mood'"),
         ({"gateways": [{"name": "GW 1", "home": "Hjem 1"}]}, "`$.gateways[0].name`"),
+        ({"devices": [LIST["devices"][0] | {"profile": "oximter"}]}, "has no profile 'oximter': write one of bthome"),
+        ({"teams": [{"name": "No\0rd"}]}, "`$.teams[0].name`"),
         ({"bindings": [LIST["bindings"][0] | {"home": "Hjem 1"}]}, "to a patient or to a home, and not to both"),
         ({"bindings": [{k: v for k, v in LIST["bindings"][1].items() if k != "place"}]}, "say its place"),
         ({"bindings": [LIST["bindings"][0] | {"from": "2026-01-01T00:00:00"}]}, "needs a time zone"),
