@@ -58,11 +58,8 @@ class Clock:
             self._stopping.wait(POLL_S)
 
     def _round(self, conn: psycopg.Connection, now: datetime) -> None:
-        rolelife.alive(conn, rolelife.CLOCK, now, self._started, {})
-        deaf_since = rolelife.monitor_is_deaf(conn, now)
-        if deaf_since is not None:
-            with conn.transaction():
-                rolelife.note_monitor_down(conn, deaf_since, now, until=None)
+        rolelife.clock_leads(conn, now, self._started)
+        deaf_since = rolelife.watch(conn, rolelife.MONITOR, now, watched_since=self._started)
         while expiry.expire_due(conn, now, monitor_hears=deaf_since is None) and not self._stopping.is_set():
             pass
         if time.monotonic() >= self._chores_at:

@@ -20,7 +20,7 @@ from server.inlet import BrokerAddress, Session
 from server.store import intake, pool, rolelife, signals
 from server.store.arrival import Arrival
 from server.store.ingest import Watch
-from server.store.lane import LaneWorker
+from server.store.lane import STUCK_AFTER_S, LaneWorker
 from server.store.mailbox import Mailbox
 from server.store.rolelife import BEAT_S
 
@@ -36,7 +36,7 @@ class LaneEndedError(Exception):
 
 
 class Lane:
-    def __init__(self, name: str, *, dsn: str, address: BrokerAddress, watch: Watch) -> None:
+    def __init__(self, name: str, *, dsn: str, address: BrokerAddress, watch: Watch, stuck_after_s: float) -> None:
         self.mailbox = Mailbox()
         self.unknown_fields = 0
         self.session = Session(address, client_id=f"hjemvakt-monitor-{name}", channels=LANES[name], take=self._take)
@@ -47,6 +47,7 @@ class Lane:
             watch=watch,
             publish=self._publish,
             now=lambda: datetime.now(UTC),
+            stuck_after_s=stuck_after_s,
         )
 
     def _take(self, arrival: Arrival) -> None:
@@ -72,7 +73,8 @@ class Lane:
 
     @property
     def hears(self) -> bool:
-        return self.session.hears
+        """A worker that gets nowhere hears nothing, whatever the broker delivers."""
+        return self.session.hears and self.worker.keeps_up
 
     @property
     def is_alive(self) -> bool:
@@ -80,11 +82,13 @@ class Lane:
 
 
 class Monitor:
-    def __init__(self, *, dsn: str, mqtt_url: str) -> None:
+    def __init__(self, *, dsn: str, mqtt_url: str, stuck_after_s: float = STUCK_AFTER_S) -> None:
         self._dsn = dsn
         self._watch = Watch()
         address = BrokerAddress.parse(mqtt_url)
-        self.lanes = {name: Lane(name, dsn=dsn, address=address, watch=self._watch) for name in LANES}
+        self.lanes = {
+            name: Lane(name, dsn=dsn, address=address, watch=self._watch, stuck_after_s=stuck_after_s) for name in LANES
+        }
         self._stopping = threading.Event()
         self._started = datetime.now(UTC)
         self._refreshed = time.monotonic()
@@ -128,6 +132,7 @@ class Monitor:
         if all(lane.hears for lane in self.lanes.values()):
             detail = {name: asdict(lane.worker.tally) | self._box(lane) for name, lane in self.lanes.items()}
             rolelife.monitor_hears(conn, datetime.now(UTC), self._started, detail)
+        rolelife.watch(conn, rolelife.CLOCK, datetime.now(UTC), watched_since=self._started)
 
     def _box(self, lane: Lane) -> dict[str, int]:
         return {"turned_away": lane.mailbox.turned_away, "unknown_fields": lane.unknown_fields}

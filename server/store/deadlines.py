@@ -21,7 +21,7 @@ DUE_MAX: Final = 500  # in one round of the clock
 class DeadlineType(StrEnum):
     GATEWAY_SILENT = "gateway_silent"  # met by a heartbeat; expired: an alert
     IDENTITY_CONFLICT = "identity_conflict"  # put off by every new sign of it; expired: it is over
-    MONITOR_BACK = "monitor_back"  # expired: the note that the monitor was down has been there long enough
+    MONITOR_BACK = "monitor_back"  # expired: the note that a role was down has been there long enough
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

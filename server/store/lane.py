@@ -7,6 +7,7 @@ at once. Nothing is acknowledged before its commit.
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from server.store.mailbox import Mailbox
 WAIT_S: Final = 0.5
 BACK_OFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats; each is stretched by up to half
 STOP_LIMIT_S: Final = 5.0
+STUCK_AFTER_S: Final = 10.0  # a batch takes a tenth of a second
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class LaneWorker:
         watch: Watch,
         publish: Callable[[Topic, bytes], None],
         now: Callable[[], datetime],
+        stuck_after_s: float = STUCK_AFTER_S,
     ) -> None:
         self.tally = Tally()
         self._name = name
@@ -58,6 +61,8 @@ class LaneWorker:
         self._watch = watch
         self._publish = publish
         self._now = now
+        self._stuck_after_s = stuck_after_s
+        self._began_s: float | None = None
         self._ingest: Ingest | None = None
         self._conn: psycopg.Connection | None = None
         self._stopping = threading.Event()
@@ -66,6 +71,12 @@ class LaneWorker:
     @property
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    @property
+    def keeps_up(self) -> bool:
+        """False: what it took from the mailbox could not be committed for a while, for whatever reason."""
+        began_s = self._began_s
+        return began_s is None or time.monotonic() - began_s < self._stuck_after_s
 
     def start(self) -> None:
         self._thread.start()
@@ -81,7 +92,9 @@ class LaneWorker:
         opened: list[Opened] = []
         failures = 0
         while not self._stopping.is_set():
-            opened = opened or self._mailbox.take(WAIT_S)
+            if not opened:
+                opened = self._mailbox.take(WAIT_S)
+                self._began_s = time.monotonic() if opened else None
             if not opened:
                 continue
             try:
@@ -92,7 +105,7 @@ class LaneWorker:
                 self._stopping.wait(_back_off_s(failures))
                 failures += 1
             else:
-                opened, failures = [], 0
+                opened, failures, self._began_s = [], 0, None
         self._disconnect()
 
     def _file(self, opened: Sequence[Opened]) -> None:

@@ -35,8 +35,8 @@ class Running:
 
 def test_the_clock_ends_what_nobody_met_while_the_monitor_hears(rig: Rig) -> None:
     long_ago = datetime.now(UTC) - timedelta(minutes=5)
-    rig.file(beat(at=long_ago), now=long_ago)
     rolelife.monitor_hears(rig.conn, datetime.now(UTC), long_ago, {})
+    rig.file(beat(at=long_ago), now=long_ago)
     clock = Running(rig)
     try:
         await_true(lambda: rig.ask("select rule, team_id from alert") == [("technical:gateway_silent", 1)])

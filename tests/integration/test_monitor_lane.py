@@ -49,7 +49,13 @@ def lane(rig: Rig) -> Iterator[Lane]:
         marks.append(decode_receipt(payload).bulk)
 
     worker = LaneWorker(
-        name="lane", dsn=rig.dsn, mailbox=mailbox, watch=Watch(), publish=publish, now=lambda: NOW + seconds(60)
+        name="lane",
+        dsn=rig.dsn,
+        mailbox=mailbox,
+        watch=Watch(),
+        publish=publish,
+        now=lambda: NOW + seconds(60),
+        stuck_after_s=0.3,
     )
     worker.start()
     yield Lane(worker=worker, mailbox=mailbox, marks=marks)
@@ -61,6 +67,10 @@ def spo2(at_s: float, value: float = 95) -> Observation:
     return Observation(device=OXIMETER, kind=Kind.SPO2, taken_at=NOW + seconds(at_s), value=value, mode=Mode.CONTINUOUS)
 
 
+def spot(value: float) -> Observation:
+    return Observation(device=OXIMETER, kind=Kind.SPO2, taken_at=NOW, value=value)
+
+
 def test_nothing_is_acknowledged_or_confirmed_before_it_is_committed(rig: Rig, lane: Lane) -> None:
     with psycopg.connect(rig.dsn) as blocker:
         blocker.execute("lock table watermark in access exclusive mode")
@@ -69,6 +79,29 @@ def test_nothing_is_acknowledged_or_confirmed_before_it_is_committed(rig: Rig, l
         assert (lane.acknowledged, lane.marks) == ([], [])
     await_true(lambda: lane.acknowledged == [1, 2])
     assert lane.marks[-1] == 2
+
+
+def test_a_worker_that_gets_nowhere_does_not_keep_up(rig: Rig, lane: Lane) -> None:
+    with psycopg.connect(rig.dsn) as blocker:
+        blocker.execute("lock table watermark in access exclusive mode")
+        lane.bring(sent(batch([spo2(0)])))
+        await_true(lambda: not lane.worker.keeps_up)
+    await_true(lambda: lane.worker.keeps_up)
+    assert lane.acknowledged == [1]
+
+
+def test_what_not_even_can_be_set_aside_stays_with_its_gateway(rig: Rig, lane: Lane) -> None:
+    """An alert that cannot be written is tried again, and does not hold up the others."""
+    rig.tell("alter table alert add constraint broken check (patient_id <> 1 and gateway_id <> 1)")
+    with psycopg.connect(rig.dsn) as blocker:  # so that both wait for one transaction
+        blocker.execute("lock table watermark in access exclusive mode")
+        lane.bring(sent(batch([spot(80)])), sent(batch([spo2(-10)], gateway="gw-two")))
+        await_true(lambda: rig.one("select count(*) from pg_locks where not granted") > 0)
+    await_true(lambda: lane.acknowledged == [1, 2])
+    assert rig.ask("select g.name, w.seq from watermark w join gateway g on g.id = w.gateway_id") == [("gw-two", 1)]
+    rig.tell("alter table alert drop constraint broken")
+    lane.bring(sent(batch([spot(80)])))
+    await_true(lambda: rig.one("select count(*) from alert where patient_id = 1 and priority = 'red'") == 1)
 
 
 def test_all_are_acknowledged_when_one_of_them_is_at_fault(rig: Rig, lane: Lane) -> None:

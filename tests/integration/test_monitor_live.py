@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -44,6 +45,15 @@ def gateway(broker: EmbeddedBroker, monitor: Monitor) -> Iterator[Gateway]:
     it = Gateway(broker.port, "gw-one")
     yield it
     it.stop()
+
+
+@contextlib.contextmanager
+def gateway_on(broker: EmbeddedBroker) -> Iterator[Gateway]:
+    it = Gateway(broker.port, "gw-one")
+    try:
+        yield it
+    finally:
+        it.stop()
 
 
 def readings(first: int, count: int, *, value: float = 95) -> Batch:
@@ -106,6 +116,19 @@ def test_an_alarm_does_not_wait_for_a_bulk_lane_that_stands_still(dsn: str, gate
         gateway.await_receipt(lambda receipt: receipt.alarm == 1)
         assert ask(dsn, "select rule from alert") == [("call:sos",)]
     gateway.await_receipt(lambda receipt: receipt.bulk == 20)
+
+
+def test_a_monitor_whose_lane_gets_nowhere_does_not_say_that_it_hears(dsn: str, broker: EmbeddedBroker) -> None:
+    """Else its own standstill would be told as the silence of every gateway."""
+    is_old = "select now() - alive_at > interval '5 s' from role_life where role = 'monitor'"
+    with running(Monitor(dsn=dsn, mqtt_url=broker.url, stuck_after_s=0.5)) as monitor:
+        await_true(lambda: ask(dsn, is_old) == [(False,)])
+        with psycopg.connect(dsn) as blocker, gateway_on(broker) as gateway:
+            blocker.execute("lock table latest in access exclusive mode")
+            gateway.send(readings(1, 5))
+            await_true(lambda: not monitor.lanes["bulk"].hears)
+            await_true(lambda: ask(dsn, is_old) == [(True,)])
+        await_true(lambda: ask(dsn, is_old) == [(False,)])
 
 
 def test_a_gateway_that_vanishes_is_lost_at_once(dsn: str, gateway: Gateway, broker: EmbeddedBroker) -> None:

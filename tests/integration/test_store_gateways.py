@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -189,7 +189,43 @@ def test_a_quick_restart_of_the_monitor_is_no_news(rig: Rig) -> None:
 def test_a_monitor_that_stays_away_is_told_once(rig: Rig) -> None:
     rolelife.monitor_hears(rig.conn, NOW, NOW, {})
     for n in range(16, 20):
-        deaf_since = rolelife.monitor_is_deaf(rig.conn, NOW + seconds(n))
-        assert deaf_since == NOW
-        rolelife.note_monitor_down(rig.conn, deaf_since, NOW + seconds(n), until=None)
+        assert watch(rig, rolelife.MONITOR, n) == NOW
     assert rig.ask("select count(*), max(count) from alert") == [(2, 1)]
+
+
+def watch(rig: Rig, role: str, after_s: float) -> datetime | None:
+    return rolelife.watch(rig.conn, role, NOW + seconds(after_s), watched_since=NOW)
+
+
+def test_a_monitor_that_never_came_up_is_told_and_gateways_are_not_blamed(rig: Rig) -> None:
+    assert watch(rig, rolelife.MONITOR, 15) is None
+    assert watch(rig, rolelife.MONITOR, 16) == NOW
+    assert rig.ask("select team_id, rule from alert order by 1") == [
+        (1, "technical:monitor_was_down"),
+        (2, "technical:monitor_was_down"),
+    ]
+    rolelife.monitor_hears(rig.conn, NOW + seconds(60), NOW, {})
+    assert watch(rig, rolelife.MONITOR, 61) is None
+    expire(rig, timedelta(minutes=11))
+    assert open_rules(rig) == []
+
+
+def test_a_clock_that_stands_still_is_told_until_it_goes_again(rig: Rig) -> None:
+    """Without it no silence would be noticed, and nobody would know."""
+    rolelife.clock_leads(rig.conn, NOW, NOW)
+    assert watch(rig, rolelife.CLOCK, 15) is None
+    assert watch(rig, rolelife.CLOCK, 16) == NOW
+    watch(rig, rolelife.CLOCK, 18)
+    assert rig.ask("select s.reference, a.count, a.began_at from alert a join subject s on s.id = a.subject_id") == [
+        ("clock@1", 1, NOW),
+        ("clock@2", 1, NOW),
+    ]
+    rolelife.clock_leads(rig.conn, NOW + seconds(60), NOW)
+    expire(rig, timedelta(minutes=11))
+    assert open_rules(rig) == []
+
+
+def test_a_first_start_is_no_news(rig: Rig) -> None:
+    rolelife.monitor_hears(rig.conn, NOW, NOW, {})
+    rolelife.clock_leads(rig.conn, NOW, NOW)
+    assert rig.one("select count(*) from alert") == 0

@@ -193,10 +193,12 @@ def test_a_list_is_loaded_while_its_homes_are_watched(rig: Rig) -> None:
     done = threading.Event()
 
     def load() -> None:
-        with closing(pool.connect(rig.dsn, name="load", autocommit=True)) as conn:
-            for _ in range(ROUNDS):
-                people.load(conn, listed, hash_password=str, is_right=lambda *_: True)
-        done.set()
+        try:
+            with closing(pool.connect(rig.dsn, name="load", autocommit=True)) as conn:
+                for _ in range(ROUNDS):
+                    people.load(conn, listed, hash_password=str, is_right=lambda *_: True)
+        finally:
+            done.set()
 
     def watch() -> None:
         n = 0
