@@ -16,6 +16,8 @@ POOL_MIN: Final = 2
 POOL_MAX: Final = 8
 WAITING_MAX: Final = 200  # requests that may wait for a connection; more are refused
 WAIT_S: Final = 5.0
+# Whoever falls asleep in a transaction lets go of its locks after that: every alert of a subject waits for its row.
+SESSION: Final = "-c timezone=UTC -c idle_in_transaction_session_timeout=30s"
 # A peer that vanished without a word is noticed within half a minute.
 ALIVE: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -31,7 +33,7 @@ ALIVE: Final[Mapping[str, Any]] = MappingProxyType(
 def connect(dsn: str, *, name: str, autocommit: bool = False) -> psycopg.Connection:
     """A connection of a role's own; numpy columns can be its parameters. Sessions speak UTC."""
     conn = psycopg.connect(
-        with_defaults(dsn), autocommit=autocommit, application_name=f"hjemvakt-{name}", options="-c timezone=UTC"
+        with_defaults(dsn), autocommit=autocommit, application_name=f"hjemvakt-{name}", options=SESSION
     )
     arrays.register(conn)
     return conn
@@ -51,7 +53,7 @@ def api_pool(dsn: str, *, own_url: str | None = None, name: str = "api") -> Conn
     """Closed: open it in the app's start. Every connection acts as the role that owns nothing (row-level security)."""
     return ConnectionPool(
         with_defaults(api_dsn(dsn, own_url=own_url)),
-        kwargs={"application_name": f"hjemvakt-{name}", "options": "-c timezone=UTC"},
+        kwargs={"application_name": f"hjemvakt-{name}", "options": SESSION},
         min_size=POOL_MIN,
         max_size=POOL_MAX,
         max_waiting=WAITING_MAX,

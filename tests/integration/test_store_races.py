@@ -187,6 +187,39 @@ def _act(conn: psycopg.Connection, alert_id: int, chance: random.Random, n: int)
             alerts.apply(conn, [done], now)
 
 
+def test_a_dump_does_not_hold_up_the_readings_of_a_new_day(rig: Rig) -> None:
+    """A new day needs a new partition; a lock that waits for the dump would stop everybody behind it."""
+    rig.conn.execute("set lock_timeout = '10s'")
+    with psycopg.connect(rig.dsn) as dump:
+        dump.execute("lock table observation in access share mode")  # as pg_dump does
+        rig.file(sent(batch([reading(0), reading(86_400 * -3)])))
+    assert rig.one("select count(*) from observation") == 2
+    assert rig.one("select count(*) from pg_inherits where inhparent = 'observation'::regclass") == 2
+
+
+def test_a_partition_has_the_key_of_the_whole_and_takes_its_day_alone(rig: Rig) -> None:
+    rig.file(sent(batch([reading(0)])))
+    ((bound, key),) = rig.ask(
+        "select pg_get_expr(relpartbound, oid), (select pg_get_constraintdef(con.oid) from pg_constraint con"
+        " where conrelid = pg_class.oid and contype = 'p') from pg_class where relname = 'observation_20260302'"
+    )
+    assert bound == "FOR VALUES FROM ('2026-03-02 00:00:00+00') TO ('2026-03-03 00:00:00+00')"
+    assert key == "PRIMARY KEY (patient_id, kind, taken_at, span_s, device_id) INCLUDE (value)"
+
+
+@pytest.mark.parametrize("connect", [lambda dsn: pool.connect(dsn, name="asleep"), lambda dsn: api_session(dsn)])
+def test_who_falls_asleep_in_a_transaction_does_not_hold_alerts_up_for_ever(
+    rig: Rig, connect: Callable[[str], psycopg.Connection]
+) -> None:
+    with closing(connect(rig.dsn)) as conn:
+        assert conn.execute("show idle_in_transaction_session_timeout").fetchone() == ("30s",)
+
+
+def api_session(dsn: str) -> psycopg.Connection:
+    with pool.api_pool(dsn) as made:
+        return made.getconn()
+
+
 def test_a_list_is_loaded_while_its_homes_are_watched(rig: Rig) -> None:
     """Loading locks devices and gateways too: in another order than ingest, one of them would deadlock."""
     listed = enrolment.read(json.dumps(backwards()).encode())
