@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +82,8 @@ class Installation:
             self._postgres = EmbeddedPostgres(self._data / "postgres")
             self._keep("postgres", self._postgres)
         self._migrate()
+        if self._stopping.is_set():
+            return
         if self._config.mqtt_url is None:
             self._broker = EmbeddedBroker(
                 self._data / "broker", port=self._config.mqtt_port, nats_port=self._config.nats_port
@@ -97,25 +100,28 @@ class Installation:
             print(f"Hjemvakt is at {self._http_url()}{gateways}", flush=True)
 
     def _keep(self, name: str, program: Program) -> None:
-        keeper = Keeper(name, program, on_restart=self._write_ready)
+        if isinstance(program, Role):
+            keeper = Keeper(name, program, on_restart=self._write_ready, is_current=program.is_current)
+        else:
+            keeper = Keeper(name, program, on_restart=self._write_ready)
         self._keepers.append(keeper)
         keeper.start()
 
     def _role(self, role: str) -> Role:
         command = [sys.executable, "-P", "-m", "server", role]
         if role != "api":
-            return Role(command, directory=self._data, environment=self._environment)
+            return Role(command, directory=self._data, environment=partial(self._environment, role))
         assert self._listening is not None
         handle = self._listening.fileno()
         command += ["--listening", str(handle)]
-        return Role(command, directory=self._data, environment=self._environment, inherit=(handle,))
+        environment = partial(self._environment, role)
+        return Role(command, directory=self._data, environment=environment, inherit=(handle,))
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, role: str) -> dict[str, str]:
         """A child is told everything by its environment; our own configuration file has been read."""
-        settings: dict[str, object] = {
-            "DATABASE_URL": self._dsn(),
-            "MQTT_URL": self._mqtt_url(),
-        }
+        settings: dict[str, object] = {"DATABASE_URL": self._dsn()}
+        if role == "monitor":  # the others need not end when the broker had to change its port
+            settings["MQTT_URL"] = self._mqtt_url()
         api_url = self._postgres.dsn(user=pool.API_ROLE) if self._postgres else self._config.api_database_url
         if api_url is not None:
             settings["API_DATABASE_URL"] = api_url
@@ -214,7 +220,7 @@ def open_http(config: Config) -> socket.socket:
             return _listen(config.http_host, port)
         except OSError as error:
             number = error.errno or 0  # below zero: no such name, and then strerror is the sentence
-            why = os.strerror(number) if number > 0 else error.strerror or str(error)
+            why = os.strerror(number) if number > 0 else (error.strerror or str(error)).partition(" (while")[0]
     raise ConfigError(
         f"Cannot listen on {config.http_host} port {wanted[0]} ({why}): end the program that uses it, or set "
         "HJEMVAKT_HTTP_PORT or HJEMVAKT_HTTP_HOST to another one."

@@ -197,10 +197,9 @@ def _make_home(home: Path) -> None:
 def _choose_ports(home: Path, mqtt: int | None, nats: int | None) -> Ports:
     """The asked-for port or none; else that of the last time, the usual one, any free one. Kept for the next time."""
     kept = _kept_ports(home)
-    ports = Ports(
-        mqtt=_choose(mqtt, kept.mqtt if kept else None, MQTT_PORT, "HJEMVAKT_MQTT_PORT"),
-        nats=_choose(nats, kept.nats if kept else None, NATS_PORT, "HJEMVAKT_NATS_PORT"),
-    )
+    for_mqtt = _choose(mqtt, kept.mqtt if kept else None, MQTT_PORT, "HJEMVAKT_MQTT_PORT", avoid=nats)
+    for_nats = _choose(nats, kept.nats if kept else None, NATS_PORT, "HJEMVAKT_NATS_PORT", avoid=for_mqtt)
+    ports = Ports(mqtt=for_mqtt, nats=for_nats)
     if kept is not None and kept != ports:
         log.warning("a port of the last time is taken: MQTT is now at %d, NATS at %d", ports.mqtt, ports.nats)
     (home / "ports.json").write_text(json.dumps(asdict(ports)) + "\n", encoding="utf-8")
@@ -215,7 +214,8 @@ def _kept_ports(home: Path) -> Ports | None:
         return None
 
 
-def _choose(asked: int | None, kept: int | None, usual: int, variable: str) -> int:
+def _choose(asked: int | None, kept: int | None, usual: int, variable: str, *, avoid: int | None) -> int:
+    """`avoid`: the other listener's."""
     if asked is not None:
         if not _is_free(asked):
             raise EmbeddedServiceError(
@@ -223,7 +223,7 @@ def _choose(asked: int | None, kept: int | None, usual: int, variable: str) -> i
             )
         return asked
     for port in (kept, usual):
-        if port is not None and _is_free(port):
+        if port is not None and port != avoid and _is_free(port):
             return port
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])

@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -166,6 +167,21 @@ def test_an_asked_for_port_that_is_taken_is_a_sentence(place: Path, key: str, va
         taken = other.getsockname()[1]
         with pytest.raises(EmbeddedServiceError, match=f"Port {taken} is taken.*{variable}"):
             EmbeddedBroker(place, **{key: taken}).start()
+
+
+def test_the_two_listeners_never_get_one_port(place: Path) -> None:
+    with socket.create_server((HOST, 0)) as probe:
+        asked = probe.getsockname()[1]
+    place.mkdir()
+    (place / "ports.json").write_text(json.dumps({"mqtt": asked, "nats": asked}))
+    for ports in ({}, {"port": asked}, {"nats_port": asked}):
+        server = EmbeddedBroker(place, **ports)
+        server.start()
+        try:
+            assert server.port != server.nats_port
+            assert asked in (server.port, server.nats_port)
+        finally:
+            server.stop()
 
 
 def test_a_second_supervisor_of_the_same_directory_is_refused(ownbroker: EmbeddedBroker, place: Path) -> None:

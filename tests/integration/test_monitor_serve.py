@@ -171,6 +171,27 @@ def test_commands_find_the_installation_that_runs_and_say_when_there_is_none(ser
     served.stop()
 
 
+def test_an_address_that_does_not_exist_is_one_sentence(served: Served) -> None:
+    served.environment["HJEMVAKT_HTTP_HOST"] = "256.1.1.1"
+    refused = served.run("serve")
+    assert refused.returncode == 1
+    assert "256.1.1.1" in refused.stderr and "HJEMVAKT_HTTP_HOST" in refused.stderr
+    assert "Unknown error" not in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_waiting_for_a_database_can_be_ended(served: Served, free_port: int) -> None:
+    served.environment["HJEMVAKT_DATABASE_URL"] = f"postgresql://nobody@127.0.0.1:{free_port}/nothing"
+    process = subprocess.Popen(
+        served.command("serve"), env=served.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert "waiting for the database; start it, or correct HJEMVAKT_DATABASE_URL" in process.stderr.readline()
+    process.terminate()
+    _, said = process.communicate(timeout=STOP_LIMIT_S)
+    assert process.returncode == 0
+    assert "broker" not in said and "Traceback" not in said
+
+
 def test_a_port_that_is_taken_is_one_sentence(served: Served) -> None:
     with socket.create_server(("127.0.0.1", int(served.environment["HJEMVAKT_HTTP_PORT"]))):
         refused = served.run("serve")
