@@ -45,6 +45,7 @@ class Role:
         self._directory = directory
         self._environment = environment
         self._inherit = inherit
+        self._given: Mapping[str, str] | None = None
         self._child: Popen[bytes] | None = None
 
     @property
@@ -54,12 +55,17 @@ class Role:
     def is_alive(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
+    def is_current(self) -> bool:
+        """False: it was told something at its start that is no longer so, such as a port that had to change."""
+        return self._given is None or self._given == self._environment()
+
     def start(self) -> None:
+        self._given = self._environment()
         self._child = spawn(
             self._command,
             directory=self._directory,
             output=2,
-            environment=self._environment(),
+            environment=self._given,
             death_signal=SIGTERM,
             inherit=self._inherit,
         )
@@ -70,12 +76,21 @@ class Role:
 
 
 class Keeper:
-    """Watches one program from a thread of its own, from the moment it was started."""
+    """Watches one program from a thread of its own, from the moment it was started. One that is no longer current is
+    ended, and started again."""
 
-    def __init__(self, name: str, program: Program, *, on_restart: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        program: Program,
+        *,
+        on_restart: Callable[[], None],
+        is_current: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.name = name
         self.program = program
         self._on_restart = on_restart
+        self._is_current = is_current
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"keeps-{name}", daemon=True)
 
@@ -93,7 +108,7 @@ class Keeper:
         failures = 0
         started = time.monotonic()
         while not self._stopping.wait(LOOK_S):
-            if self.program.is_alive():
+            if self._is_well():
                 continue
             failures = 0 if time.monotonic() - started > STEADY_S else failures + 1
             log.warning("%s has ended and is started again", self.name)
@@ -102,13 +117,23 @@ class Keeper:
             self._start_again()
             started = time.monotonic()
 
+    def _is_well(self) -> bool:
+        if not self.program.is_alive():
+            return False
+        if self._is_current():
+            return True
+        log.warning("%s knows an old address and is ended", self.name)
+        self.program.stop()
+        return False
+
     def _start_again(self) -> None:
         try:
             self.program.start()
+            self._on_restart()
         except (EmbeddedServiceError, OSError) as error:
             log.error("%s cannot be started: %s", self.name, error)
-        else:
-            self._on_restart()
+        except Exception:  # the outer edge of this thread: without it nobody would start the program again
+            log.exception("%s cannot be started", self.name)
 
 
 def _back_off_s(failures: int) -> float:
