@@ -47,7 +47,7 @@ from edge.errors import OutboxError
 from edge.outbox_thread import OutboxReplaced, OutboxThread
 from edge.ports import Clock, Uplink
 
-EVENTS: Final = 2_000  # waiting to be handled; more than that and the oldest goes: all of them are said again
+EVENTS: Final = 2_000  # waiting to be handled; more than that and the oldest goes: all of these are said again
 PRUNE_EVERY_S: Final = 600.0
 PRUNE_AGAIN_S: Final = 1.0  # while there is more to prune
 RETRY_S: Final = 5.0
@@ -92,6 +92,7 @@ class Outbound:
         self._pace = pace or Pace()
         self._delivery: Delivery | None = None
         self._happened: deque[Happened] = deque(maxlen=EVENTS)
+        self._line: Connected | Disconnected | None = None  # the newest; said once only, so nothing may push it out
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._is_connected = False
         self._prune_s = 0.0
@@ -109,7 +110,10 @@ class Outbound:
         return {} if self._delivery is None else {lane: self._delivery.waiting(lane) for lane in Lane}
 
     def tell(self, event: Happened) -> None:
-        self._happened.append(event)
+        if isinstance(event, Connected | Disconnected):
+            self._line = event
+        else:
+            self._happened.append(event)
         self._idle.clear()
         self._wake.set()
 
@@ -159,11 +163,17 @@ class Outbound:
             await self._wait()
             if self._clock.monotonic_s() >= self._prune_s:
                 await self._guarded(self._prune())
-            while self._happened:
-                await self._guarded(self._handle(self._happened.popleft()))
+            while (event := self._next()) is not None:
+                await self._guarded(self._handle(event))
             await self._guarded(self._handle(Tick()))
             if not self._happened and not any(self.waiting().values()):
                 self._idle.set()
+
+    def _next(self) -> Happened | None:
+        if self._line is not None:
+            line, self._line = self._line, None
+            return line
+        return self._happened.popleft() if self._happened else None
 
     async def flush(self, limit_s: float) -> bool:
         """Everything in the outbox is receipted (False: not in time)."""
@@ -192,6 +202,7 @@ class Outbound:
     async def _reload(self) -> None:
         """Another outbox id is another client to the broker, and the server knows no marks of it."""
         self._happened.clear()
+        self._line = None
         await self.load()
         assert self.uplink is not None
         log.warning("going on with outbox %s", self.outbox_id)
