@@ -98,10 +98,16 @@ class Hearing:
             stream.last_at, stream.last_s = now, now_s
 
     def _gap(self, stream: _Stream, slot: int, now: datetime, now_s: float) -> Iterator[Gap]:
-        silent_s = (now - stream.last_at).total_seconds() if stream.last_s is None else now_s - stream.last_s
+        if stream.last_s is None:
+            if stream.last_at < now:  # however short: what was said to a dead agent, nobody can know
+                yield Gap(
+                    device=self._device, slot=slot, from_at=stream.last_at, to_at=now, why=GapReason.AGENT_RESTARTED
+                )
+            return
+        silent_s = now_s - stream.last_s
         if silent_s > max(SILENT_INTERVALS * stream.usual_s, SHORTEST_GAP_S):
-            why = GapReason.AGENT_RESTARTED if stream.last_s is None else GapReason.NOT_CONNECTED
-            yield Gap(device=self._device, slot=slot, from_at=now - timedelta(seconds=silent_s), to_at=now, why=why)
+            began = now - timedelta(seconds=silent_s)
+            yield Gap(device=self._device, slot=slot, from_at=began, to_at=now, why=GapReason.NOT_CONNECTED)
         elif silent_s > 0:
             stream.usual_s += (silent_s - stream.usual_s) / 8
 

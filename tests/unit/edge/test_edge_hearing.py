@@ -71,7 +71,7 @@ def test_a_short_silence_is_no_gap_and_a_longer_one_is() -> None:
 
 
 def test_a_slow_stream_has_a_slow_gap() -> None:
-    ear = Ear(last_taken={0: START})
+    ear = Ear()
     second = 0.0
     for _ in range(40):
         second += 2.4
@@ -91,6 +91,11 @@ def test_a_gap_over_a_restart_begins_at_the_last_committed_sample() -> None:
     ear = Ear(last_taken={0: START - timedelta(seconds=40)})
     assert gaps(ear.hears(2, pulse())) == [(-40, 2, GapReason.AGENT_RESTARTED)]
     assert gaps(ear.hears(3, pulse())) == []
+
+
+def test_a_restart_of_a_moment_is_a_gap_too_for_what_was_said_meanwhile_is_lost() -> None:
+    ear = Ear(last_taken={0: START - timedelta(seconds=0.2)})
+    assert gaps(ear.hears(1, pulse())) == [(-0.2, 1, GapReason.AGENT_RESTARTED)]
 
 
 def test_a_sensor_off_the_body_is_silent_about_values_but_not_gone() -> None:
