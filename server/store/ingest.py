@@ -225,7 +225,7 @@ class Ingest:
                 panel.hydrate(streams.settings(self._conn, unknown))
             found, gathered.delta = engine.step(panel, seen, to_millis(now))
             gathered.findings += found
-            streams.move(self._conn, gathered.delta)
+            streams.move(self._conn, gathered.delta, panel.look_up(gathered.delta.streams["key"])["last_ms"])
             signals.send(self._conn, signals.Channel.READINGS, batch)
 
     def _file_events(self, accepted: Sequence[Accepted], gathered: _Gathered) -> None:

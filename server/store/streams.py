@@ -13,10 +13,11 @@ from devices.wire.columns import to_millis
 from server.clinical.limits import basis_for, limits_for
 from server.clinical.pathways import Pathway
 from server.detection.panel import NEVER, Delta
+from server.detection.rows import Ints, Stream
 from server.detection.rows import Rows as DetectionRows
-from server.detection.rows import Stream
 from server.detection.state import StreamSetting, StreamState
 from server.store import queries
+from server.store.devices import StaleNamesError
 from server.store.rows import Rows
 
 SQL: Final = queries.load("streams")
@@ -32,12 +33,15 @@ def settings(conn: psycopg.Connection, streams: Sequence[Stream]) -> list[Stream
     return [_setting(row) for row in conn.execute(SQL["settings"], parameters)]
 
 
-def move(conn: psycopg.Connection, delta: Delta) -> None:
+def move(conn: psycopg.Connection, delta: Delta, before_ms: Ints) -> None:
+    """`before_ms`: the newest of each stream as the panel knew it. StaleNamesError: another monitor knows better."""
     if len(delta):
         parameters: dict[str, Any] = {"patient": delta.patient, "kind": delta.kind}
         parameters |= {name: _instants(delta.column(name)) for name in _TIMES}
         parameters |= {name: delta.column(name).astype(np.int16) for name in _LEVELS}
-        conn.execute(SQL["move"], parameters)
+        parameters["before"] = _instants(before_ms)
+        if conn.execute(SQL["move"], parameters).fetchone() != (len(delta),):
+            raise StaleNamesError("streams have moved on without this monitor: is another one running?")
 
 
 def for_detection(rows: Rows) -> DetectionRows:

@@ -136,6 +136,17 @@ def test_after_a_lost_connection_streams_stand_where_the_database_says(rig: Rig,
     assert lane.worker.tally.reconnects == 1
 
 
+def test_streams_that_another_monitor_moved_stand_where_the_database_says(rig: Rig, lane: Lane) -> None:
+    """Two monitors overlap when one replaces the other: what the old one still files must not undo what the new saw."""
+    lane.bring(sent(batch([spo2(0)])))
+    await_true(lambda: lane.acknowledged == [1])
+    rig.file(sent(batch([spo2(10, 80), spo2(18, 80)], first=2)), now=NOW + seconds(20))
+    lane.bring(sent(batch([spo2(26, 80)], first=4)))
+    await_true(lambda: len(lane.acknowledged) == 2)
+    assert rig.ask("select rule, priority, began_at from alert") == [("limit:spo2:low", "red", NOW + seconds(10))]
+    assert rig.one("select count(*) from observation") == 4
+
+
 def test_a_stop_leaves_what_was_not_committed_unacknowledged(rig: Rig, lane: Lane) -> None:
     blocked = threading.Event()
     with psycopg.connect(rig.dsn) as blocker:
