@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 EARLY_MS = 300  # clocks of two processes on one machine, and rounding
 LATE_MS = 3_000  # how long a notification may be on its way before it is stamped
+LEFT_OVER = 1_000_000  # more than all the milliseconds between partners of a run
 BEFORE_KILL_MS = 1_000  # a live stream may lose the second around a kill
 
 
@@ -44,22 +45,46 @@ def same(one: float | None, other: float | None) -> bool:
 
 
 def _live(said: Sequence[Entry], stored: Sequence[Entry]) -> tuple[list[Entry], int]:
-    """Pair the said with the stored, in order; both are sorted by time. Returns (never stored, stored too often)."""
-    missing: list[Entry] = []
-    waiting = list(said)
-    doubled = 0
-    for row in stored:
-        partner = next((n for n, entry in enumerate(waiting) if _pair(entry, row)), None)
-        if partner is None:
+    """Pair the said with the stored, in order; both are sorted by time. Returns (never stored, stored too often).
+
+    Of all pairings the one with the fewest left over, and among those the one with the least time between partners: a
+    pulse of 84 that was lost beside nine of 84 that were not is the one that nobody stands close to."""
+    costs = _costs(said, stored)
+    missing, doubled = [], 0
+    i, j = 0, 0
+    while i < len(said) or j < len(stored):
+        here = costs[i][j]
+        if i < len(said) and j < len(stored) and here == costs[i + 1][j + 1] + _pairing(said[i], stored[j]):
+            i, j = i + 1, j + 1
+        elif i < len(said) and here == costs[i + 1][j] + LEFT_OVER:
+            missing.append(said[i])
+            i += 1
+        else:
             doubled += 1
-            continue
-        missing += waiting[:partner]
-        del waiting[: partner + 1]
-    return missing + waiting, doubled
+            j += 1
+    return missing, doubled
 
 
-def _pair(entry: Entry, row: Entry) -> bool:
-    return same(entry.value, row.value) and -EARLY_MS <= row.at_ms - entry.at_ms <= LATE_MS
+def _costs(said: Sequence[Entry], stored: Sequence[Entry]) -> list[list[int]]:
+    """The least cost of pairing said[i:] with stored[j:], for every i and j."""
+    costs = [[0] * (len(stored) + 1) for _ in range(len(said) + 1)]
+    for i in range(len(said), -1, -1):
+        for j in range(len(stored), -1, -1):
+            choices = []
+            if i < len(said):
+                choices.append(costs[i + 1][j] + LEFT_OVER)
+            if j < len(stored):
+                choices.append(costs[i][j + 1] + LEFT_OVER)
+            if i < len(said) and j < len(stored):
+                choices.append(costs[i + 1][j + 1] + _pairing(said[i], stored[j]))
+            costs[i][j] = min(choices, default=0)
+    return costs
+
+
+def _pairing(entry: Entry, row: Entry) -> int:
+    """Milliseconds apart; two that cannot be partners cost more than leaving both over."""
+    late_ms = row.at_ms - entry.at_ms
+    return abs(late_ms) if same(entry.value, row.value) and -EARLY_MS <= late_ms <= LATE_MS else 3 * LEFT_OVER
 
 
 def _records(said: Sequence[Entry], stored: Sequence[Entry]) -> tuple[list[Entry], int]:

@@ -48,6 +48,18 @@ def test_a_gap_that_began_long_before_the_kill_lost_more_than_a_second() -> None
     assert len(found.undeclared) == 3
 
 
+def test_the_one_that_was_lost_among_equal_values_is_the_one_that_nobody_stands_close_to() -> None:
+    said = beats(1000, 1100, 1200, 1300, 1400, 5000)
+    found = account(said, beats(1102, 1203, 1301, 1404, 5001), [Gap(device=BELT, from_ms=400, to_ms=1000)], [500])
+    assert [entry.at_ms for entry in found.lost] == [1000]
+    assert found.undeclared == []
+
+
+def test_readings_that_were_held_up_together_are_neither_lost_nor_doubled() -> None:
+    found = account(beats(1000, 1100, 1200, 1300), beats(1420, 1421, 1422, 1423))
+    assert (found.lost, found.doubled) == ([], 0)
+
+
 def test_a_gap_of_another_device_excuses_nothing() -> None:
     found = account(beats(1000, 2000, 9000), beats(1010, 9010), [Gap(device=METER, from_ms=1010, to_ms=9010)])
     assert len(found.undeclared) == 1
