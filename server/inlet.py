@@ -160,9 +160,12 @@ class Session:
             return
         client.subscribe([(everybody(channel), MANNERS[channel].qos) for channel in self._channels])
 
-    def _subscribed(self, _c: Client, _u: Any, _mid: int, reasons: Sequence[ReasonCode], _p: Properties | None) -> None:
+    def _subscribed(
+        self, client: Client, _u: Any, _mid: int, reasons: Sequence[ReasonCode], _p: Properties | None
+    ) -> None:
         if any(reason.is_failure for reason in reasons):
-            log.error("%s: the broker does not allow the subscription", self._client_id)
+            log.error("%s: the broker does not allow the subscription; it is tried again", self._client_id)
+            client.disconnect()
             return
         self._hears.set()
 

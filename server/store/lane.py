@@ -105,17 +105,22 @@ class LaneWorker:
                 self._stopping.wait(_back_off_s(failures))
                 failures += 1
             else:
-                opened, failures, self._began_s = [], 0, None
+                failures, self._began_s = 0, None
         self._disconnect()
 
-    def _file(self, opened: Sequence[Opened]) -> None:
+    def _file(self, opened: list[Opened]) -> None:
+        """What is done leaves the list: after a lost connection only the rest is tried again. An acknowledgement that
+        is said twice may confirm another message, which got the same number."""
         filed = self._attempt(opened)
         if isinstance(filed, Filed):
             self._done(opened, filed)
-            return
-        for each in opened:
-            alone = self._attempt([each]) if len(opened) > 1 else filed
-            self._done([each], alone if isinstance(alone, Filed) else self._file_aside(each, alone))
+            opened.clear()
+        many = len(opened) > 1
+        while opened:
+            each = opened[0]
+            alone = self._attempt([each]) if many else filed
+            self._done([each], self._file_aside(each, alone) if isinstance(alone, Exception) else alone)
+            del opened[0]
 
     def _attempt(self, opened: Sequence[Opened]) -> Filed | Exception:
         """The error is the answer when the messages are at fault, not the database."""

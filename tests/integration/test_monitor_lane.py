@@ -118,6 +118,35 @@ def test_all_are_acknowledged_when_one_of_them_is_at_fault(rig: Rig, lane: Lane)
     assert lane.worker.tally.at_fault == 1
 
 
+DIES_ONCE = """
+alter table observation add check (value <> 66);
+create sequence deaths;
+create function dies_once() returns trigger language plpgsql as $f$
+begin
+    if new.value = 67 and nextval('deaths') = 1 then
+        perform pg_terminate_backend(pg_backend_pid());
+    end if;
+    return new;
+end $f$;
+create trigger dies_once before insert on observation for each row execute function dies_once();
+"""
+
+
+def test_nothing_is_acknowledged_twice_when_the_database_goes_while_the_poison_is_looked_for(
+    rig: Rig, lane: Lane
+) -> None:
+    """The broker may have given the number to another message meanwhile."""
+    rig.tell(DIES_ONCE)
+    with psycopg.connect(rig.dsn) as blocker:  # so that all of them wait for one transaction
+        blocker.execute("lock table watermark in access exclusive mode")
+        lane.bring(*(sent(batch([spo2(n, value)], first=n)) for n, value in enumerate((95, 66, 67), start=1)))
+        await_true(lambda: rig.one("select count(*) from pg_locks where not granted") > 0)
+    await_true(lambda: lane.marks != [] and max(lane.marks) == 3)
+    assert lane.acknowledged == [1, 2, 3]
+    assert rig.ask("select value from observation order by 1") == [(67,), (95,)]
+    assert lane.worker.tally.reconnects == 1
+
+
 def test_after_a_lost_connection_streams_stand_where_the_database_says(rig: Rig, lane: Lane) -> None:
     """As after a COMMIT whose answer was lost: what was committed is in the database and not in the panel."""
     lane.bring(sent(batch([spo2(0)])))
