@@ -218,7 +218,9 @@ class Api:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
-        return self.clients.enter_context(httpx.Client(base_url=self.url, timeout=30, trust_env=False))
+        # A connection kept alive would meet the server's own idle limit, which ends it just as it is used again.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        return self.clients.enter_context(httpx.Client(base_url=self.url, timeout=30, trust_env=False, limits=limits))
 
     def signed_in(self, login: str) -> httpx.Client:
         client = self.client()
