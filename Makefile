@@ -30,14 +30,14 @@ check:
 	$(SETUP) check
 	@tests/check
 
-# All three parts run even if one fails; pytest, with its own summary, is last.
+# All three parts run even if one fails; pytest, with its own summary, is last and says which of the others failed.
 test:
 	$(SETUP) test
-	@status=0; \
-	tests/check || status=1; \
-	$(PYTHON) deploy/bootstrap.py npm run test --silent || status=1; \
-	.venv/bin/python -m pytest || status=1; \
-	exit $$status
+	@failed=; \
+	tests/check || failed="tests/check"; \
+	$(PYTHON) deploy/bootstrap.py npm run test --silent || failed="$$failed vitest"; \
+	FAILED_BEFORE_PYTEST="$$failed" .venv/bin/python -m pytest || failed="$$failed pytest"; \
+	test -z "$$failed"
 
 lock:
 	$(SETUP) check

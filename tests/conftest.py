@@ -26,6 +26,12 @@ settings.register_profile("hjemvakt", deadline=None, derandomize=IN_CI, print_bl
 settings.load_profile("hjemvakt")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A green last line of pytest's must not hide what failed far above it."""
+    if failed := os.environ.get("FAILED_BEFORE_PYTEST", "").split():
+        terminalreporter.section("FAILED BEFORE PYTEST, see above: " + ", ".join(failed), red=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Database:
     """A migrated, empty database of a test's own."""
