@@ -24,6 +24,14 @@ class Kind(StrEnum):
     PEAK_FLOW = "peak_flow"
     FEV1 = "fev1"
     FVC = "fvc"
+    GLUCOSE_ISF = "glucose_isf"  # interstitial fluid: a continuous glucose sensor, minutes behind the blood
+    HEIGHT = "height"
+    BMI = "bmi"
+    BODY_FAT = "body_fat"
+    MUSCLE_MASS = "muscle_mass"
+    BODY_WATER = "body_water"
+    PERFUSION_INDEX = "perfusion_index"  # the oximeter's "pulse amplitude index": how strong the signal is
+    RR_INTERVAL = "rr_interval"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +84,20 @@ KINDS: Final = MappingProxyType(
         ),
         Kind.FEV1: KindFacts(number=13, loinc="20150-9", ucum="L", mdc=152586, lowest=0.05, highest=12, decimals=2),
         Kind.FVC: KindFacts(number=14, loinc="19870-5", ucum="L", mdc=0, lowest=0.05, highest=15, decimals=2),
+        Kind.GLUCOSE_ISF: KindFacts(
+            number=15, loinc="105272-9", ucum="mmol/L", mdc=160212, lowest=0.1, highest=60, decimals=1
+        ),
+        Kind.HEIGHT: KindFacts(number=16, loinc="8302-2", ucum="cm", mdc=188740, lowest=20, highest=280, decimals=0),
+        Kind.BMI: KindFacts(number=17, loinc="39156-5", ucum="kg/m2", mdc=188752, lowest=5, highest=200, decimals=1),
+        Kind.BODY_FAT: KindFacts(number=18, loinc="41982-0", ucum="%", mdc=188748, lowest=1, highest=95, decimals=1),
+        Kind.MUSCLE_MASS: KindFacts(number=19, loinc="73964-9", ucum="kg", mdc=0, lowest=0.5, highest=250, decimals=1),
+        Kind.BODY_WATER: KindFacts(number=20, loinc="73706-4", ucum="kg", mdc=0, lowest=0.5, highest=300, decimals=1),
+        Kind.PERFUSION_INDEX: KindFacts(
+            number=21, loinc="61006-3", ucum="%", mdc=150488, lowest=0, highest=100, decimals=1
+        ),
+        Kind.RR_INTERVAL: KindFacts(
+            number=22, loinc="80404-7", ucum="ms", mdc=147240, lowest=150, highest=6000, decimals=0
+        ),
     }
 )
 KIND_BY_NUMBER: Final = MappingProxyType({facts.number: kind for kind, facts in KINDS.items()})
@@ -116,7 +138,8 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """One reading, or one thinned interval (`n` raw values over `span_s` seconds: value is their median).
+    """One reading, or one thinned interval: `n` raw values over `span_s` seconds, `value` their median, `low` and
+    `high` the smallest and largest. `taken_at` is the reading's instant; of an interval, its first one.
 
     `device` is the sensor's Bluetooth address in capitals with colons, `slot` the user slot of a shared meter (0:
     it has none). `value` is in the kind's UCUM unit; None only with Quality.NO_READING. `record` is the number in the
@@ -151,10 +174,19 @@ class EventType(StrEnum):
     MOTION = "motion"
     SENSOR_OFF = "sensor_off"  # taken off the body or no contact
     SENSOR_ON = "sensor_on"
+    GAS = "gas"
+    OCCUPIED = "occupied"  # bed, chair or room: somebody is there
+    VACANT = "vacant"
+    VIBRATION = "vibration"
+    DOSE_TAKEN = "dose_taken"
+    DOSE_MISSED = "dose_missed"
+    LOCAL_ALARM = "local_alarm"  # with the line down the gateway itself gave the alarm at home, because of this device
 
 
 # Alert at once, each time; never cleared by anything but a person (DESIGN.md, promise 5).
-CALLS_FOR_HELP: Final = frozenset({EventType.FALL, EventType.SOS, EventType.SMOKE, EventType.WATER, EventType.CO})
+CALLS_FOR_HELP: Final = frozenset(
+    {EventType.FALL, EventType.SOS, EventType.SMOKE, EventType.WATER, EventType.CO, EventType.GAS}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,6 +201,7 @@ class Event:
 class GapReason(StrEnum):
     AGENT_RESTARTED = "agent_restarted"
     NOT_CONNECTED = "not_connected"
+    NOT_WRITTEN = "not_written"  # heard, but the gateway's disk could not take it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

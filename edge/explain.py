@@ -5,7 +5,20 @@ from collections.abc import Iterator
 
 from devices.errors import DecodeError
 from devices.profiles import PROFILES
-from devices.profiles.base import Contact, Happening, Profile, Reading, Said, Switch, uuid16
+from devices.profiles.base import (
+    Contact,
+    DeviceClock,
+    Happening,
+    Identity,
+    Presence,
+    Profile,
+    Reading,
+    Said,
+    Sender,
+    SessionStarted,
+    Switch,
+    uuid16,
+)
 from devices.vocabulary import KINDS, Mode, Quality, Sign
 from edge.errors import AskedWrong
 
@@ -50,7 +63,7 @@ def _shorts(profile: Profile) -> Iterator[str]:
 def _says(profile: Profile, uuid: str, raw: bytes) -> Iterator[str]:
     try:
         if profile.decode_advert is not None:
-            advert = profile.decode_advert(raw)
+            advert = profile.decode_advert(raw, Sender(address="00:00:00:00:00:00"))
             said = advert.said
             if advert.packet_id is not None:
                 yield f"packet {advert.packet_id}"
@@ -74,6 +87,14 @@ def words(said: Said) -> str:
             return "open" if opened else "closed"
         case Happening(type=event):
             return event.value
+        case Presence(occupied=occupied):
+            return "occupied" if occupied else "vacant"
+        case SessionStarted(at=at):
+            return f"session started {at:%Y-%m-%d %H:%M:%S}"
+        case DeviceClock(shows=shows):
+            return "clock not set" if shows is None else f"clock shows {shows:%Y-%m-%d %H:%M:%S}"
+        case Identity(what=what, text=text):
+            return f"{what} {text}"
         case Reading():
             return _reading(said)
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from devices.errors import DecodeError
 from devices.profiles import PROFILES
-from devices.profiles.base import Profile, Said
+from devices.profiles.base import Profile, Said, Sender
 from devices.vocabulary import CALLS_FOR_HELP, Event, Item, Mode, Observation
 from devices.wire.messages import Lane
 from edge.config import DeviceConfig
@@ -41,6 +41,7 @@ class _Device:
     config: DeviceConfig
     profile: Profile
     hearing: Hearing
+    sender: Sender
     seen_at: datetime | None = None
     rssi_dbm: int | None = None
     refused: int = 0
@@ -68,7 +69,8 @@ class Inbound:
 
     def _device(self, config: DeviceConfig, remembered: Remembered | None) -> _Device:
         hearing = Hearing(config.address, self._zone, remembered)
-        return _Device(config=config, profile=PROFILES[config.profile], hearing=hearing)
+        sender = Sender(address=config.address)
+        return _Device(config=config, profile=PROFILES[config.profile], hearing=hearing, sender=sender)
 
     def recall(self, remembered: Mapping[str, Remembered]) -> None:
         """Before the radio starts: what the outbox knows of the devices."""
@@ -84,7 +86,7 @@ class Inbound:
         if known.profile.decode_advert is None:
             return
         try:
-            advert = known.profile.decode_advert(service_data)
+            advert = known.profile.decode_advert(service_data, known.sender)
         except DecodeError as error:
             self._refuse(known, service_data, error)
             return

@@ -568,7 +568,7 @@ export interface components {
          * @description What was measured. The value is the word on the wire.
          * @enum {string}
          */
-        Kind: "heart_rate" | "pulse_rate" | "spo2" | "glucose" | "body_temperature" | "battery" | "systolic" | "diastolic" | "mean_arterial" | "weight" | "respiratory_rate" | "peak_flow" | "fev1" | "fvc";
+        Kind: "heart_rate" | "pulse_rate" | "spo2" | "glucose" | "body_temperature" | "battery" | "systolic" | "diastolic" | "mean_arterial" | "weight" | "respiratory_rate" | "peak_flow" | "fev1" | "fvc" | "glucose_isf" | "height" | "bmi" | "body_fat" | "muscle_mass" | "body_water" | "perfusion_index" | "rr_interval";
         /** LatestValue */
         LatestValue: {
             /** Patient */

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from devices.vocabulary import EventType, Kind, Mode, Quality, Sign
@@ -17,7 +17,8 @@ def uuid16(short: int) -> str:
 class Reading:
     """A value as the device said it. `device_time` is the device's own local time, without a zone; None: it sent none.
 
-    `value` is in the kind's UCUM unit and inside its possible range; None only with Quality.NO_READING."""
+    `value` is in the kind's UCUM unit and inside its possible range; None only with Quality.NO_READING. `into_session`:
+    how long after the start of the sensor's session (SessionStarted), for a device that says no other time."""
 
     kind: Kind
     value: float | None
@@ -27,6 +28,30 @@ class Reading:
     device_time: datetime | None = None
     record: int | None = None
     slot: int = 0
+    into_session: timedelta | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionStarted:
+    """When a continuous glucose sensor was started, by the clock that started it. `utc_offset` None: it did not say."""
+
+    at: datetime
+    utc_offset: timedelta | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceClock:
+    """The device's own clock at the moment of the answer: local, without a zone. None: it is not set."""
+
+    shows: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """One line of the Device Information Service. `what`: model, manufacturer, serial, firmware, hardware, software."""
+
+    what: str
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +64,7 @@ class Contact:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Happening:
     type: EventType
+    slot: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +74,14 @@ class Switch:
     opened: bool
 
 
-Said = Reading | Contact | Happening | Switch
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Presence:
+    """A state that an advertiser repeats (bed or room occupied): an event only when it changes."""
+
+    occupied: bool
+
+
+Said = Reading | Contact | Happening | Switch | Presence | SessionStarted | DeviceClock | Identity
 
 
 class Reach(Enum):
@@ -60,18 +93,49 @@ class Reach(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sender:
+    """What is known of an advertiser before it speaks. `address`: capitals with colons. `key`: 16 bytes; None: it does
+    not encrypt."""
+
+    address: str
+    key: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Advert:
-    """What an advertiser said. `packet_id` tells a repeat from a new press; None when the device sends none."""
+    """What an advertiser said. `packet_id` tells a repeat from a new press; None when the device sends none. `counter`
+    of an encrypted advertisement only grows: an older one is a replay."""
 
     packet_id: int | None
     said: tuple[Said, ...]
+    counter: int | None = None
+
+
+class SetsClock(Enum):
+    """What the gateway does with the device's Current Time (2A2B) at each visit, before anything else."""
+
+    NO = auto()  # it has none
+    CHECKS = auto()  # read it, and correct its stored readings by what it is wrong
+    SETS = auto()  # read it, then write ours if it is wrong or not set
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quirk:
+    """`what` it does, in a sentence for a technician; `source`: where that was reported."""
+
+    what: str
+    source: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
     """`subscribe`: characteristics to notify/indicate on, in this order. `racp`: the record access control point, for a
     device with stored records. `read`: characteristics read once at connect. `decode(uuid, data)` and
-    `decode_advert(service_data)` raise DecodeError on bytes outside the specification."""
+    `decode_advert(service_data, sender)` raise DecodeError on bytes outside the specification.
+
+    `thin_s`: a continuous stream goes to the server as one interval in so many seconds, unless the configuration
+    says otherwise; 0: every value. `bonds`: its values need an encrypted link. `quirks`: what a real device of this
+    kind does otherwise, each with its source."""
 
     name: str
     reach: Reach
@@ -80,5 +144,9 @@ class Profile:
     read: tuple[str, ...] = ()
     racp: str | None = None
     decode: Callable[[str, bytes], tuple[Said, ...]] | None = None
-    decode_advert: Callable[[bytes], Advert] | None = None
+    decode_advert: Callable[[bytes, Sender], Advert] | None = None
     settle_s: float = 0.0  # wait after connecting, before subscribing: some meters need it
+    clock: SetsClock = SetsClock.NO
+    bonds: bool = False
+    thin_s: float = 0.0
+    quirks: tuple[Quirk, ...] = ()

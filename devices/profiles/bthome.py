@@ -13,7 +13,7 @@ from typing import Final
 
 from devices.errors import DecodeError
 from devices.gatt import Reader
-from devices.profiles.base import Advert, Happening, Profile, Reach, Said, Switch, uuid16
+from devices.profiles.base import Advert, Happening, Profile, Reach, Said, Sender, Switch, uuid16
 from devices.profiles.decoding import reading
 from devices.vocabulary import EventType, Kind
 
@@ -126,7 +126,7 @@ def _pressed(event: EventType, press: int) -> tuple[Said, ...]:
     return () if press in (Press.NONE, Press.RELEASE) else (Happening(type=event),)
 
 
-def decode_advert(meanings: Mapping[int, Meaning], service_data: bytes) -> Advert:
+def decode_advert(meanings: Mapping[int, Meaning], service_data: bytes, sender: Sender) -> Advert:
     packet_id, said = None, list[Said]()
     for number, content in parse(service_data).objects:
         if number == Object.PACKET_ID:

@@ -139,13 +139,15 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 class Receipt(Message, frozen=True, kw_only=True, omit_defaults=True):
     """What is committed: rows up to the mark of each lane of this outbox may be forgotten.
 
-    A new `epoch` says that the server was restored from a backup: its marks may have gone back."""
+    A new `epoch` says that the server was restored from a backup: its marks may have gone back. `at`: the server's
+    time, for a gateway whose own clock was never set."""
 
     outbox: OutboxId | None = None
     epoch: str
     alarm: Mark = 0
     bulk: Mark = 0
     refused: list[Refusal] = []
+    at: Millis | None = None
 
 
 class LinkState(StrEnum):
@@ -161,6 +163,7 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     rssi_dbm: Annotated[int, Meta(ge=-127, le=20)] | None = None
     battery_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
     refused: Mark = 0  # readings whose bytes broke the device's specification
+    model: Annotated[str, Meta(max_length=80)] = ""  # maker, model and firmware, as the device says them
 
 
 class Status(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -178,15 +181,60 @@ class Status(Message, frozen=True, kw_only=True, omit_defaults=True):
     set_aside: Mark = 0
     devices: list[DeviceHealth] = []
     troubles: list[Annotated[str, Meta(max_length=200)]] = []
+    config: Mark = 0  # the version of the GatewayConfig in use; 0: none came yet, the gateway's own file is used
+    config_refused: Annotated[str, Meta(max_length=400)] = ""  # why a newer one is not
+    done: list[OutboxId] = []  # the commands carried out last, at most 16
+
+
+class KindLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A limits.Limit of one kind, for the gateway alone at home. Null: no such limit."""
+
+    kind: Kind
+    red_low: Number | None = None
+    yellow_low: Number | None = None
+    yellow_high: Number | None = None
+    red_high: Number | None = None
+
+
+class SlotSetup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One user of a device. Whose it is, is never said here."""
+
+    slot: Small = 0
+    limits: list[KindLimit] = []
+
+
+class DeviceSetup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`profile`: a key of devices.profiles.PROFILES. `name`: what stands on the device or where it hangs, for the
+    technician. `cadence_s`: one interval of a continuous stream in so many seconds, 0: every value, null: as the
+    profile says."""
+
+    address: Address
+    profile: Annotated[str, Meta(max_length=40)]
+    name: Annotated[str, Meta(max_length=60)] = ""
+    cadence_s: Annotated[float, Meta(ge=0, le=3600)] | None = None
+    slots: list[SlotSetup] = []
 
 
 class GatewayConfig(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """Published by the server from issue 3 on; the version is the contract's now."""
+    """Everything that the server says a gateway has to do, retained; the whole of it each time. The gateway keeps it
+    and starts with it without a network. Devices null: those of the gateway's own file stay."""
 
-    version: Annotated[int, Meta(ge=1)]
+    version: Annotated[int, Meta(ge=1, le=2**53)]
+    devices: Annotated[list[DeviceSetup], Meta(max_length=64)] | None = None
 
 
 class Command(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """Sent by the server from issue 7 on."""
+    """Said again until the gateway's Status names its `id` or `until` has passed; carried out once.
+
+    `command` is "acknowledged": a person has the alert that `device` caused at `occurred_at` (an event `type`, or a
+    limit of `kind`). Others are ignored and counted."""
 
     command: Annotated[str, Meta(max_length=40)]
+    id: OutboxId | None = None
+    at: Millis | None = None
+    until: Millis | None = None
+    device: Address | None = None
+    slot: Small = 0
+    type: EventType | None = None
+    kind: Kind | None = None
+    occurred_at: Millis | None = None

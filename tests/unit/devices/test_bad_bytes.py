@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from devices.errors import DecodeError
 from devices.gatt import Reader
 from devices.profiles import PROFILES, racp
-from devices.profiles.base import Advert, Reading, Said
+from devices.profiles.base import Advert, Reading, Said, Sender
 from devices.vocabulary import KINDS, Quality, Sign
 
 ROUNDS = 3_000
@@ -24,8 +24,8 @@ def of_characteristic(decode: Callable[[str, bytes], tuple[Said, ...]], uuid: st
     return lambda data: decode(uuid, data)
 
 
-def of_advert(decode: Callable[[bytes], Advert]) -> Decoder:
-    return lambda data: decode(data).said
+def of_advert(decode: Callable[[bytes, Sender], Advert]) -> Decoder:
+    return lambda data: decode(data, Sender(address="C0:26:DF:01:23:45")).said
 
 
 def decoders() -> dict[str, Decoder]:

@@ -10,7 +10,7 @@ import pytest
 from devices.errors import DecodeError
 from devices.limits import shown
 from devices.profiles import PROFILES
-from devices.profiles.base import Advert, Contact, Happening, Reading, Said, Switch
+from devices.profiles.base import Advert, Contact, Happening, Reading, Said, Sender, Switch
 from devices.vocabulary import KINDS, EventType, Kind, Mode, Quality, Sign
 
 FOLDER = Path(__file__).parents[2] / "vectors"
@@ -38,7 +38,7 @@ def heard(vector: dict[str, Any]) -> tuple[int | None, tuple[Said, ...]]:
         assert profile.decode is not None
         return None, profile.decode(by_uuid(vector["uuid"]), data)
     assert profile.decode_advert is not None
-    advert: Advert = profile.decode_advert(data)
+    advert: Advert = profile.decode_advert(data, Sender(address="C0:26:DF:01:23:45"))
     return advert.packet_id, advert.said
 
 

@@ -26,7 +26,8 @@ def test_codes_are_those_that_are_published(kind: Kind) -> None:
 
 def test_keys_in_the_database_never_change() -> None:
     words = "heart_rate pulse_rate spo2 glucose body_temperature battery systolic diastolic mean_arterial weight"
-    words += " respiratory_rate peak_flow fev1 fvc"
+    words += " respiratory_rate peak_flow fev1 fvc glucose_isf height bmi body_fat muscle_mass body_water"
+    words += " perfusion_index rr_interval"
     assert {number: str(kind) for number, kind in KIND_BY_NUMBER.items()} == dict(enumerate(words.split(), start=1))
     assert [(each.name, each.value) for each in Quality] == [
         ("GOOD", 0),
@@ -50,5 +51,5 @@ def test_every_kind_has_its_facts() -> None:
 
 
 def test_these_events_always_need_a_person() -> None:
-    assert {"fall", "sos", "smoke", "water", "co"} == CALLS_FOR_HELP
+    assert {"fall", "sos", "smoke", "water", "co", "gas"} == CALLS_FOR_HELP
     assert set(EventType) > CALLS_FOR_HELP
