@@ -58,6 +58,9 @@ class SystemClock:
     def is_wrong(self) -> bool:
         return datetime.now(UTC) < self._not_before
 
+    def is_set(self) -> bool:
+        return not self.is_wrong()
+
     def monotonic_s(self) -> float:
         return time.monotonic()
 

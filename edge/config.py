@@ -4,14 +4,16 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from devices.limits import Limit
 from devices.profiles import PROFILES
+from devices.vocabulary import Kind
 from devices.wire.topics import BUCKETS, GATEWAY_ID
 from edge.errors import ConfigError
 
@@ -23,11 +25,16 @@ MOST_DEVICES: Final = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceConfig:
-    """`address`: capitals with colons. `profile`: a key of devices.profiles.PROFILES."""
+    """`address`: capitals with colons. `profile`: a key of devices.profiles.PROFILES. `key`: of an advertiser that
+    encrypts. `cadence_s`: one interval in so many seconds, 0: every value, None: as the profile says. `limits`: by
+    slot."""
 
     address: str
     profile: str
     name: str = ""
+    key: bytes | None = None
+    cadence_s: float | None = None
+    limits: Mapping[int, Mapping[Kind, Limit]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,10 +1,13 @@
 """What the agent's parts are to each other: small doors, so that each can be tested without the others."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from devices.limits import Level
 from devices.profiles.base import Said
+from devices.vocabulary import Item
+from devices.wire.messages import Command, Lane
 from devices.wire.topics import Channel
 
 
@@ -13,6 +16,9 @@ class Clock(Protocol):
         """UTC."""
 
     def monotonic_s(self) -> float: ...
+
+    def is_set(self) -> bool:
+        """False: not since the power came back. `now` then goes on from the last known time."""
 
 
 class Ears(Protocol):
@@ -26,6 +32,26 @@ class Ears(Protocol):
 
     async def remember(self, device: str, record: int) -> bool:
         """Commit what was heard, then note that everything up to `record` is safe. False: not possible now."""
+
+
+class Home(Protocol):
+    """What the lamp and the sound at home follow. Nothing here waits."""
+
+    def heard(self, item: Item, level: Level) -> None:
+        """An event, or a raw reading (INSIDE too, for that ends an episode), at once and before it is on the disk."""
+
+    def kept(self, rows: Sequence[tuple[Lane, int, Item]]) -> None:
+        """Committed to the outbox, with their sequence numbers."""
+
+    def arrived(self, lane: Lane, mark: int) -> None:
+        """The server has committed the rows up to `mark`."""
+
+    def renumbered(self) -> None:
+        """The outbox has a new id and counts from 1 again: earlier sequence numbers mean nothing."""
+
+    def line(self, is_up: bool) -> None: ...
+
+    def acknowledged(self, command: Command) -> None: ...
 
 
 class Radio(Protocol):

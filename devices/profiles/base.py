@@ -129,7 +129,8 @@ class Quirk:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """`subscribe`: characteristics to notify/indicate on, in this order. `racp`: the record access control point, for a
+    """`read_first`: characteristics read before anything is subscribed, because what follows is understood by them.
+    `subscribe`: characteristics to notify/indicate on, in this order. `racp`: the record access control point, for a
     device with stored records. `read`: characteristics read once at connect. `decode(uuid, data)` and
     `decode_advert(service_data, sender)` raise DecodeError on bytes outside the specification.
 
@@ -140,6 +141,7 @@ class Profile:
     name: str
     reach: Reach
     service: str
+    read_first: tuple[str, ...] = ()
     subscribe: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
     racp: str | None = None
