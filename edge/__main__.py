@@ -77,7 +77,7 @@ def _status(chosen: argparse.Namespace) -> int:
 def _scan(chosen: argparse.Namespace) -> int:
     from edge.scan import scan
 
-    virtual = load(chosen.config).virtual_radio if chosen.config.exists() else None
+    virtual = next(iter(load(chosen.config).radio.virtual), None) if chosen.config.exists() else None
     for line in asyncio.run(scan(virtual, chosen.seconds)):
         print(line)
     return 0

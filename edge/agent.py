@@ -121,7 +121,7 @@ class Agent:
     async def _work(self) -> None:
         assert self._radio is not None
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(radio_of(self._config.virtual_radio))
+            await stack.enter_async_context(radio_of(next(iter(self._config.radio.virtual), None)))
             async with asyncio.TaskGroup() as group:
                 tasks = {
                     name: group.create_task(self._keep_running(name, part))

@@ -20,7 +20,9 @@ from edge.errors import ConfigError
 ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 VIRTUAL: Final = re.compile(r"tcp:(?P<host>[^:]+|\[[0-9a-f:]+\]):(?P<port>\d{1,5})|unix:.+")
 UNIX_PATH_BYTES: Final = 107  # sockaddr_un.sun_path of Linux, less its final zero
+ADAPTER: Final = re.compile(r"hci\d{1,2}")
 MOST_DEVICES: Final = 64
+MOST_ADAPTERS: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,9 +49,17 @@ class Broker:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
-    """`virtual_radio`: the address of a virtual home; None: the machine's own Bluetooth."""
+class RadioConfig:
+    """`adapters`: names of BlueZ (hci0); none: the machine's first. `canary`: the address of an advertiser whose silence
+    means that the radio is deaf. `virtual`: addresses of virtual homes, one adapter each, instead of Bluetooth."""
 
+    adapters: tuple[str, ...] = ()
+    canary: str | None = None
+    virtual: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
     gateway: str
     bucket: int
     broker: Broker
@@ -57,7 +67,7 @@ class Config:
     heartbeat_s: float
     zone: ZoneInfo
     devices: tuple[DeviceConfig, ...]
-    virtual_radio: str | None
+    radio: RadioConfig
 
 
 def load(path: Path) -> Config:
@@ -85,7 +95,7 @@ def parse(text: str, path: Path) -> Config:
         data_dir=path.parent / _data_dir(top),
         heartbeat_s=_heartbeat_s(top),
         zone=_zone(top),
-        virtual_radio=_virtual_radio(top),
+        radio=_radio(top),
         devices=_devices(top),
     )
 
@@ -115,6 +125,17 @@ class _Table:
         if not isinstance(value, str) or not value.strip():
             raise self.wrong(key, f"is {_shown(value)}, not a text", f"{key} = {example}")
         return value
+
+    def texts(self, key: str, example: str) -> tuple[str, ...]:
+        """One text, or a list of different ones; none if the key is missing."""
+        value: object = self._said.get(key, [])
+        found: list[object] = value if isinstance(value, list) else [value]
+        texts = [each for each in found if isinstance(each, str) and each.strip()]
+        if len(texts) != len(found) or len(set(texts)) != len(texts):
+            raise self.wrong(key, f"is {_shown(value)}", f"{key} = {example} or a list of different ones in [ ]")
+        if len(texts) > MOST_ADAPTERS:
+            raise self.wrong(key, f"are {len(texts)}", f"at most {MOST_ADAPTERS}")
+        return tuple(texts)
 
     def number(
         self, key: str, least: float, most: float, default: float | None = None, *, whole: bool = False
@@ -202,18 +223,29 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _virtual_radio(top: _Table) -> str | None:
+def _radio(top: _Table) -> RadioConfig:
     radio = top.table("radio")
-    radio.knows("virtual")
-    address = radio.text("virtual", '"tcp:127.0.0.1:4711"', "")
-    if not address:
-        return None
+    radio.knows("adapters", "canary", "virtual")
+    adapters, virtual = radio.texts("adapters", '"hci0"'), radio.texts("virtual", '"tcp:127.0.0.1:4711"')
+    for name in adapters:
+        if not ADAPTER.fullmatch(name):
+            raise radio.wrong("adapters", f"has {name!r}", 'names as hciconfig shows them: adapters = ["hci0", "hci1"]')
+    if adapters and virtual:
+        raise radio.wrong("virtual", "and adapters are both there", "only one of the two")
+    canary = radio.text("canary", '"C0:26:DF:01:23:45"', "").upper()
+    if canary and not ADDRESS.fullmatch(canary):
+        raise radio.wrong("canary", f"is {canary!r}", "six pairs of hex digits with colons, as the scan shows them")
+    for address in virtual:
+        _check_virtual(radio, address)
+    return RadioConfig(adapters=adapters, canary=canary or None, virtual=virtual)
+
+
+def _check_virtual(radio: _Table, address: str) -> None:
     found = VIRTUAL.fullmatch(address)
     if address.startswith("unix:") and len(address.removeprefix("unix:").encode()) > UNIX_PATH_BYTES:
         raise radio.wrong("virtual", f"is a path of more than {UNIX_PATH_BYTES} bytes", '"tcp:127.0.0.1:PORT"')
     if found is None or (found["host"] and (not _is_loopback(found["host"]) or int(found["port"]) > 65_535)):
         raise radio.wrong("virtual", f"is {address!r}", '"tcp:127.0.0.1:PORT", or leave [radio] out to use Bluetooth')
-    return address
 
 
 def _devices(top: _Table) -> tuple[DeviceConfig, ...]:

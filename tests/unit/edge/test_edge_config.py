@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Broker, DeviceConfig, load, parse
+from edge.config import Broker, DeviceConfig, RadioConfig, load, parse
 from edge.errors import ConfigError
 
 PATH = Path("/etc/hjemvakt/gateway.toml")
@@ -31,7 +31,7 @@ def test_a_good_file_is_read_with_its_defaults() -> None:
     assert config.data_dir == Path("/etc/hjemvakt/data")
     assert config.heartbeat_s == 30
     assert config.zone.key == "Europe/Oslo"
-    assert config.virtual_radio is None
+    assert config.radio == RadioConfig()
     assert config.devices == (DeviceConfig(address="C0:26:DF:01:23:45", profile="heart_rate", name="chest strap"),)
 
 
@@ -47,7 +47,28 @@ def test_user_and_password_stand_in_the_address() -> None:
 
 
 def test_a_virtual_home_is_a_loopback_address() -> None:
-    assert parse(GOOD + '[radio]\nvirtual = "tcp:127.0.0.1:4711"', PATH).virtual_radio == "tcp:127.0.0.1:4711"
+    assert parse(GOOD + '[radio]\nvirtual = "tcp:127.0.0.1:4711"', PATH).radio.virtual == ("tcp:127.0.0.1:4711",)
+
+
+def test_the_radio_has_several_adapters_and_a_canary() -> None:
+    radio = '[radio]\nadapters = ["hci0", "hci1"]\ncanary = "c0:26:df:00:00:0a"'
+    assert parse(GOOD + radio, PATH).radio == RadioConfig(adapters=("hci0", "hci1"), canary="C0:26:DF:00:00:0A")
+
+
+@pytest.mark.parametrize(
+    ("radio", "says"),
+    [
+        ('adapters = ["hci0", "hci0"]', "adapters is ['hci0', 'hci0']: write"),
+        ("adapters = [1]", "adapters is [1]: write"),
+        ('adapters = "usb0"', "adapters has 'usb0': write names as"),
+        ('adapters = ["hci0", "hci1", "hci2", "hci3", "hci4"]', "adapters are 5: write at most 4"),
+        ('adapters = "hci0"\nvirtual = "tcp:127.0.0.1:1"', "virtual and adapters are both there: write only one"),
+        ('canary = "C0:26"', "canary is 'C0:26': write six pairs"),
+    ],
+)
+def test_a_mistake_in_the_radio_is_one_sentence(radio: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape("[radio] " + says)):
+        parse(f"{GOOD}[radio]\n{radio}", PATH)
 
 
 def test_a_line_without_tls_off_this_machine_needs_a_yes() -> None:
