@@ -22,10 +22,12 @@ class Reader:
         return len(self._data) - self._at
 
     def raw(self, size: int, what: str) -> bytes:
-        if self.left < size:
+        began = self._at
+        self._at = ended = began + size
+        if ended > len(self._data):
+            self._at = began
             raise DecodeError(f"{what} needs {size} bytes, {self.left} are left of {self._data.hex(' ')}")
-        self._at += size
-        return self._data[self._at - size : self._at]
+        return self._data[began:ended]
 
     def u8(self, what: str) -> int:
         return self.raw(1, what)[0]
@@ -50,19 +52,25 @@ class Reader:
 
     def date_time(self, what: str) -> datetime | None:
         """The device's local time, without a zone; None when it says that it does not know the date."""
-        year, (month, day, hour, minute, second) = self.u16(what), self.raw(5, what)
-        if 0 in (year, month, day):
-            return None
-        if year < EARLIEST_YEAR:
-            raise DecodeError(f"{what}: year {year} is before {EARLIEST_YEAR}")
-        try:
-            return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - a device knows no zone
-        except ValueError as error:
-            raise DecodeError(f"{what}: {error}") from error
+        return date_time(self.raw(7, what), what)
 
     def end(self) -> None:
         if self.left:
             raise DecodeError(f"{self.left} surplus bytes at the end of {self._data.hex(' ')}")
+
+
+def date_time(seven: bytes, what: str) -> datetime | None:
+    """The device's local time, without a zone; None when it says that it does not know the date."""
+    low, high, month, day, hour, minute, second = seven
+    year = high << 8 | low
+    if not (year and month and day):
+        return None
+    if year < EARLIEST_YEAR:
+        raise DecodeError(f"{what}: year {year} is before {EARLIEST_YEAR}")
+    try:
+        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - a device knows no zone
+    except ValueError as error:
+        raise DecodeError(f"{what}: {error}") from error
 
 
 def date_time_bytes(local: datetime) -> bytes:

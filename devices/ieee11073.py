@@ -34,22 +34,27 @@ _FLOAT_SPECIAL: Final = {
 }
 
 
+def _signed(number: int, bits: int) -> int:
+    return number - (1 << bits) if number >> (bits - 1) else number
+
+
+# 10 ** exponent by the bits of the exponent: a product of two Decimals takes less time than to shift one.
+_SFLOAT_TENS: Final = tuple(Decimal(1).scaleb(_signed(bits, 4)) for bits in range(16))
+_FLOAT_TENS: Final = tuple(Decimal(1).scaleb(_signed(bits, 8)) for bits in range(256))
+
+
 def sfloat(word: int) -> Decimal | None:
     """None: no reading. Infinite: beyond what the device can say."""
     if word in _SFLOAT_SPECIAL:
         return _SFLOAT_SPECIAL[word]
-    return Decimal(_signed(word & 0x0FFF, 12)).scaleb(_signed(word >> 12, 4))
+    return Decimal((word & 0x0FFF ^ 0x0800) - 0x0800) * _SFLOAT_TENS[word >> 12]
 
 
 def medfloat(word: int) -> Decimal | None:
     """The 32-bit FLOAT. None: no reading. Infinite: beyond what the device can say."""
     if word in _FLOAT_SPECIAL:
         return _FLOAT_SPECIAL[word]
-    return Decimal(_signed(word & 0x00FF_FFFF, 24)).scaleb(_signed(word >> 24, 8))
-
-
-def _signed(number: int, bits: int) -> int:
-    return number - (1 << bits) if number >> (bits - 1) else number
+    return Decimal((word & 0x00FF_FFFF ^ 0x0080_0000) - 0x0080_0000) * _FLOAT_TENS[word >> 24]
 
 
 def sfloat_word(value: float, decimals: int) -> int:

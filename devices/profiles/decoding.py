@@ -1,12 +1,16 @@
 """What every decoder does: find the characteristic's own decoder, and refuse what no living person has."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from devices.errors import DecodeError
 from devices.profiles.base import Reading, Said
 from devices.vocabulary import KINDS, Kind, Mode, Quality, Sign
+
+_NO_READING: Final = Quality.NO_READING
+_EXACT: Final = Sign.EXACT
 
 
 def by_characteristic(
@@ -39,18 +43,21 @@ def reading(
     mode: Mode = Mode.SPOT,
     device_time: datetime | None = None,
     record: int | None = None,
+    slot: int = 0,
+    into_session: timedelta | None = None,
 ) -> Reading:
     """An infinite value says "beyond my range" without saying which: with no sign that is no reading."""
-    if value is None or not value.is_finite() or quality is Quality.NO_READING:
-        return Reading(
-            kind=kind, value=None, quality=Quality.NO_READING, mode=mode, device_time=device_time, record=record
-        )
+    number = None
+    if value is not None and quality is not _NO_READING and value.is_finite():
+        number = possible(kind, value)
     return Reading(
         kind=kind,
-        value=possible(kind, value),
-        quality=quality,
-        sign=sign,
+        value=number,
+        quality=_NO_READING if number is None else quality,
+        sign=_EXACT if number is None else sign,
         mode=mode,
         device_time=device_time,
         record=record,
+        slot=slot,
+        into_session=into_session,
     )
