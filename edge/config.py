@@ -1,13 +1,13 @@
 """The gateway's configuration: a TOML file, checked whole at the start. What it cannot mean is said in one sentence."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,13 +16,16 @@ from devices.profiles import PROFILES
 from devices.vocabulary import Kind
 from devices.wire.topics import BUCKETS, GATEWAY_ID
 from edge.errors import ConfigError
+from edge.tables import Table
 
 ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 VIRTUAL: Final = re.compile(r"tcp:(?P<host>[^:]+|\[[0-9a-f:]+\]):(?P<port>\d{1,5})|unix:.+")
 UNIX_PATH_BYTES: Final = 107  # sockaddr_un.sun_path of Linux, less its final zero
 ADAPTER: Final = re.compile(r"hci\d{1,2}")
+KEY: Final = re.compile(r"[0-9A-Fa-f]{32}")
+LIMIT_KEYS: Final = ("red_low", "yellow_low", "yellow_high", "red_high")
+NIGHT: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 MOST_DEVICES: Final = 64
-MOST_ADAPTERS: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,12 +53,35 @@ class Broker:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RadioConfig:
-    """`adapters`: names of BlueZ (hci0); none: the machine's first. `canary`: the address of an advertiser whose silence
-    means that the radio is deaf. `virtual`: addresses of virtual homes, one adapter each, instead of Bluetooth."""
+    """`adapters`: names of BlueZ (hci0); none: the machine's first. `canary`: the address of an advertiser whose
+    silence means that the radio is deaf. `virtual`: addresses of virtual homes, one adapter each, instead of Bluetooth.
+    """
 
     adapters: tuple[str, ...] = ()
     canary: str | None = None
     virtual: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Night:
+    """From `begins` until `ends`, local time; over midnight too."""
+
+    begins: time
+    ends: time
+
+    def holds(self, at: time) -> bool:
+        if self.begins <= self.ends:
+            return self.begins <= at < self.ends
+        return at >= self.begins or at < self.ends
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HomeConfig:
+    """`action`: the command that drives lamp and sound, and its first arguments; none: this home has neither."""
+
+    action: tuple[str, ...] = ()
+    timeout_s: float = 20.0
+    night: Night = Night(begins=time(22), ends=time(7))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +94,7 @@ class Config:
     zone: ZoneInfo
     devices: tuple[DeviceConfig, ...]
     radio: RadioConfig
+    home: HomeConfig
 
 
 def load(path: Path) -> Config:
@@ -86,8 +113,8 @@ def parse(text: str, path: Path) -> Config:
         said = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
-    top = _Table(path, "", said)
-    top.knows("gateway", "bucket", "mqtt", "insecure", "data_dir", "heartbeat_s", "zone", "radio", "devices")
+    top = Table(path, "", said)
+    top.knows("gateway", "bucket", "mqtt", "insecure", "data_dir", "heartbeat_s", "zone", "radio", "home", "devices")
     return Config(
         gateway=_gateway(top),
         bucket=_bucket(top),
@@ -96,102 +123,31 @@ def parse(text: str, path: Path) -> Config:
         heartbeat_s=_heartbeat_s(top),
         zone=_zone(top),
         radio=_radio(top),
+        home=_home(top),
         devices=_devices(top),
     )
 
 
-class _Table:
-    """One table of the file, and how to complain about a key of it."""
-
-    def __init__(self, path: Path, where: str, said: Mapping[str, Any]) -> None:
-        self._path, self._where, self._said = path, where, said
-
-    def wrong(self, key: str, what: str, write: str) -> ConfigError:
-        return ConfigError(f"{self._path}: {self._where}{key} {what}: write {write}")
-
-    def knows(self, *keys: str) -> None:
-        for key in self._said:
-            if key not in keys:
-                near = difflib.get_close_matches(key, keys, n=1)
-                choice = near[0] if near else "one of " + ", ".join(keys)
-                raise self.wrong(key, "is not a key that the gateway knows", f"{choice}, or remove it")
-
-    def text(self, key: str, example: str, default: str | None = None) -> str:
-        value: object = self._said.get(key, default)
-        if value is None:
-            raise self.wrong(key, "is missing", f"{key} = {example}")
-        if default is not None and key not in self._said:
-            return default
-        if not isinstance(value, str) or not value.strip():
-            raise self.wrong(key, f"is {_shown(value)}, not a text", f"{key} = {example}")
-        return value
-
-    def texts(self, key: str, example: str) -> tuple[str, ...]:
-        """One text, or a list of different ones; none if the key is missing."""
-        value: object = self._said.get(key, [])
-        found: list[object] = value if isinstance(value, list) else [value]
-        texts = [each for each in found if isinstance(each, str) and each.strip()]
-        if len(texts) != len(found) or len(set(texts)) != len(texts):
-            raise self.wrong(key, f"is {_shown(value)}", f"{key} = {example} or a list of different ones in [ ]")
-        if len(texts) > MOST_ADAPTERS:
-            raise self.wrong(key, f"are {len(texts)}", f"at most {MOST_ADAPTERS}")
-        return tuple(texts)
-
-    def number(
-        self, key: str, least: float, most: float, default: float | None = None, *, whole: bool = False
-    ) -> float:
-        value = self._said.get(key, default)
-        example = f"{key} = a {'whole ' if whole else ''}number from {least:g} to {most:g}"
-        if value is None:
-            raise self.wrong(key, "is missing", example)
-        is_number = isinstance(value, int) or (isinstance(value, float) and not whole)
-        if isinstance(value, bool) or not is_number or not least <= value <= most:
-            raise self.wrong(key, f"is {_shown(value)}", example)
-        return float(value)
-
-    def yes(self, key: str) -> bool:
-        value = self._said.get(key, False)
-        if not isinstance(value, bool):
-            raise self.wrong(key, f"is {_shown(value)}", f"{key} = true or {key} = false")
-        return value
-
-    def table(self, key: str) -> "_Table":
-        value = self._said.get(key, {})
-        if not isinstance(value, dict):
-            raise self.wrong(key, f"is {_shown(value)}, not a table", f"[{key}] on a line of its own")
-        return _Table(self._path, f"[{key}] ", value)
-
-    def tables(self, key: str) -> "list[_Table]":
-        value = self._said.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            raise self.wrong(key, f"is {_shown(value)}, not a list of tables", f"[[{key}]] before each of them")
-        return [_Table(self._path, f"[[{key}]] number {i}: ", each) for i, each in enumerate(value, 1)]
-
-
-def _shown(value: object) -> str:
-    return {True: "true", False: "false"}.get(value, repr(value)) if isinstance(value, bool) else repr(value)
-
-
-def _gateway(top: _Table) -> str:
+def _gateway(top: Table) -> str:
     name = top.text("gateway", '"hv-0001"')
     if not GATEWAY_ID.fullmatch(name):
         raise top.wrong("gateway", f"is {name!r}", "3 to 40 of a-z, 0-9 and -, not beginning with -")
     return name
 
 
-def _bucket(top: _Table) -> int:
+def _bucket(top: Table) -> int:
     return int(top.number("bucket", 0, BUCKETS - 1, whole=True))
 
 
-def _data_dir(top: _Table) -> str:
+def _data_dir(top: Table) -> str:
     return top.text("data_dir", '"/var/lib/hjemvakt-gateway"')
 
 
-def _heartbeat_s(top: _Table) -> float:
+def _heartbeat_s(top: Table) -> float:
     return top.number("heartbeat_s", 1, 3600, 30)
 
 
-def _zone(top: _Table) -> ZoneInfo:
+def _zone(top: Table) -> ZoneInfo:
     name = top.text("zone", '"Europe/Oslo"', "Europe/Oslo")
     try:
         return ZoneInfo(name)
@@ -199,7 +155,7 @@ def _zone(top: _Table) -> ZoneInfo:
         raise top.wrong("zone", f"is {name!r}, which this machine does not know", '"Europe/Oslo"') from error
 
 
-def _broker(top: _Table) -> Broker:
+def _broker(top: Table) -> Broker:
     url = top.text("mqtt", '"mqtts://broker.example:8883"')
     try:
         parts = urlsplit(url)
@@ -223,7 +179,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _radio(top: _Table) -> RadioConfig:
+def _radio(top: Table) -> RadioConfig:
     radio = top.table("radio")
     radio.knows("adapters", "canary", "virtual")
     adapters, virtual = radio.texts("adapters", '"hci0"'), radio.texts("virtual", '"tcp:127.0.0.1:4711"')
@@ -240,7 +196,7 @@ def _radio(top: _Table) -> RadioConfig:
     return RadioConfig(adapters=adapters, canary=canary or None, virtual=virtual)
 
 
-def _check_virtual(radio: _Table, address: str) -> None:
+def _check_virtual(radio: Table, address: str) -> None:
     found = VIRTUAL.fullmatch(address)
     if address.startswith("unix:") and len(address.removeprefix("unix:").encode()) > UNIX_PATH_BYTES:
         raise radio.wrong("virtual", f"is a path of more than {UNIX_PATH_BYTES} bytes", '"tcp:127.0.0.1:PORT"')
@@ -248,7 +204,21 @@ def _check_virtual(radio: _Table, address: str) -> None:
         raise radio.wrong("virtual", f"is {address!r}", '"tcp:127.0.0.1:PORT", or leave [radio] out to use Bluetooth')
 
 
-def _devices(top: _Table) -> tuple[DeviceConfig, ...]:
+def _home(top: Table) -> HomeConfig:
+    home = top.table("home")
+    home.knows("action", "timeout_s", "night")
+    night = home.text("night", '"22:00-07:00"', "22:00-07:00")
+    if not NIGHT.fullmatch(night):
+        raise home.wrong("night", f"is {night!r}", 'two times of day: night = "22:00-07:00"')
+    begins, ends = (time.fromisoformat(each) for each in night.split("-"))
+    return HomeConfig(
+        action=home.command("action", '["/usr/local/bin/hjemvakt-lamp"]'),
+        timeout_s=home.number("timeout_s", 1, 60, HomeConfig().timeout_s),
+        night=Night(begins=begins, ends=ends),
+    )
+
+
+def _devices(top: Table) -> tuple[DeviceConfig, ...]:
     tables = top.tables("devices")
     if len(tables) > MOST_DEVICES:
         raise top.wrong("devices", f"are {len(tables)}", f"at most {MOST_DEVICES}; use a second gateway for the rest")
@@ -261,12 +231,51 @@ def _devices(top: _Table) -> tuple[DeviceConfig, ...]:
     return tuple(devices.values())
 
 
-def _device(table: _Table) -> DeviceConfig:
-    table.knows("address", "profile", "name")
+def _device(table: Table) -> DeviceConfig:
+    table.knows("address", "profile", "name", "key", "cadence_s", "limits")
     address = table.text("address", '"C0:26:DF:01:23:45"').upper()
     if not ADDRESS.fullmatch(address):
         raise table.wrong("address", f"is {address!r}", "six pairs of hex digits with colons, as the scan shows them")
     profile = table.text("profile", '"heart_rate"')
     if profile not in PROFILES:
         raise table.wrong("profile", f"is {profile!r}", "one of " + ", ".join(sorted(PROFILES)))
-    return DeviceConfig(address=address, profile=profile, name=table.text("name", '"chest strap"', ""))
+    return DeviceConfig(
+        address=address,
+        profile=profile,
+        name=table.text("name", '"chest strap"', ""),
+        key=_key(table),
+        cadence_s=table.number("cadence_s", 0, 3600) if table.has("cadence_s") else None,
+        limits=_limits(table),
+    )
+
+
+def _key(table: Table) -> bytes | None:
+    """It is a secret, so the sentence about it does not show it."""
+    if not table.has("key"):
+        return None
+    text = table.text("key", '"32 hex digits"')
+    if not KEY.fullmatch(text):
+        raise table.wrong("key", "is not 32 hex digits", "the key that the device's app shows")
+    return bytes.fromhex(text)
+
+
+def _limits(device: Table) -> Mapping[int, Mapping[Kind, Limit]]:
+    limits: dict[int, dict[Kind, Limit]] = {}
+    for table in device.tables("limits"):
+        table.knows("kind", "slot", *LIMIT_KEYS)
+        word = table.text("kind", '"spo2"')
+        if word not in list(Kind):
+            raise table.wrong("kind", f"is {word!r}", "one of " + ", ".join(Kind))
+        of_slot = limits.setdefault(int(table.number("slot", 0, 255, 0, whole=True)), {})
+        if Kind(word) in of_slot:
+            raise table.wrong("kind", f"{word} is there twice", "each kind once for each slot")
+        of_slot[Kind(word)] = _limit(table)
+    return limits
+
+
+def _limit(table: Table) -> Limit:
+    given = {key: table.number(key, -1e6, 1e6) for key in LIMIT_KEYS if table.has(key)}
+    try:
+        return Limit(**given)
+    except ValueError as error:
+        raise table.wrong("red_low", "to red_high do not ascend", "them from the lowest to the highest") from error

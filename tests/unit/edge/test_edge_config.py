@@ -1,11 +1,14 @@
 """What the configuration file may say, and how each mistake is answered: with file, key and what to write."""
 
 import re
+from datetime import time
 from pathlib import Path
 
 import pytest
 
-from edge.config import Broker, DeviceConfig, RadioConfig, load, parse
+from devices.limits import Limit
+from devices.vocabulary import Kind
+from edge.config import Broker, DeviceConfig, HomeConfig, Night, RadioConfig, load, parse
 from edge.errors import ConfigError
 
 PATH = Path("/etc/hjemvakt/gateway.toml")
@@ -126,3 +129,66 @@ def test_files_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'gateway = "\xe5"')
     with pytest.raises(ConfigError, match="save it as UTF-8"):
         load(tmp_path / "latin.toml")
+
+
+def test_a_home_has_an_action_and_a_night() -> None:
+    home = '[home]\naction = ["/usr/bin/lamp", "--red"]\ntimeout_s = 5\nnight = "23:30-06:00"'
+    assert parse(GOOD + home, PATH).home == HomeConfig(
+        action=("/usr/bin/lamp", "--red"), timeout_s=5, night=Night(begins=time(23, 30), ends=time(6))
+    )
+    assert parse(GOOD, PATH).home.action == ()
+
+
+@pytest.mark.parametrize(
+    ("night", "dark", "light"),
+    [("22:00-07:00", (22, 23, 0, 6), (7, 12, 21)), ("01:00-05:00", (1, 4), (5, 23, 0)), ("00:00-00:00", (), (0, 12))],
+)
+def test_the_night_may_hold_midnight(night: str, dark: tuple[int, ...], light: tuple[int, ...]) -> None:
+    hours = parse(f'{GOOD}[home]\nnight = "{night}"', PATH).home.night
+    assert all(hours.holds(time(hour)) for hour in dark)
+    assert not any(hours.holds(time(hour)) for hour in light)
+
+
+def test_a_device_may_have_a_key_a_cadence_and_limits_of_its_users() -> None:
+    said = """
+key = "231d39c1d7cc1ab1aee224cd096db932"
+cadence_s = 0
+[[devices.limits]]
+kind = "spo2"
+red_low = 88
+yellow_low = 90
+[[devices.limits]]
+slot = 2
+kind = "pulse_rate"
+red_high = 130
+"""
+    (device,) = parse(GOOD + said, PATH).devices
+    assert device.key == bytes.fromhex("231d39c1d7cc1ab1aee224cd096db932")
+    assert device.cadence_s == 0
+    assert device.limits == {
+        0: {Kind.SPO2: Limit(red_low=88, yellow_low=90)},
+        2: {Kind.PULSE_RATE: Limit(red_high=130)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ('key = "secret"', "[[devices]] number 1: key is not 32 hex digits: write the key"),
+        ("cadence_s = -1", "[[devices]] number 1: cadence_s is -1: write cadence_s = a number from 0 to 3600"),
+        ('[[devices.limits]]\nkind = "spo3"', "[[limits]] number 1: kind is 'spo3': write one of heart_rate"),
+        ("[[devices.limits]]\nred_low = 1", "[[limits]] number 1: kind is missing"),
+        ('[[devices.limits]]\nkind = "spo2"\nred_low = 90\nyellow_low = 88', "red_low to red_high do not ascend"),
+        ('[[devices.limits]]\nkind = "spo2"\nred_low = nan', "red_low is nan: write"),
+        ('[[devices.limits]]\nkind = "spo2"\n[[devices.limits]]\nkind = "spo2"', "kind spo2 is there twice"),
+        ('[home]\naction = "lamp"', "[home] action is 'lamp', not a list of texts: write action = ["),
+        ('[home]\naction = ["lamp"]', "[home] action begins with 'lamp': write the whole path"),
+        ('[home]\nnight = "22-7"', "[home] night is '22-7': write two times of day"),
+        ('[home]\nnight = "24:00-07:00"', "[home] night is '24:00-07:00': write two times of day"),
+        ("[home]\ntimeout_s = 0", "[home] timeout_s is 0: write"),
+    ],
+)
+def test_a_mistake_in_the_home_or_a_device_is_one_sentence_without_secrets(more: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(says)) as wrong:
+        parse(f"{GOOD}{more}", PATH)
+    assert "secret" not in str(wrong.value)
