@@ -1,7 +1,7 @@
 """What a sensor profile is: how to reach the sensor, and what its bytes mean."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -13,7 +13,7 @@ def uuid16(short: int) -> str:
     return f"0000{short:04x}-0000-1000-8000-00805f9b34fb"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, init=False)
 class Reading:
     """A value as the device said it. `device_time` is the device's own local time, without a zone; None: it sent none.
 
@@ -22,13 +22,43 @@ class Reading:
 
     kind: Kind
     value: float | None
-    quality: Quality = Quality.GOOD
-    sign: Sign = Sign.EXACT
-    mode: Mode = Mode.SPOT
-    device_time: datetime | None = None
-    record: int | None = None
-    slot: int = 0
-    into_session: timedelta | None = None
+    quality: Quality
+    sign: Sign
+    mode: Mode
+    device_time: datetime | None
+    record: int | None
+    slot: int
+    into_session: timedelta | None
+
+    def __init__(
+        self,
+        *,
+        kind: Kind,
+        value: float | None,
+        quality: Quality = Quality.GOOD,
+        sign: Sign = Sign.EXACT,
+        mode: Mode = Mode.SPOT,
+        device_time: datetime | None = None,
+        record: int | None = None,
+        slot: int = 0,
+        into_session: timedelta | None = None,
+    ) -> None:
+        """By the setters of the slots: what a frozen dataclass writes by itself takes twice as long."""
+        _set_kind(self, kind)
+        _set_value(self, value)
+        _set_quality(self, quality)
+        _set_sign(self, sign)
+        _set_mode(self, mode)
+        _set_device_time(self, device_time)
+        _set_record(self, record)
+        _set_slot(self, slot)
+        _set_into_session(self, into_session)
+
+
+_set_kind, _set_value, _set_quality, _set_sign, _set_mode, *_set_rest = (
+    Reading.__dict__[field.name].__set__ for field in fields(Reading)
+)
+_set_device_time, _set_record, _set_slot, _set_into_session = _set_rest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,10 +1,11 @@
 """Battery Level (2A19): one byte, 0 to 100 %. Read at connect, by the profiles of whole devices."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from devices.gatt import Reader
-from devices.profiles.base import Said, uuid16
+from devices.profiles.base import Reading, Said, uuid16
 from devices.profiles.decoding import reading
 from devices.vocabulary import Kind
 
@@ -15,7 +16,12 @@ def decode(data: bytes) -> tuple[Said, ...]:
     reader = Reader(data)
     percent = reader.u8("battery level")
     reader.end()
-    return (reading(Kind.BATTERY, Decimal(percent)),)
+    return (of_percent(percent),)
+
+
+@lru_cache(maxsize=101)
+def of_percent(percent: int) -> Reading:
+    return reading(Kind.BATTERY, Decimal(percent))
 
 
 def encode_level(percent: int) -> bytes:

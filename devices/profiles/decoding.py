@@ -9,6 +9,8 @@ from devices.errors import DecodeError
 from devices.profiles.base import Reading, Said
 from devices.vocabulary import KINDS, Kind, Mode, Quality, Sign
 
+UNKNOWN_USER: Final = 0xFF  # GATT Specification Supplement, User ID and User Index
+
 _NO_READING: Final = Quality.NO_READING
 _EXACT: Final = Sign.EXACT
 
@@ -17,7 +19,7 @@ def by_characteristic(
     decoders: Mapping[str, Callable[[bytes], tuple[Said, ...]]],
 ) -> Callable[[str, bytes], tuple[Said, ...]]:
     def decode(uuid: str, data: bytes) -> tuple[Said, ...]:
-        if (decoder := decoders.get(uuid.lower())) is None:
+        if (decoder := decoders.get(uuid) or decoders.get(uuid.lower())) is None:
             raise DecodeError(f"characteristic {uuid} is not in this profile")
         return decoder(data)
 
@@ -61,3 +63,8 @@ def reading(
         slot=slot,
         into_session=into_session,
     )
+
+
+def slot_of(user: int) -> int:
+    """The slot of a shared meter's User ID; 0: it does not know who was measured."""
+    return 0 if user == UNKNOWN_USER else user + 1

@@ -1,20 +1,25 @@
 """Heart Rate Service (180D): chest straps and watches. Heart Rate Service 1.0, section 3.1."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntFlag
+from functools import lru_cache
+from struct import iter_unpack
 from typing import Final
 
-from devices.gatt import Reader
-from devices.profiles import battery
-from devices.profiles.base import Contact, Profile, Reach, Said, uuid16
+from devices.errors import DecodeError
+from devices.profiles import battery, device_information
+from devices.profiles.base import Contact, Profile, Reach, Reading, Said, uuid16
 from devices.profiles.decoding import by_characteristic, reading
-from devices.vocabulary import Kind, Mode
+from devices.profiles.layout import Field, Layout, Values
+from devices.profiles.wording import number_in, set_of
+from devices.vocabulary import KINDS, Kind, Mode
 
 SERVICE: Final = uuid16(0x180D)
 MEASUREMENT: Final = uuid16(0x2A37)
 RR_PER_S: Final = 1024  # RR intervals count 1/1024 s
+RR_POSSIBLE_MS: Final = (KINDS[Kind.RR_INTERVAL].lowest, KINDS[Kind.RR_INTERVAL].highest)
+RATES_KEPT, INTERVALS_KEPT = 512, 2048
 
 
 class Flag(IntFlag):
@@ -25,41 +30,63 @@ class Flag(IntFlag):
     RR = 0x10
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measurement:
-    """`on_body` is None when the sensor cannot tell. `per_min` 0 means that it found no beat."""
+# Plain numbers: to ask an IntFlag takes longer than to read the whole message.
+_CONTACT, _CONTACT_SUPPORTED, _RR = int(Flag.CONTACT), int(Flag.CONTACT_SUPPORTED), int(Flag.RR)
+_ON, _OFF = Contact(on_body=True), Contact(on_body=False)
 
-    per_min: int
-    on_body: bool | None
-    energy_kj: int | None
-    rr_s: tuple[float, ...]
-
-
-def parse(data: bytes) -> Measurement:
-    reader = Reader(data)
-    flags = Flag(reader.u8("flags"))
-    per_min = reader.u16("heart rate") if Flag.WIDE in flags else reader.u8("heart rate")
-    energy_kj = reader.u16("energy expended") if Flag.ENERGY in flags else None
-    rr_s = []
-    while Flag.RR in flags and reader.left:
-        rr_s.append(reader.u16("RR interval") / RR_PER_S)
-    reader.end()
-    return Measurement(
-        per_min=per_min,
-        on_body=Flag.CONTACT in flags if Flag.CONTACT_SUPPORTED in flags else None,
-        energy_kj=energy_kj,
-        rr_s=tuple(rr_s),
-    )
+LAYOUT: Final = Layout(
+    Field(name="flags", code="B", words=set_of(Flag)),
+    Field(name="heart rate", code="B", unless=Flag.WIDE, words=number_in("/min")),
+    Field(name="heart rate", code="H", when=Flag.WIDE, words=number_in("/min")),
+    Field(name="energy expended", code="H", when=Flag.ENERGY, words=number_in("kJ")),
+)
 
 
 def decode_measurement(data: bytes) -> tuple[Said, ...]:
     """Off the body there is no value: what the strap then sends is its last guess."""
-    said = parse(data)
-    if said.on_body is False:
-        return (Contact(on_body=False),)
-    per_min = Decimal(said.per_min) if said.per_min else None
-    value = reading(Kind.HEART_RATE, per_min, mode=Mode.CONTINUOUS)
-    return (value,) if said.on_body is None else (Contact(on_body=True), value)
+    (flags, short, wide, _energy), intervals = _parse(data)
+    if flags & _CONTACT_SUPPORTED and not flags & _CONTACT:
+        return (_OFF,)
+    rate = _rate(short if wide is None else wide)
+    intervals_said = [_interval(each) for each in intervals]
+    return (_ON, rate, *intervals_said) if flags & _CONTACT_SUPPORTED else (rate, *intervals_said)
+
+
+def _parse(data: bytes) -> tuple[Values, tuple[int, ...]]:
+    """The fields, and the RR intervals: as many as fill the message, the oldest first."""
+    values, at = LAYOUT.unpack_head(data)
+    left = len(data) - at
+    if not left:
+        return values, ()
+    if not data[0] & _RR:
+        raise DecodeError(f"{left} surplus bytes at the end of {data.hex(' ')}")
+    if left % 2:
+        raise DecodeError(f"RR interval needs 2 bytes, 1 is left of {data.hex(' ')}")
+    return values, tuple(each for (each,) in iter_unpack("<H", data[at:]))
+
+
+# The same few hundred values come every second of every strap.
+@lru_cache(maxsize=RATES_KEPT)
+def _rate(per_min: int) -> Reading:
+    """0: straps send that until they find a beat."""
+    return reading(Kind.HEART_RATE, Decimal(per_min) if per_min else None, mode=Mode.CONTINUOUS)
+
+
+@lru_cache(maxsize=INTERVALS_KEPT)
+def _interval(count: int) -> Reading:
+    """An interval that no heart makes is an artefact of the strap, and a break in the row of beats; the rate beside it
+    is still good."""
+    ms = count * 1000 / RR_PER_S
+    lowest, highest = RR_POSSIBLE_MS
+    return reading(Kind.RR_INTERVAL, Decimal(ms) if lowest <= ms <= highest else None, mode=Mode.CONTINUOUS)
+
+
+def explain(data: bytes) -> list[str]:
+    values, intervals = _parse(data)
+    said = list(LAYOUT.explain(values))
+    if intervals:
+        said.append("RR intervals: " + ", ".join(f"{each * 1000 / RR_PER_S:.1f}" for each in intervals) + " ms")
+    return said
 
 
 PROFILE: Final = Profile(
@@ -67,8 +94,11 @@ PROFILE: Final = Profile(
     reach=Reach.STREAM,
     service=SERVICE,
     subscribe=(MEASUREMENT,),
-    read=(battery.LEVEL,),
-    decode=by_characteristic({MEASUREMENT: decode_measurement, battery.LEVEL: battery.decode}),
+    read=(battery.LEVEL, *device_information.READ),
+    decode=by_characteristic(
+        {MEASUREMENT: decode_measurement, battery.LEVEL: battery.decode, **device_information.DECODERS}
+    ),
+    thin_s=15.0,
 )
 
 

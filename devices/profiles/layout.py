@@ -34,7 +34,9 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Shape:
-    struct: Struct
+    size: int
+    unpack: Callable[[bytes], Values]
+    unpack_from: Callable[[bytes], Values]
     pick: Callable[[Values], Values]  # one value for each field of the layout, from those that are there
 
 
@@ -47,34 +49,36 @@ class Layout:
 
     def unpack(self, data: bytes) -> Values:
         """One value for each field, None for those that the flags leave out."""
-        shape = self._shape_of(data)
-        if len(data) != shape.struct.size:
+        shape = self._shapes.get(data[0]) if data else None
+        if shape is None:
+            shape = self._add_shape(data)
+        if len(data) != shape.size:
             raise self._refusal(data)
-        return shape.pick(shape.struct.unpack(data) + NONE)
+        return shape.pick(shape.unpack(data) + NONE)
 
     def unpack_head(self, data: bytes) -> tuple[Values, int]:
         """For a message that goes on: the values, and where the rest begins."""
-        shape = self._shape_of(data)
-        if len(data) < shape.struct.size:
+        shape = self._shapes.get(data[0]) if data else None
+        if shape is None:
+            shape = self._add_shape(data)
+        if len(data) < shape.size:
             raise self._refusal(data)
-        return shape.pick(shape.struct.unpack_from(data) + NONE), shape.struct.size
+        return shape.pick(shape.unpack_from(data) + NONE), shape.size
 
     def explain(self, values: Values) -> Iterator[str]:
         for field, value in zip(self.fields, values, strict=True):
             if value is not None and (said := field.words(value)) is not None:
                 yield f"{field.name}: {said}"
 
-    def _shape_of(self, data: bytes) -> _Shape:
+    def _add_shape(self, data: bytes) -> _Shape:
         if not data:
             raise self._refusal(data)
-        if (shape := self._shapes.get(data[0])) is None:
-            shape = self._shapes[data[0]] = self._shape(data[0])
-        return shape
-
-    def _shape(self, flags: int) -> _Shape:
-        there = [field for field in self.fields if field.is_there(flags)]
+        there = [field for field in self.fields if field.is_there(data[0])]
         places = (there.index(field) if field in there else len(there) for field in self.fields)
-        return _Shape(struct=Struct("<" + "".join(field.code for field in there)), pick=itemgetter(*places))
+        struct = Struct("<" + "".join(field.code for field in there))
+        shape = _Shape(size=struct.size, unpack=struct.unpack, unpack_from=struct.unpack_from, pick=itemgetter(*places))
+        self._shapes[data[0]] = shape
+        return shape
 
     def _refusal(self, data: bytes) -> DecodeError:
         reader = Reader(data)

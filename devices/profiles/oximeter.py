@@ -3,13 +3,16 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import IntFlag
+from functools import lru_cache
 from typing import Final
 
-from devices.gatt import Reader, date_time_bytes
-from devices.ieee11073 import SFLOAT_NAN, sfloat_word
-from devices.profiles import battery
-from devices.profiles.base import Contact, Profile, Reach, Said, uuid16
+from devices.gatt import date_time, date_time_bytes
+from devices.ieee11073 import SFLOAT_NAN, sfloat, sfloat_word
+from devices.profiles import battery, current_time, device_information
+from devices.profiles.base import Contact, Profile, Reach, Reading, Said, SetsClock, uuid16
 from devices.profiles.decoding import by_characteristic, reading
+from devices.profiles.layout import Field, Layout
+from devices.profiles.wording import set_of, sfloat_in, time
 from devices.vocabulary import Kind, Mode, Quality
 
 SERVICE: Final = uuid16(0x1822)
@@ -91,62 +94,97 @@ DOUBTFUL_SENSOR: Final = (
 )
 
 
+# Plain numbers: to ask an IntFlag takes longer than to read the whole message.
+_NOT_A_PATIENT, _NO_VALUE, _DOUBTFUL = int(NOT_A_PATIENT), int(NO_VALUE), int(DOUBTFUL)
+_OFF_BODY, _DOUBTFUL_SENSOR = int(OFF_BODY), int(DOUBTFUL_SENSOR)
+_CLOCK_NOT_SET: Final = int(SpotFlag.CLOCK_NOT_SET)
+_ON, _OFF = Contact(on_body=True), Contact(on_body=False)
+_SENSOR_CODE: Final = "Hx"  # of its 24 bits the upper eight are reserved
+
+SPOT_LAYOUT: Final = Layout(
+    Field(name="flags", code="B", words=set_of(SpotFlag)),
+    Field(name="SpO2", code="H", words=sfloat_in("%")),
+    Field(name="pulse rate", code="H", words=sfloat_in("/min")),
+    Field(name="timestamp", code="7s", when=SpotFlag.TIME, words=time),
+    Field(name="measurement status", code="H", when=SpotFlag.STATUS, words=set_of(Status)),
+    Field(name="device and sensor status", code=_SENSOR_CODE, when=SpotFlag.SENSOR, words=set_of(Sensor)),
+    Field(name="pulse amplitude index", code="H", when=SpotFlag.AMPLITUDE, words=sfloat_in("%")),
+)
+STREAM_LAYOUT: Final = Layout(
+    Field(name="flags", code="B", words=set_of(StreamFlag)),
+    Field(name="SpO2", code="H", words=sfloat_in("%")),
+    Field(name="pulse rate", code="H", words=sfloat_in("/min")),
+    Field(name="fast SpO2", code="H", when=StreamFlag.FAST, words=sfloat_in("%")),
+    Field(name="fast pulse rate", code="H", when=StreamFlag.FAST, words=sfloat_in("/min")),
+    Field(name="slow SpO2", code="H", when=StreamFlag.SLOW, words=sfloat_in("%")),
+    Field(name="slow pulse rate", code="H", when=StreamFlag.SLOW, words=sfloat_in("/min")),
+    Field(name="measurement status", code="H", when=StreamFlag.STATUS, words=set_of(Status)),
+    Field(name="device and sensor status", code=_SENSOR_CODE, when=StreamFlag.SENSOR, words=set_of(Sensor)),
+    Field(name="pulse amplitude index", code="H", when=StreamFlag.AMPLITUDE, words=sfloat_in("%")),
+)
+
+
 def decode_spot(data: bytes) -> tuple[Said, ...]:
-    reader = Reader(data)
-    flags = SpotFlag(reader.u8("flags"))
-    spo2, pulse = reader.sfloat("SpO2"), reader.sfloat("pulse rate")
-    local = reader.date_time("timestamp") if SpotFlag.TIME in flags else None
-    status = Status(reader.u16("measurement status")) if SpotFlag.STATUS in flags else Status(0)
-    sensor = Sensor(reader.u24("device and sensor status")) if SpotFlag.SENSOR in flags else None
-    if SpotFlag.AMPLITUDE in flags:
-        reader.sfloat("pulse amplitude index")
-    reader.end()
-    device_time = None if SpotFlag.CLOCK_NOT_SET in flags else local
-    return _say(spo2, pulse, status, sensor, Mode.SPOT, device_time)
+    flags, spo2, pulse, seven, status, sensor, amplitude = SPOT_LAYOUT.unpack(data)
+    local = None if seven is None else date_time(seven, "timestamp")
+    if sensor is not None and sensor & _OFF_BODY:
+        return (_OFF,)
+    quality = _quality(status or 0, sensor or 0)
+    device_time = None if flags & _CLOCK_NOT_SET else local
+    values = (
+        reading(kind, _value(kind, word), quality=quality, device_time=device_time)
+        for kind, word in ((Kind.SPO2, spo2), (Kind.PULSE_RATE, pulse), (Kind.PERFUSION_INDEX, amplitude))
+        if word is not None
+    )
+    return tuple(values) if sensor is None else (_ON, *values)
 
 
 def decode_continuous(data: bytes) -> tuple[Said, ...]:
     """Of the three averages the normal one counts; fast and slow are read over."""
-    reader = Reader(data)
-    flags = StreamFlag(reader.u8("flags"))
-    spo2, pulse = reader.sfloat("SpO2"), reader.sfloat("pulse rate")
-    for flag, what in ((StreamFlag.FAST, "fast"), (StreamFlag.SLOW, "slow")):
-        if flag in flags:
-            reader.sfloat(f"{what} SpO2")
-            reader.sfloat(f"{what} pulse rate")
-    status = Status(reader.u16("measurement status")) if StreamFlag.STATUS in flags else Status(0)
-    sensor = Sensor(reader.u24("device and sensor status")) if StreamFlag.SENSOR in flags else None
-    if StreamFlag.AMPLITUDE in flags:
-        reader.sfloat("pulse amplitude index")
-    reader.end()
-    return _say(spo2, pulse, status, sensor, Mode.CONTINUOUS, None)
+    _, spo2, pulse, _, _, _, _, status, sensor, amplitude = STREAM_LAYOUT.unpack(data)
+    if sensor is not None and sensor & _OFF_BODY:
+        return (_OFF,)
+    quality = _quality(status or 0, sensor or 0)
+    said: list[Said] = [] if sensor is None else [_ON]
+    said += (_live(_SPO2, spo2, quality), _live(_PULSE_RATE, pulse, quality))
+    if amplitude is not None:
+        said.append(_live(_PERFUSION_INDEX, amplitude, quality))
+    return tuple(said)
 
 
-def _say(
-    spo2: Decimal | None,
-    pulse: Decimal | None,
-    status: Status,
-    sensor: Sensor | None,
-    mode: Mode,
-    device_time: datetime | None,
-) -> tuple[Said, ...]:
-    if sensor is not None and sensor & OFF_BODY:
-        return (Contact(on_body=False),)
-    quality = _quality(status, sensor or Sensor(0))
-    values = tuple(
-        # Oximeters without a pulse send 0 as often as NaN.
-        reading(kind, value or None, quality=quality, mode=mode, device_time=device_time)
-        for kind, value in ((Kind.SPO2, spo2), (Kind.PULSE_RATE, pulse))
-    )
-    return values if sensor is None else (Contact(on_body=True), *values)
+_SPO2, _PULSE_RATE, _PERFUSION_INDEX = Kind.SPO2, Kind.PULSE_RATE, Kind.PERFUSION_INDEX
+LIVE_KEPT: Final = 1024
 
 
-def _quality(status: Status, sensor: Sensor) -> Quality:
-    if status & NOT_A_PATIENT:
-        return Quality.DEMONSTRATION
-    if status & NO_VALUE:
-        return Quality.NO_READING
-    return Quality.QUESTIONABLE if status & DOUBTFUL or sensor & DOUBTFUL_SENSOR else Quality.GOOD
+@lru_cache(maxsize=LIVE_KEPT)
+def _live(kind: Kind, word: int, quality: Quality) -> Reading:
+    """The same few hundred values come every second of every oximeter."""
+    return reading(kind, _value(kind, word), quality=quality, mode=Mode.CONTINUOUS)
+
+
+def _value(kind: Kind, word: int) -> Decimal | None:
+    """Oximeters without a pulse send 0 as often as NaN; only of the index it is a value."""
+    value = sfloat(word)
+    return value if kind is Kind.PERFUSION_INDEX else value or None
+
+
+def _quality(status: int, sensor: int) -> Quality:
+    if status & _NOT_A_PATIENT:
+        return _DEMONSTRATION
+    if status & _NO_VALUE:
+        return _NO_READING
+    return _QUESTIONABLE if status & _DOUBTFUL or sensor & _DOUBTFUL_SENSOR else _GOOD
+
+
+_GOOD, _QUESTIONABLE, _NO_READING, _DEMONSTRATION = Quality
+
+
+def explain_spot(data: bytes) -> list[str]:
+    return list(SPOT_LAYOUT.explain(SPOT_LAYOUT.unpack(data)))
+
+
+def explain_continuous(data: bytes) -> list[str]:
+    return list(STREAM_LAYOUT.explain(STREAM_LAYOUT.unpack(data)))
 
 
 PROFILE: Final = Profile(
@@ -154,8 +192,18 @@ PROFILE: Final = Profile(
     reach=Reach.STREAM,
     service=SERVICE,
     subscribe=(CONTINUOUS, SPOT),
-    read=(battery.LEVEL,),
-    decode=by_characteristic({SPOT: decode_spot, CONTINUOUS: decode_continuous, battery.LEVEL: battery.decode}),
+    read=(battery.LEVEL, *device_information.READ),
+    decode=by_characteristic(
+        {
+            SPOT: decode_spot,
+            CONTINUOUS: decode_continuous,
+            battery.LEVEL: battery.decode,
+            **device_information.DECODERS,
+            **current_time.DECODERS,
+        }
+    ),
+    clock=SetsClock.CHECKS,  # optional in the Pulse Oximeter Profile [R]
+    thin_s=15.0,
 )
 
 
@@ -165,11 +213,14 @@ def encode_continuous(
     pulse_per_min: float | None,
     status: Status | None = None,
     sensor: Sensor | None = None,
+    amplitude_percent: float | None = None,
 ) -> bytes:
     flags = StreamFlag(0)
     flags |= StreamFlag(0) if status is None else StreamFlag.STATUS
     flags |= StreamFlag(0) if sensor is None else StreamFlag.SENSOR
-    return bytes((flags,)) + _encode_values(spo2_percent, pulse_per_min) + _encode_states(status, sensor)
+    flags |= StreamFlag(0) if amplitude_percent is None else StreamFlag.AMPLITUDE
+    values = _encode_values(spo2_percent, pulse_per_min)
+    return bytes((flags,)) + values + _encode_states(status, sensor) + _encode_amplitude(amplitude_percent)
 
 
 def encode_spot(
@@ -179,15 +230,19 @@ def encode_spot(
     at: datetime | None = None,
     status: Status | None = None,
     sensor: Sensor | None = None,
+    amplitude_percent: float | None = None,
+    clock_is_set: bool = True,
 ) -> bytes:
     """`at` is the device's local time."""
     flags = SpotFlag(0)
     flags |= SpotFlag(0) if at is None else SpotFlag.TIME
     flags |= SpotFlag(0) if status is None else SpotFlag.STATUS
     flags |= SpotFlag(0) if sensor is None else SpotFlag.SENSOR
+    flags |= SpotFlag(0) if amplitude_percent is None else SpotFlag.AMPLITUDE
+    flags |= SpotFlag(0) if clock_is_set else SpotFlag.CLOCK_NOT_SET
     values = _encode_values(spo2_percent, pulse_per_min)
-    time = b"" if at is None else date_time_bytes(at)
-    return bytes((flags,)) + values + time + _encode_states(status, sensor)
+    local = b"" if at is None else date_time_bytes(at)
+    return bytes((flags,)) + values + local + _encode_states(status, sensor) + _encode_amplitude(amplitude_percent)
 
 
 def _encode_values(*values: float | None) -> bytes:
@@ -199,3 +254,7 @@ def _encode_states(status: Status | None, sensor: Sensor | None) -> bytes:
     return (b"" if status is None else status.to_bytes(2, "little")) + (
         b"" if sensor is None else sensor.to_bytes(3, "little")
     )
+
+
+def _encode_amplitude(percent: float | None) -> bytes:
+    return b"" if percent is None else sfloat_word(percent, 1).to_bytes(2, "little")

@@ -5,11 +5,13 @@ from decimal import Decimal
 from enum import IntEnum, IntFlag
 from typing import Final
 
-from devices.gatt import Reader, date_time_bytes
-from devices.ieee11073 import FLOAT_NAN, medfloat_word
-from devices.profiles import battery
-from devices.profiles.base import Profile, Reach, Said, uuid16
+from devices.gatt import date_time, date_time_bytes
+from devices.ieee11073 import FLOAT_NAN, medfloat, medfloat_word
+from devices.profiles import battery, current_time, device_information
+from devices.profiles.base import Profile, Reach, Said, SetsClock, uuid16
 from devices.profiles.decoding import by_characteristic, reading
+from devices.profiles.layout import Field, Layout
+from devices.profiles.wording import float_in, one_of, set_of, time
 from devices.units import celsius_from_fahrenheit
 from devices.vocabulary import Kind
 
@@ -37,21 +39,29 @@ class Site(IntEnum):
     EARDRUM = 9
 
 
+LAYOUT: Final = Layout(
+    Field(name="flags", code="B", words=set_of(Flag)),
+    Field(name="temperature", code="I", unless=Flag.FAHRENHEIT, words=float_in("°C")),
+    Field(name="temperature", code="I", when=Flag.FAHRENHEIT, words=float_in("°F")),
+    Field(name="time stamp", code="7s", when=Flag.TIME, words=time),
+    Field(name="temperature type", code="B", when=Flag.SITE, words=one_of(Site)),
+)
+
+
 def decode_measurement(data: bytes) -> tuple[Said, ...]:
-    reader = Reader(data)
-    flags = Flag(reader.u8("flags"))
-    value = reader.medfloat("temperature")
-    device_time = reader.date_time("time stamp") if Flag.TIME in flags else None
-    if Flag.SITE in flags:
-        reader.u8("temperature type")
-    reader.end()
-    return (reading(Kind.BODY_TEMPERATURE, _celsius(value, flags), device_time=device_time),)
+    _, celsius, fahrenheit, seven, _ = LAYOUT.unpack(data)
+    value = _celsius(fahrenheit) if celsius is None else medfloat(celsius)
+    device_time = None if seven is None else date_time(seven, "time stamp")
+    return (reading(Kind.BODY_TEMPERATURE, value, device_time=device_time),)
 
 
-def _celsius(value: Decimal | None, flags: Flag) -> Decimal | None:
-    if value is None or Flag.FAHRENHEIT not in flags:
-        return value
-    return celsius_from_fahrenheit(value)
+def _celsius(fahrenheit: int) -> Decimal | None:
+    value = medfloat(fahrenheit)
+    return None if value is None else celsius_from_fahrenheit(value)
+
+
+def explain(data: bytes) -> list[str]:
+    return list(LAYOUT.explain(LAYOUT.unpack(data)))
 
 
 PROFILE: Final = Profile(
@@ -59,8 +69,16 @@ PROFILE: Final = Profile(
     reach=Reach.SPOT,
     service=SERVICE,
     subscribe=(MEASUREMENT,),
-    read=(battery.LEVEL,),
-    decode=by_characteristic({MEASUREMENT: decode_measurement, battery.LEVEL: battery.decode}),
+    read=(battery.LEVEL, *device_information.READ),
+    decode=by_characteristic(
+        {
+            MEASUREMENT: decode_measurement,
+            battery.LEVEL: battery.decode,
+            **device_information.DECODERS,
+            **current_time.DECODERS,
+        }
+    ),
+    clock=SetsClock.CHECKS,
 )
 
 
@@ -70,5 +88,5 @@ def encode_measurement(*, celsius: float | None, at: datetime | None = None, sit
     flags |= Flag(0) if at is None else Flag.TIME
     flags |= Flag(0) if site is None else Flag.SITE
     word = FLOAT_NAN if celsius is None else medfloat_word(celsius, 1)
-    time = b"" if at is None else date_time_bytes(at)
-    return bytes((flags,)) + word.to_bytes(4, "little") + time + (b"" if site is None else bytes((site,)))
+    local = b"" if at is None else date_time_bytes(at)
+    return bytes((flags,)) + word.to_bytes(4, "little") + local + (b"" if site is None else bytes((site,)))

@@ -1,10 +1,19 @@
 """The bytes of the virtual devices, each against bytes written by hand or captured, never against our own decoder."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from devices.profiles import battery, bthome, glucose, heart_rate, oximeter, thermometer
+from devices.profiles import (
+    battery,
+    bthome,
+    current_time,
+    device_information,
+    glucose,
+    heart_rate,
+    oximeter,
+    thermometer,
+)
 from devices.profiles.bthome import Object, Press
 
 MORNING = datetime(2025, 3, 9, 7, 5, 30)  # noqa: DTZ001 - a device's local time
@@ -33,6 +42,39 @@ CASES = {
     "oximeter spot check": (
         oximeter.encode_spot(spo2_percent=95, pulse_per_min=72, at=MORNING),
         "01 5f 00 48 00 e9 07 03 09 07 05 1e",
+    ),
+    "oximeter stream with amplitude": (
+        oximeter.encode_continuous(spo2_percent=91, pulse_per_min=88, amplitude_percent=1.5),
+        "10 5b 00 58 00 0f f0",
+    ),
+    "oximeter spot check before its clock was set": (
+        oximeter.encode_spot(spo2_percent=95, pulse_per_min=72, at=MORNING, clock_is_set=False, amplitude_percent=20),
+        "19 5f 00 48 00 e9 07 03 09 07 05 1e c8 f0",
+    ),
+    "a clock, half a second past, on a Sunday": (
+        current_time.encode(MORNING.replace(microsecond=500_000)),
+        "e9 07 03 09 07 05 1e 07 80 02",
+    ),
+    "a clock set by hand for summer time": (
+        current_time.encode(MORNING, reason=current_time.Reason.MANUAL | current_time.Reason.SUMMER_TIME),
+        "e9 07 03 09 07 05 1e 07 00 09",
+    ),
+    "a clock that is not set": (current_time.encode_not_set(), "00 00 00 00 00 00 00 00 00 00"),
+    "Norway in summer": (
+        current_time.encode_local_time(zone=timedelta(hours=1), summer=current_time.Summer.AN_HOUR),
+        "04 04",
+    ),
+    "the west of the date line": (
+        current_time.encode_local_time(zone=timedelta(hours=-9, minutes=-30), summer=current_time.Summer.STANDARD),
+        "da 00",
+    ),
+    "no zone": (current_time.encode_local_time(zone=None, summer=None), "80 ff"),
+    "a model": (device_information.encode_text("H10"), "48 31 30"),
+    "a PnP ID": (
+        device_information.encode_pnp_id(
+            source=device_information.Vendor.USB, vendor=0x1050, product=0x0407, version=(2, 1, 3)
+        ),
+        "02 50 10 07 04 13 02",
     ),
     "glucose in mol/L": (
         glucose.encode_measurement(record=5, at=MORNING, mmol_per_l=5.5),

@@ -1,7 +1,7 @@
 """Every vector: bytes from a specification's page or a captured device, and the meaning that they have."""
 
 import tomllib
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,19 @@ import pytest
 from devices.errors import DecodeError
 from devices.limits import shown
 from devices.profiles import PROFILES
-from devices.profiles.base import Advert, Contact, Happening, Reading, Said, Sender, Switch
+from devices.profiles.base import (
+    Advert,
+    Contact,
+    DeviceClock,
+    Happening,
+    Identity,
+    Presence,
+    Reading,
+    Said,
+    Sender,
+    SessionStarted,
+    Switch,
+)
 from devices.vocabulary import KINDS, EventType, Kind, Mode, Quality, Sign
 
 FOLDER = Path(__file__).parents[2] / "vectors"
@@ -59,6 +71,15 @@ def expected(said: dict[str, Any]) -> Said:
             return Switch(opened=opened)
         case {"event": str(event)}:
             return Happening(type=EventType(event))
+        case {"occupied": bool(occupied)}:
+            return Presence(occupied=occupied)
+        case {"clock": shows}:
+            return DeviceClock(shows=None if shows == "not set" else shows)
+        case {"what": str(what), "text": str(text)}:
+            return Identity(what=what, text=text)
+        case {"session": datetime() as at}:
+            offset_min = said.get("utc_offset_min")
+            return SessionStarted(at=at, utc_offset=None if offset_min is None else timedelta(minutes=offset_min))
         case {"kind": str(kind)}:
             return expected_reading(Kind(kind), said)
         case _:
@@ -76,6 +97,8 @@ def expected_reading(kind: Kind, said: dict[str, Any]) -> Reading:
         mode=Mode[said.get("mode", "spot").upper()],
         device_time=device_time,
         record=said.get("record"),
+        slot=said.get("slot", 0),
+        into_session=timedelta(minutes=said["into_session_min"]) if "into_session_min" in said else None,
     )
 
 
