@@ -110,9 +110,8 @@ class Alone:
         for lane, seq, item in rows:
             cause = _cause(item)
             matter = None if cause is None else self._matters.get(cause)
-            for awaited in matter.awaited if matter else ():
-                if awaited.place is None and _last_instant(item) >= awaited.since:
-                    awaited.place = (lane, seq)
+            if matter is not None and matter.awaited:
+                _place(matter.awaited, (lane, seq), item)
 
     def arrived(self, lane: Lane, mark: int) -> None:
         for cause, matter in list(self._matters.items()):
@@ -250,13 +249,15 @@ def _cause(item: Item) -> Cause | None:
     return None
 
 
-def _last_instant(item: Item) -> datetime:
-    match item:
-        case Event():
-            return item.occurred_at
-        case Observation():
-            return item.taken_at + timedelta(seconds=item.span_s)
-    return item.to_at
+def _place(awaited: list[_Awaited], place: tuple[Lane, int], item: Item) -> None:
+    """Calls are kept in the order in which they were heard; a reading may be part of an interval that is kept later."""
+    if isinstance(item, Observation):
+        last = item.taken_at + timedelta(seconds=item.span_s)
+        for each in awaited:
+            if each.place is None and last >= each.since:
+                each.place = place
+    else:
+        next((each for each in awaited if each.place is None), awaited[-1]).place = place
 
 
 def _is_in(place: tuple[Lane, int] | None, lane: Lane, mark: int) -> bool:
