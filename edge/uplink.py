@@ -29,6 +29,7 @@ AGAIN_CAP_S: Final = 10.0  # nobody lies longer than this on a floor because the
 STABLE_S: Final = 30.0
 FAREWELL_S: Final = 0.7
 END_S: Final = 1.0  # for the thread; one that is still looking up a name ends later, by itself
+HEARD: Final = (Channel.RECEIPT, Channel.CONFIG, Channel.COMMAND)
 LOOP_S: Final = 5.0  # paho looks after its keepalive at least this often
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class LineUp:
-    pass
+    """`deaf_to`: channels that the broker does not let us hear; we can do without them."""
+
+    deaf_to: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class _Link:
     def __init__(self, broker: Broker, identity: Identity, keepalive_s: int, hear: Callable[[LineEvent], None]) -> None:
         self.was_up = False
         self._identity = identity
+        self._heard = {identity.topic(channel): channel for channel in HEARD}
         self._hear = hear
         self._is_up = False
         self._unacknowledged = 0
@@ -215,17 +219,20 @@ class _Link:
             self._refused = f"the broker refused us: {reason}"
             client.disconnect()
         else:
-            client.subscribe(self._identity.topic(Channel.RECEIPT), MANNERS[Channel.RECEIPT].qos)
+            client.subscribe([(topic, MANNERS[channel].qos) for topic, channel in self._heard.items()])
 
     def _on_subscribe(self, client: mqtt.Client, _data: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
-        if any(reason.is_failure for reason in reasons):
+        deaf_to = tuple(channel for channel, reason in zip(HEARD, reasons, strict=True) if reason.is_failure)
+        if Channel.RECEIPT in deaf_to:
             self._refused = "the broker does not let us hear receipts: check its access rules for this gateway"
             client.disconnect()
         else:
-            self._tell(self._up)
+            self._tell(self._up, deaf_to)
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._tell(self._hear, Arrived(Channel.RECEIPT, bytes(message.payload)))
+        channel = self._heard.get(message.topic)
+        if channel is not None:
+            self._tell(self._hear, Arrived(channel, bytes(message.payload)))
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, _mid: Any, _reason: Any, _properties: Any) -> None:
         self._tell(self._acknowledged)
@@ -236,9 +243,9 @@ class _Link:
 
     # On the event loop again.
 
-    def _up(self) -> None:
+    def _up(self, deaf_to: tuple[Channel, ...]) -> None:
         self._is_up = self.was_up = True
-        self._hear(LineUp())
+        self._hear(LineUp(deaf_to))
 
     def _acknowledged(self) -> None:
         self._unacknowledged -= 1
