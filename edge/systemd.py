@@ -1,0 +1,77 @@
+"""What systemd hears of us, and how our log looks in its journal. Without systemd nothing here does anything."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Final, TextIO
+
+# sd-daemon(3): the priority of a line of the journal, in front of it.
+PRIORITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+DEBUG: Final = 7
+START_MORE_S: Final = 60
+
+log = logging.getLogger(__name__)
+
+
+def notify(*words: str) -> None:
+    """sd_notify(3)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+            door.sendto("\n".join(words).encode(), "\0" + address[1:] if address.startswith("@") else address)
+
+
+def watchdog_s() -> float | None:
+    """How often systemd wants to hear from this process, in WATCHDOG_USEC; None: never."""
+    is_ours = os.environ.get("WATCHDOG_PID") in (None, str(os.getpid()))
+    usec = os.environ.get("WATCHDOG_USEC", "")
+    return int(usec) / 1e6 if is_ours and usec.isdecimal() and int(usec) else None
+
+
+async def still_starting(why: Callable[[], str]) -> None:
+    """A full disk is not mended by starting again: systemd gives us more time, and shows why we need it."""
+    while True:
+        notify(f"EXTEND_TIMEOUT_USEC={START_MORE_S * 1_000_000}", f"STATUS={why() or 'opening the outbox'}")
+        await asyncio.sleep(START_MORE_S / 4)
+
+
+async def feed_watchdog(progress: Callable[[], Awaitable[None]], words: Callable[[], str]) -> None:
+    """Each `progress` that is made is a sign of life; while it makes none, we say nothing and are started again."""
+    limit_s = watchdog_s()
+    period_s = limit_s / 3 if limit_s else START_MORE_S
+    while True:
+        before_s = asyncio.get_running_loop().time()
+        await progress()
+        took_s = asyncio.get_running_loop().time() - before_s
+        if took_s > period_s:
+            log.warning("the disk or the gateway stood still for %.0f s", took_s)
+        notify("WATCHDOG=1", f"STATUS={words()}")
+        await asyncio.sleep(period_s)
+
+
+def log_to(stream: TextIO, is_journal: bool) -> None:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JournalFormat() if is_journal else logging.Formatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("bumble").setLevel(logging.WARNING)
+
+
+def is_journal(stream: TextIO = sys.stderr) -> bool:
+    """systemd.exec(5): JOURNAL_STREAM is the device and inode of the stream that goes to the journal."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+class JournalFormat(logging.Formatter):
+    """Every line with its priority, for each becomes an entry of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = next((number for level, number in PRIORITIES if record.levelno >= level), DEBUG)
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
