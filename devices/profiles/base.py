@@ -114,6 +114,9 @@ class Presence:
 Said = Reading | Contact | Happening | Switch | Presence | SessionStarted | DeviceClock | Identity
 
 
+Decode = Callable[[str, bytes], tuple[Said, ...]]  # of a characteristic's UUID and its bytes
+
+
 class Reach(Enum):
     """How the gateway meets the device."""
 
@@ -162,7 +165,9 @@ class Profile:
     """`read_first`: characteristics read before anything is subscribed, because what follows is understood by them.
     `subscribe`: characteristics to notify/indicate on, in this order. `racp`: the record access control point, for a
     device with stored records. `read`: characteristics read once at connect. `decode(uuid, data)` and
-    `decode_advert(service_data, sender)` raise DecodeError on bytes outside the specification.
+    `decode_advert(service_data, sender)` raise DecodeError on bytes outside the specification. `joined()` makes a
+    decoder for one device whose messages only together say everything (segments, a user said in the one before):
+    `decoder()` is the one to listen with. `write`: what a device waits for, after subscribing, before it sends.
 
     `thin_s`: a continuous stream goes to the server as one interval in so many seconds, unless the configuration
     says otherwise; 0: every value. `bonds`: its values need an encrypted link. `quirks`: what a real device of this
@@ -175,10 +180,16 @@ class Profile:
     subscribe: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
     racp: str | None = None
-    decode: Callable[[str, bytes], tuple[Said, ...]] | None = None
+    write: tuple[tuple[str, bytes], ...] = ()
+    decode: Decode | None = None
+    joined: Callable[[], Decode] | None = None
     decode_advert: Callable[[bytes, Sender], Advert] | None = None
     settle_s: float = 0.0  # wait after connecting, before subscribing: some meters need it
     clock: SetsClock = SetsClock.NO
     bonds: bool = False
     thin_s: float = 0.0
     quirks: tuple[Quirk, ...] = ()
+
+    def decoder(self) -> Decode | None:
+        """For one device, as long as the gateway runs."""
+        return self.decode if self.joined is None else self.joined()

@@ -7,6 +7,7 @@ from enum import IntEnum, IntFlag
 
 from devices.gatt import date_time
 from devices.ieee11073 import medfloat, sfloat
+from devices.profiles.decoding import UNKNOWN_USER, slot_of
 
 
 def name(word: IntEnum | IntFlag) -> str:
@@ -68,3 +69,7 @@ def moment(local: datetime | None) -> str:
 def silent(_value: object) -> None:
     """Of a field that another line already says."""
     return
+
+
+def user(number: int) -> str:
+    return "not known" if number == UNKNOWN_USER else f"{number} (slot {slot_of(number)})"

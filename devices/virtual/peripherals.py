@@ -1,6 +1,7 @@
 """All virtual peripherals there are. They take ready-made bytes and say them over the air; nothing is decoded here."""
 
 from devices.virtual.gatt_servers.base import OnSaid, Peripheral
+from devices.virtual.gatt_servers.blood_pressure import BloodPressure
 from devices.virtual.gatt_servers.bthome import BTHomeAdvertiser
 from devices.virtual.gatt_servers.connectable import ConnectablePeripheral, DeviceInformation
 from devices.virtual.gatt_servers.glucose import Glucose, Record
@@ -10,6 +11,7 @@ from devices.virtual.gatt_servers.thermometer import Thermometer
 
 __all__ = [
     "BTHomeAdvertiser",
+    "BloodPressure",
     "ConnectablePeripheral",
     "DeviceInformation",
     "Glucose",

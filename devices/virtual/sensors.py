@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from devices.profiles import bthome, glucose, heart_rate, oximeter, thermometer
+from devices.profiles import blood_pressure, bthome, glucose, heart_rate, oximeter, thermometer
 from devices.virtual import peripherals
 from devices.virtual.faults import Fault, Faulty, wrong_time
 from devices.virtual.radio import Air
@@ -86,6 +86,12 @@ class Sensor:
     def _shown(self, local: datetime) -> datetime:
         """By its clock, when that should show `local`."""
         return local if self._clock_fault is None else wrong_time(self._clock_fault, local)
+
+    def _book_kept(self, local: datetime, *words: tuple[str, float]) -> None:
+        """What a device measured at `local` and keeps until a reader has it."""
+        at = local.replace(tzinfo=self._around.zone).astimezone(UTC)
+        for what, value in words:
+            self._around.book(self.address, Word(what=what, value=float(value), at=at, memory=True))
 
     def _on_air(self, payload: bytes) -> tuple[bytes, ...]:
         return self._faulty.send(payload).payloads
@@ -168,6 +174,41 @@ class EarThermometer(Sensor):
         self._around.book(self.address, Word(what="body_temperature", value=value, at=at, memory=True))
 
 
+class BloodPressureMeter(Sensor):
+    """A heart that hurries pumps harder: the pressure follows the pulse, as far as an exercise needs."""
+
+    wants_time = False
+
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self.peripheral = self.meter = peripherals.BloodPressure(
+            around.air,
+            name=device.name,
+            address=device.address,
+            battery_percent=BATTERY_PERCENT,
+            wants_time=self.wants_time,
+        )
+
+    async def measure(self, t_s: float) -> None:
+        pulse = round(self.person.pulse(t_s))
+        systolic, diastolic = round(126 + (pulse - 70) / 2), round(78 + (pulse - 70) / 4)
+        local = self._local_now()
+        self.meter.measure(
+            blood_pressure.encode_measurement(
+                systolic_mmhg=systolic,
+                diastolic_mmhg=diastolic,
+                pulse_per_min=pulse,
+                at=self._shown(local),
+                status=blood_pressure.Status(0),
+            )
+        )
+        self._book_kept(local, ("systolic", systolic), ("diastolic", diastolic), ("pulse_rate", pulse))
+
+
+class OmronMeter(BloodPressureMeter):
+    wants_time = True
+
+
 class _Advertiser(Sensor):
     def __init__(self, device: DeviceInHome, around: Around) -> None:
         super().__init__(device, around)
@@ -217,6 +258,8 @@ SENSORS: dict[str, Callable[[DeviceInHome, Around], Sensor]] = {
     "oximeter": Oximeter,
     "glucose": GlucoseMeter,
     "thermometer": EarThermometer,
+    "blood_pressure": BloodPressureMeter,
+    "blood_pressure_omron": OmronMeter,
     "bthome_sos": Button,
     "bthome_fall": FallPendant,
     "bthome_door": FrontDoor,

@@ -1,0 +1,127 @@
+"""Virtual blood pressure meters, scales, glucose sensors and health sensors: as their services' specifications and the
+makers of such devices say."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from bleak import BleakClient, BleakScanner
+
+from devices.virtual.peripherals import BloodPressure
+from devices.virtual.radio import Air
+
+pytestmark = pytest.mark.integration
+
+PRESSURE = "00002a35-0000-1000-8000-00805f9b34fb"
+CUFF = "00002a36-0000-1000-8000-00805f9b34fb"
+CURRENT_TIME = "00002a2b-0000-1000-8000-00805f9b34fb"
+METER = "F2:00:00:00:00:01"
+PATIENCE_S = 10
+
+# BLS 1.1.1, 3.1: 120/80 mmHg, no mean; 118/79.
+FIRST = bytes.fromhex("00 78 00 50 00 ff 07")
+SECOND = bytes.fromhex("00 76 00 4f 00 ff 07")
+# CTS 1.1, 3.1: Sunday 9 March 2025, 07:05:30, set by hand.
+MORNING = bytes.fromhex("e9 07 03 09 07 05 1e 07 00 01")
+
+
+@pytest.fixture
+async def air(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Air]:
+    """An air whose stack must not log an error, leak an exception or leave a task behind."""
+    broken: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: broken.append(context))
+    before = asyncio.all_tasks()
+    async with await Air.open() as opened:
+        with opened.as_default():
+            yield opened
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert broken == []
+    logged = [*caplog.get_records("setup"), *caplog.get_records("call"), *caplog.records]
+    assert [record.getMessage() for record in logged if record.levelno >= logging.ERROR] == []
+    assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()
+
+
+def into(queue: "asyncio.Queue[bytes]") -> Callable[[object, bytearray], None]:
+    return lambda _characteristic, data: queue.put_nowait(bytes(data))
+
+
+async def next_of(queue: "asyncio.Queue[bytes]") -> bytes:
+    return await asyncio.wait_for(queue.get(), PATIENCE_S)
+
+
+async def names_on_the_air(seconds: float = 0.3) -> set[str | None]:
+    return {device.name for device in await BleakScanner.discover(seconds)}
+
+
+async def test_a_pressure_meter_is_silent_until_it_has_measured_and_when_all_is_confirmed(air: Air) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    async with BloodPressure(air, name="BP", address=METER) as meter:
+        assert await names_on_the_air() == set()
+        meter.measure(FIRST)
+        meter.measure(SECOND)
+        assert await names_on_the_air() == {"BP"}
+        async with BleakClient(METER) as client:
+            await client.start_notify(PRESSURE, into(heard))
+            assert [await next_of(heard), await next_of(heard)] == [FIRST, SECOND]
+        assert meter.unsent == ()
+        assert await names_on_the_air() == set()
+
+
+async def test_a_pressure_meter_tells_who_listens_what_is_in_the_cuff_and_keeps_nothing_of_it(air: Air) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    pumping = bytes.fromhex("00 a0 00 ff 07 ff 07")  # BLS 1.1.1, 3.2: 160 mmHg
+    async with BloodPressure(air, name="BP", address=METER) as meter:
+        assert meter.pump(pumping) == 0
+        meter.measure(FIRST)
+        async with BleakClient(METER) as client:
+            await client.start_notify(CUFF, into(heard))
+            assert meter.pump(pumping) == 1
+            assert await next_of(heard) == pumping
+        assert meter.unsent == (FIRST,)
+
+
+async def test_a_meter_whose_clock_is_not_set_sends_nothing_until_it_is(air: Air) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    async with BloodPressure(air, name="BP", address=METER, wants_time=True) as meter:
+        meter.measure(FIRST)
+        async with BleakClient(METER) as client:
+            assert await client.read_gatt_char(CURRENT_TIME) == bytes(10)
+            await client.start_notify(PRESSURE, into(heard))
+            await client.read_gatt_char(CURRENT_TIME)  # whatever it had sent would have come before this answer
+            assert heard.empty()
+            await client.write_gatt_char(CURRENT_TIME, MORNING, response=True)
+            assert await next_of(heard) == FIRST
+            assert await client.read_gatt_char(CURRENT_TIME) == MORNING
+        assert meter.clock is not None and meter.clock.isoformat() == "2025-03-09T07:05:30"
+
+
+async def test_a_meter_keeps_its_time_to_the_next_visit(air: Air) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    async with BloodPressure(air, name="BP", address=METER, wants_time=True) as meter:
+        meter.set_clock(MORNING)
+        meter.measure(FIRST)
+        async with BleakClient(METER) as client:
+            await client.start_notify(PRESSURE, into(heard))
+            assert await next_of(heard) == FIRST
+
+
+async def test_a_meter_that_is_cut_off_says_it_again(air: Air) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    async with BloodPressure(air, name="BP", address=METER) as meter:
+        meter.measure(FIRST)
+        await BleakClient(METER).connect()
+        air.drop(meter)
+        async with BleakClient(METER) as client:
+            await client.start_notify(PRESSURE, into(heard))
+            assert await next_of(heard) == FIRST
+
+
+async def test_a_meter_with_a_full_memory_loses_the_oldest_and_counts_it(air: Air) -> None:
+    async with BloodPressure(air, name="BP", address=METER) as meter:
+        for number in range(32):
+            meter.measure(bytes([number]))
+    assert meter.unsent == tuple(bytes([number]) for number in range(2, 32))
+    assert meter.lost == 2
