@@ -9,6 +9,8 @@ MG_PER_DL_PER_KG_PER_L: Final = Decimal(100_000)  # 1 kg/L = 1,000,000 mg/L = 10
 MMOL_PER_MOL: Final = Decimal(1000)
 # NIST SP 811 (2008), appendix B: exact by definition.
 KG_PER_LB: Final = Decimal("0.45359237")
+CM_PER_INCH: Final = Decimal("2.54")
+CM_PER_M: Final = Decimal(100)
 # NIST SP 811 (2008), appendix B.8: 1 mmHg = 133.3224 Pa.
 KPA_PER_MMHG: Final = Decimal("0.1333224")
 
@@ -35,3 +37,7 @@ def mmhg_from_kpa(kpa: Decimal) -> Decimal:
 
 def kg_from_lb(lb: Decimal) -> Decimal:
     return lb * KG_PER_LB
+
+
+def lb_from_kg(kg: Decimal) -> Decimal:
+    return kg / KG_PER_LB

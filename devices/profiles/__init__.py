@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from devices.profiles import blood_pressure, bthome, glucose, heart_rate, oximeter, thermometer
+from devices.profiles import blood_pressure, bthome, glucose, heart_rate, oximeter, scale, thermometer
 from devices.profiles.base import Profile
 
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
@@ -17,6 +17,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
             thermometer.PROFILE,
             blood_pressure.PROFILE,
             blood_pressure.OMRON,
+            scale.PROFILE,
             bthome.DOOR,
             bthome.SOS,
             bthome.FALL,

@@ -7,6 +7,7 @@ from devices.virtual.gatt_servers.connectable import ConnectablePeripheral, Devi
 from devices.virtual.gatt_servers.glucose import Glucose, Record
 from devices.virtual.gatt_servers.heart_rate import HeartRate
 from devices.virtual.gatt_servers.oximeter import PulseOximeter
+from devices.virtual.gatt_servers.scale import Scale
 from devices.virtual.gatt_servers.thermometer import Thermometer
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "Peripheral",
     "PulseOximeter",
     "Record",
+    "Scale",
     "Thermometer",
 ]

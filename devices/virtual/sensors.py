@@ -1,5 +1,6 @@
 """The sensors of a virtual home: peripherals on the air, driven by physiology, with a book of what they said."""
 
+import random
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from devices.profiles import blood_pressure, bthome, glucose, heart_rate, oximeter, thermometer
+from devices.profiles import blood_pressure, bthome, glucose, heart_rate, oximeter, scale, thermometer
 from devices.virtual import peripherals
 from devices.virtual.faults import Fault, Faulty, wrong_time
 from devices.virtual.radio import Air
@@ -209,6 +210,31 @@ class OmronMeter(BloodPressureMeter):
     wants_time = True
 
 
+class BathroomScale(Sensor):
+    """The same person every day, give or take what a glass of water weighs."""
+
+    LIGHTEST_KG, RANGE_KG = 55.0, 40.0
+
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self.peripheral = self.scale = peripherals.Scale(
+            around.air, name=device.name, address=device.address, battery_percent=BATTERY_PERCENT
+        )
+        self._chance = random.Random(device.address)
+        self._usual_kg = self.LIGHTEST_KG + self._chance.random() * self.RANGE_KG
+
+    async def measure(self, t_s: float) -> None:
+        kg = round(self._usual_kg + self._chance.uniform(-0.3, 0.3), 1)
+        fat, water_kg = 27.5, round(kg * 0.52, 1)
+        local = self._local_now()
+        at = self._shown(local)
+        self.scale.weigh(
+            scale.encode_weight(kg=kg, at=at),
+            scale.encode_composition(fat_percent=fat, water_kg=water_kg),  # says neither who nor when, as Beurer's do
+        )
+        self._book_kept(local, ("weight", kg), ("body_fat", fat), ("body_water", water_kg))
+
+
 class _Advertiser(Sensor):
     def __init__(self, device: DeviceInHome, around: Around) -> None:
         super().__init__(device, around)
@@ -260,6 +286,7 @@ SENSORS: dict[str, Callable[[DeviceInHome, Around], Sensor]] = {
     "thermometer": EarThermometer,
     "blood_pressure": BloodPressureMeter,
     "blood_pressure_omron": OmronMeter,
+    "scale": BathroomScale,
     "bthome_sos": Button,
     "bthome_fall": FallPendant,
     "bthome_door": FrontDoor,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bleak import BleakClient, BleakScanner
 
-from devices.virtual.peripherals import BloodPressure
+from devices.virtual.peripherals import BloodPressure, Scale
 from devices.virtual.radio import Air
 
 pytestmark = pytest.mark.integration
@@ -17,6 +17,9 @@ pytestmark = pytest.mark.integration
 PRESSURE = "00002a35-0000-1000-8000-00805f9b34fb"
 CUFF = "00002a36-0000-1000-8000-00805f9b34fb"
 CURRENT_TIME = "00002a2b-0000-1000-8000-00805f9b34fb"
+WEIGHT = "00002a9d-0000-1000-8000-00805f9b34fb"
+COMPOSITION = "00002a9c-0000-1000-8000-00805f9b34fb"
+WEIGHT_FEATURE = "00002a9e-0000-1000-8000-00805f9b34fb"
 METER = "F2:00:00:00:00:01"
 PATIENCE_S = 10
 
@@ -125,3 +128,34 @@ async def test_a_meter_with_a_full_memory_loses_the_oldest_and_counts_it(air: Ai
             meter.measure(bytes([number]))
     assert meter.unsent == tuple(bytes([number]) for number in range(2, 32))
     assert meter.lost == 2
+
+
+# The scale: WSS 1.0 and BCS 1.0. 83.42 kg; fat 25.0 %.
+WEIGHED = bytes.fromhex("00 2c 41")
+COMPOSED = bytes.fromhex("00 00 fa 00")
+
+
+async def test_a_scale_says_the_weight_and_then_what_it_is_made_of(air: Air) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    async with Scale(air, name="SCALE", address=METER) as scale:
+        assert await names_on_the_air() == set()
+        scale.weigh(WEIGHED, COMPOSED)
+        async with BleakClient(METER) as client:
+            assert await client.read_gatt_char(WEIGHT_FEATURE) == bytes.fromhex("1f 00 00 00")
+            await client.start_notify(WEIGHT, into(heard))
+            assert await next_of(heard) == WEIGHED
+            await client.start_notify(COMPOSITION, into(heard))
+            assert await next_of(heard) == COMPOSED
+        assert scale.unsent == ()
+
+
+async def test_a_scale_keeps_the_order_though_the_composition_is_asked_for_first(air: Air) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    async with Scale(air, name="SCALE", address=METER) as scale:
+        scale.weigh(WEIGHED, COMPOSED)
+        async with BleakClient(METER) as client:
+            await client.start_notify(COMPOSITION, into(heard))
+            await client.read_gatt_char(WEIGHT_FEATURE)
+            assert heard.empty()
+            await client.start_notify(WEIGHT, into(heard))
+            assert [await next_of(heard), await next_of(heard)] == [WEIGHED, COMPOSED]
