@@ -85,6 +85,14 @@ class HomeConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OutboxConfig:
+    """How much it may take of the disk, and how long a row may wait in it."""
+
+    most_mib: int = 256
+    days: int = 90
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     gateway: str
     bucket: int
@@ -95,6 +103,7 @@ class Config:
     devices: tuple[DeviceConfig, ...]
     radio: RadioConfig
     home: HomeConfig
+    outbox: OutboxConfig
 
 
 def load(path: Path) -> Config:
@@ -114,7 +123,9 @@ def parse(text: str, path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     top = Table(path, "", said)
-    top.knows("gateway", "bucket", "mqtt", "insecure", "data_dir", "heartbeat_s", "zone", "radio", "home", "devices")
+    top.knows(
+        "gateway", "bucket", "mqtt", "insecure", "data_dir", "heartbeat_s", "zone", "radio", "home", "outbox", "devices"
+    )
     return Config(
         gateway=_gateway(top),
         bucket=_bucket(top),
@@ -124,6 +135,7 @@ def parse(text: str, path: Path) -> Config:
         zone=_zone(top),
         radio=_radio(top),
         home=_home(top),
+        outbox=_outbox(top),
         devices=_devices(top),
     )
 
@@ -215,6 +227,15 @@ def _home(top: Table) -> HomeConfig:
         action=home.command("action", '["/usr/local/bin/hjemvakt-lamp"]'),
         timeout_s=home.number("timeout_s", 1, 60, HomeConfig().timeout_s),
         night=Night(begins=begins, ends=ends),
+    )
+
+
+def _outbox(top: Table) -> OutboxConfig:
+    outbox, usual = top.table("outbox"), OutboxConfig()
+    outbox.knows("most_mib", "days")
+    return OutboxConfig(
+        most_mib=int(outbox.number("most_mib", 8, 65_536, usual.most_mib, whole=True)),
+        days=int(outbox.number("days", 1, 3660, usual.days, whole=True)),
     )
 
 

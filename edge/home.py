@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -57,11 +57,13 @@ class LocalHome:
         self._alone.kept(rows)
         self._say(self._signs.kept(rows, self._clock.now(), self._clock.monotonic_s()))
 
-    def recall(self, rows: Sequence[tuple[Lane, int, Item]]) -> None:
-        """Alarms that a run before this one left waiting: they go on as if nothing had been."""
-        for _, _, item in rows:
-            self._alone.heard(item, Level.INSIDE, self._clock.now(), self._clock.monotonic_s())
-        self.kept(rows)
+    def recall(self, rows: Sequence[tuple[Lane, int, Event]], since: datetime) -> None:
+        """Alarms that a run before this one left waiting. Those after `since` go on as if nothing had been."""
+        for _, _, event in rows:
+            if event.occurred_at >= since:
+                self._alone.heard(event, Level.INSIDE, self._clock.now(), self._clock.monotonic_s())
+        self._alone.kept([row for row in rows if row[2].occurred_at >= since])
+        self._signs.kept(rows, self._clock.now(), self._clock.monotonic_s())
 
     def arrived(self, lane: Lane, mark: int) -> None:
         self._alone.arrived(lane, mark)
@@ -71,6 +73,9 @@ class LocalHome:
     def renumbered(self) -> None:
         self._alone.renumbered()
         self._signs.renumbered()
+
+    def jumped(self, by: timedelta) -> None:
+        self._alone.jumped(by)
 
     def line(self, is_up: bool) -> None:
         self._line.connected(is_up, self._clock.monotonic_s())

@@ -20,7 +20,7 @@ from edge.core.signs import ALARMS_FIRST, WORDS, Sign
 
 CHECK: Final = "check"
 WAITING: Final = 8  # signs; when there are more, the oldest that is no alarm goes unsaid
-ENDS_S: Final = 1.0  # between asking a command to end and killing it
+ENDS_S: Final = 0.5  # between asking a command to end and killing it
 CAN_WAIT: Final = len(ALARMS_FIRST)
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from devices.profiles import PROFILES
 from devices.vocabulary import Kind
 from devices.wire import codec
 from devices.wire.messages import DeviceSetup, GatewayConfig, SlotSetup
-from edge.config import DeviceConfig
+from edge.config import Config, DeviceConfig
 from edge.core.health import Troubles
 from edge.errors import ConfigError
 
@@ -27,7 +27,7 @@ LONGEST_REASON: Final = 400  # characters of Status.config_refused
 
 log = logging.getLogger(__name__)
 
-Apply = Callable[[tuple[DeviceConfig, ...]], None]
+Apply = Callable[[tuple[DeviceConfig, ...]], Awaitable[None]]
 
 
 class RemoteConfig:
@@ -96,7 +96,7 @@ class RemoteConfig:
         await self._keep(payload)
         self.refused = ""
         self._kept, self.devices = config, devices
-        self._apply(devices)
+        await self._apply(devices)
         log.info("configuration %d of the server is used now, %d devices", config.version, len(devices))
         return True
 
@@ -123,6 +123,17 @@ class RemoteConfig:
                 log.error("%s", sentence)
         else:
             self._troubles.end("configuration")
+
+
+def with_kept(config: Config) -> Config:
+    """With the devices that the agent would use."""
+    setup = RemoteConfig(config.gateway, config.data_dir, config.devices, Troubles(), _nothing_to_apply, lambda: None)
+    setup.load()
+    return replace(config, devices=setup.devices)
+
+
+async def _nothing_to_apply(_: tuple[DeviceConfig, ...]) -> None:
+    pass
 
 
 def merged(said: Sequence[DeviceSetup], own: Sequence[DeviceConfig]) -> tuple[DeviceConfig, ...]:

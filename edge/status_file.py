@@ -10,6 +10,8 @@ NAME: Final = "status.json"
 
 
 class DeviceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """`is_bonded` None: nobody knows, or it needs none."""
+
     address: str
     name: str
     profile: str
@@ -17,9 +19,14 @@ class DeviceLine(msgspec.Struct, frozen=True, kw_only=True):
     seen_at: datetime | None
     battery_percent: int | None
     refused: int
+    rssi_dbm: int | None = None
+    model: str = ""
+    is_bonded: bool | None = None
 
 
 class StatusFile(msgspec.Struct, frozen=True, kw_only=True):
+    """`config`: the version of the server's configuration in use, 0: the gateway's own file."""
+
     gateway: str
     outbox: str | None
     pid: int
@@ -31,6 +38,11 @@ class StatusFile(msgspec.Struct, frozen=True, kw_only=True):
     set_aside: int
     devices: list[DeviceLine]
     troubles: list[str]
+    every_s: float = 30.0
+    is_clock_set: bool = True
+    config: int = 0
+    config_refused: str = ""
+    adapters: list[str] = []
 
 
 def write(directory: Path, status: StatusFile) -> None:

@@ -13,6 +13,7 @@ from typing import Final, TextIO
 PRIORITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 DEBUG: Final = 7
 START_MORE_S: Final = 60
+STANDS_S: Final = 600.0  # the disk; alarms go out of memory meanwhile, and a start that needs the disk would end them
 
 log = logging.getLogger(__name__)
 
@@ -39,18 +40,25 @@ async def still_starting(why: Callable[[], str]) -> None:
         await asyncio.sleep(START_MORE_S / 4)
 
 
-async def feed_watchdog(progress: Callable[[], Awaitable[None]], words: Callable[[], str]) -> None:
-    """Each `progress` that is made is a sign of life; while it makes none, we say nothing and are started again."""
+async def feed_watchdog(
+    ask: Callable[[], Awaitable[None]], words: Callable[[], str], stands_s: float = STANDS_S
+) -> None:
+    """As long as the event loop comes by here, and `ask` was answered within `stands_s`; else we are started again."""
     limit_s = watchdog_s()
-    period_s = limit_s / 3 if limit_s else START_MORE_S
-    while True:
-        before_s = asyncio.get_running_loop().time()
-        await progress()
-        took_s = asyncio.get_running_loop().time() - before_s
-        if took_s > period_s:
-            log.warning("the disk or the gateway stood still for %.0f s", took_s)
-        notify("WATCHDOG=1", f"STATUS={words()}")
-        await asyncio.sleep(period_s)
+    loop = asyncio.get_running_loop()
+    answered_s, asked = loop.time(), asyncio.ensure_future(ask())
+    try:
+        while True:
+            if asked.done():
+                asked.result()
+                answered_s, asked = loop.time(), asyncio.ensure_future(ask())
+            if loop.time() - answered_s <= stands_s:
+                notify("WATCHDOG=1", f"STATUS={words()}")
+            else:
+                log.critical("the disk has stood still for %.0f s: waiting to be started again", stands_s)
+            await asyncio.sleep(limit_s / 3 if limit_s else START_MORE_S)
+    finally:
+        asked.cancel()
 
 
 def log_to(stream: TextIO, is_journal: bool) -> None:

@@ -125,6 +125,12 @@ class Alone:
             for awaited in matter.awaited:
                 awaited.place = None
 
+    def jumped(self, by: timedelta) -> None:
+        """Our clock was wrong; what waits to be kept is put right, too."""
+        for matter in self._matters.values():
+            for awaited in matter.awaited:
+                awaited.since += by
+
     def acknowledged(self, device: str | None, what: EventType | Kind | None) -> None:
         """A person has it. None: whatever it is about."""
         for cause, matter in list(self._matters.items()):

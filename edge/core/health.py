@@ -10,11 +10,12 @@ from devices.wire.messages import DeviceHealth, Lane, LinkState, Status
 
 LONGEST_TROUBLE: Final = 200
 MOST_TROUBLES: Final = 20
+LONGEST_MODEL: Final = 80
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceReport:
-    """`refused`: how many times its bytes broke the specification."""
+    """`refused`: how many times its bytes broke the specification. `model`: as the device says it."""
 
     device: str
     state: str
@@ -22,6 +23,7 @@ class DeviceReport:
     rssi_dbm: int | None = None
     battery_percent: int | None = None
     refused: int = 0
+    model: str = ""
 
 
 class Troubles:
@@ -64,7 +66,11 @@ def status(
     devices: Iterable[DeviceReport],
     troubles: Iterable[str],
     hello: bool,
+    config: int = 0,
+    config_refused: str = "",
+    done: Iterable[str] = (),
 ) -> Status:
+    """`config`, `config_refused`, `done`: as in Status."""
     return Status(
         gateway=me.gateway,
         state=state,
@@ -79,6 +85,9 @@ def status(
         set_aside=set_aside,
         devices=[_health(device) for device in devices],
         troubles=[trouble[:LONGEST_TROUBLE] for trouble in troubles][:MOST_TROUBLES],
+        config=config,
+        config_refused=config_refused,
+        done=list(done),
     )
 
 
@@ -94,4 +103,5 @@ def _health(device: DeviceReport) -> DeviceHealth:
         rssi_dbm=None if device.rssi_dbm is None else max(-127, min(20, device.rssi_dbm)),
         battery_percent=device.battery_percent,
         refused=device.refused,
+        model=device.model[:LONGEST_MODEL],
     )

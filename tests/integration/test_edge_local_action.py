@@ -151,7 +151,7 @@ async def test_at_night_a_lost_line_is_light_without_sound(tmp_path: Path) -> No
 async def test_an_alarm_left_waiting_by_an_earlier_run_is_taken_up_again(tmp_path: Path) -> None:
     async with living(Rig(Told(tmp_path))) as rig:
         rig.clock.ahead_s = 20
-        rig.home.recall([(Lane.ALARM, 4, Event(device=BUTTON, type=EventType.FALL, occurred_at=NOW))])
+        rig.home.recall([(Lane.ALARM, 4, Event(device=BUTTON, type=EventType.FALL, occurred_at=NOW))], since=NOW)
         assert (await rig.told.line()).startswith("alarm_not_sent|")
         rig.home.arrived(Lane.ALARM, 4)
         assert (await rig.told.line()).startswith("alarm_sent|")

@@ -8,7 +8,7 @@ import pytest
 
 from devices.limits import Limit
 from devices.vocabulary import Kind
-from edge.config import Broker, DeviceConfig, HomeConfig, Night, RadioConfig, load, parse
+from edge.config import Broker, DeviceConfig, HomeConfig, Night, OutboxConfig, RadioConfig, load, parse
 from edge.errors import ConfigError
 
 PATH = Path("/etc/hjemvakt/gateway.toml")
@@ -192,3 +192,10 @@ def test_a_mistake_in_the_home_or_a_device_is_one_sentence_without_secrets(more:
     with pytest.raises(ConfigError, match=re.escape(says)) as wrong:
         parse(f"{GOOD}{more}", PATH)
     assert "secret" not in str(wrong.value)
+
+
+def test_the_outbox_has_room_that_can_be_said() -> None:
+    assert parse(GOOD, PATH).outbox == OutboxConfig(most_mib=256, days=90)
+    assert parse(GOOD + "[outbox]\nmost_mib = 64\ndays = 30", PATH).outbox == OutboxConfig(most_mib=64, days=30)
+    with pytest.raises(ConfigError, match=re.escape("[outbox] days is 0: write days = a whole number from 1 to 3660")):
+        parse(GOOD + "[outbox]\ndays = 0", PATH)

@@ -39,8 +39,11 @@ class Gateway:
         self.troubles = Troubles()
         self.applied: list[tuple[DeviceConfig, ...]] = []
         self.spoke = asyncio.Semaphore(0)
-        self.config = RemoteConfig(GATEWAY, directory, OWN, self.troubles, self.applied.append, self.spoke.release)
+        self.config = RemoteConfig(GATEWAY, directory, OWN, self.troubles, self._apply, self.spoke.release)
         self.config.load()
+
+    async def _apply(self, devices: tuple[DeviceConfig, ...]) -> None:
+        self.applied.append(devices)
 
     async def hears(self, config: GatewayConfig | bytes) -> None:
         """And is done with it: it spoke."""
