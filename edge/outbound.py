@@ -1,78 +1,33 @@
-"""From the outbox to the server: carries out what `edge.core.delivery` decides."""
+"""From the outbox to the server: the file's rows, and beside them those in memory while the disk cannot be written."""
 
 import asyncio
 import contextlib
-import hashlib
 import logging
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 from devices.errors import WireError
-from devices.vocabulary import Item
 from devices.wire import codec
-from devices.wire.columns import to_millis
-from devices.wire.messages import Batch, Lane, Lost, LostWhy
-from devices.wire.topics import Channel
-from edge.core.delivery import Delivery
-from edge.core.delivery_words import (
-    Appended,
-    Command,
-    Connected,
-    DeliveryEvent,
-    Disconnected,
-    Forget,
-    Hello,
-    HoleMade,
-    KeepEpoch,
-    Pace,
-    Plan,
-    Pruned,
-    Published,
-    PutBack,
-    Rebuild,
-    Recall,
-    ReceiptCame,
-    Renew,
-    Send,
-    SetAside,
-    Tick,
-    Unsent,
-)
+from devices.wire.columns import from_millis
+from devices.wire.messages import Lane
+from edge.carrier import Around, Carrier
+from edge.core.delivery_words import Appended, ClockSet, Connected, DeliveryEvent, Disconnected, Pace, ReceiptCame
 from edge.core.health import Troubles
-from edge.core.holes import Hole
 from edge.errors import OutboxError
-from edge.outbox_thread import OutboxReplaced, OutboxThread
-from edge.ports import Clock, Uplink
+from edge.outbox_thread import OutboxThread
+from edge.ports import Clock, Home, Uplink
 
-EVENTS: Final = 2_000  # waiting to be handled; more than that and the oldest goes: all of these are said again
-PRUNE_EVERY_S: Final = 600.0
-PRUNE_AGAIN_S: Final = 1.0  # while there is more to prune
+OPEN_S: Final = 10.0  # for the disk to answer at the start
 RETRY_S: Final = 5.0
-CHANNEL: Final = {Lane.ALARM: Channel.ALARM, Lane.BULK: Channel.OBS}
+DISK_AGAIN_S: Final = 10.0
+CLOCK_AGAIN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
 
-class Reload:
-    """The outbox is another one now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grown:
-    """`Appended`, of which outbox."""
-
-    outbox: str
-    newest: Mapping[Lane, int]
-
-
-Happened = DeliveryEvent | Reload | Grown
-
-
 class Outbound:
-    """`say_hello` publishes a status that asks for a receipt."""
+    """`say_hello` publishes a status that asks for a receipt. `home` is told what the server has."""
 
     def __init__(
         self,
@@ -82,49 +37,67 @@ class Outbound:
         troubles: Troubles,
         say_hello: Callable[[], None],
         pace: Pace | None = None,
+        home: Home | None = None,
     ) -> None:
         self.uplink: Uplink | None = None
         self.receipt_at: datetime | None = None
-        self.set_aside = 0
         self.unreadable_receipts = 0
         self._gateway, self._outbox, self._clock, self._troubles = gateway, outbox, clock, troubles
-        self._say_hello = say_hello
-        self._pace = pace or Pace()
-        self._delivery: Delivery | None = None
-        self._happened: deque[Happened] = deque(maxlen=EVENTS)
-        self._line: Connected | Disconnected | None = None  # the newest; said once only, so nothing may push it out
-        self._wake, self._idle = asyncio.Event(), asyncio.Event()
+        self._home = home
+        self._around = Around(
+            gateway=gateway,
+            clock=clock,
+            troubles=troubles,
+            pace=pace or Pace(),
+            uplink=self._line,
+            say_hello=say_hello,
+            arrived=self._arrived,
+            replaced=self._renumbered,
+        )
+        self._main = Carrier(outbox.do, self._around, is_main=True)
+        self._spare: Carrier | None = None
+        self._spare_needed = asyncio.Event()
         self._is_connected = False
-        self._prune_s = 0.0
+        outbox.switched = self._renumbered
 
     @property
     def outbox_id(self) -> str | None:
-        """None: it could not be opened yet."""
-        return None if self._delivery is None else self._delivery.outbox
+        """The one that the gateway's status names. None: nothing is loaded yet."""
+        if self._main.outbox_id is None and self._outbox.spare is not None:
+            return self._outbox.spare.id
+        return self._main.outbox_id
 
     @property
     def is_connected(self) -> bool:
         return self._is_connected
 
-    def waiting(self) -> dict[Lane, int]:
-        return {} if self._delivery is None else {lane: self._delivery.waiting(lane) for lane in Lane}
+    @property
+    def set_aside(self) -> int:
+        return sum(carrier.set_aside for carrier in self._carriers())
 
-    def tell(self, event: Happened) -> None:
-        if isinstance(event, Connected | Disconnected):
-            self._line = event
-        else:
-            self._happened.append(event)
-        self._idle.clear()
-        self._wake.set()
+    def waiting(self) -> dict[Lane, int]:
+        return {lane: sum(carrier.waiting(lane) for carrier in self._carriers()) for lane in Lane}
 
     def line_is_up(self) -> None:
-        self.tell(Connected())
+        self._is_connected = True
+        self._tell(Connected())
 
     def line_is_down(self) -> None:
-        self.tell(Disconnected())
+        self._is_connected = False
+        self._tell(Disconnected())
 
     def committed(self, outbox: str, newest: Mapping[Lane, int]) -> None:
-        self.tell(Grown(outbox, newest))
+        """Rows are in this outbox, up to these numbers."""
+        for carrier in self._carriers():
+            if carrier.outbox_id == outbox:
+                for lane in Lane:
+                    if lane in newest:
+                        carrier.tell(Appended(lane, newest[lane]))
+                return
+        if self._outbox.spare is not None and self._outbox.spare.id == outbox:
+            self._spare_needed.set()
+        else:
+            self._main.look()
 
     def receipt(self, payload: bytes) -> None:
         try:
@@ -135,205 +108,122 @@ class Outbound:
             self.unreadable_receipts += 1
             log.warning("a receipt that cannot be read (number %d): %s", self.unreadable_receipts, error)
             return
+        if receipt.at is not None:
+            self._clock.hear(from_millis(receipt.at))
         self.receipt_at = self._clock.now()
-        self.tell(ReceiptCame(receipt))
+        # A server that does not say the time cannot put a clock right that looks right.
+        if self._clock.is_set() or (receipt.at is None and not self._clock.is_wrong()):
+            self._tell(ClockSet())
+        self._tell(ReceiptCame(receipt))
+
+    def clock_jumped(self, by: timedelta, since: datetime) -> None:
+        """What waits in the outbox was taken by a clock that was wrong by so much."""
+        log.warning(
+            "our own clock was wrong by %.0f s: what was taken since the start is put right", by.total_seconds()
+        )
+        self._outbox.clock_jumped(by, since)
+        for carrier in self._carriers():
+            carrier.look()
 
     async def load(self) -> None:
-        """Open the outbox, however long that takes."""
-        while True:
-            try:
-                name, epoch, stocks, aside = await self._outbox.do(
-                    lambda outbox: (outbox.id, outbox.epoch, outbox.stocks(), outbox.count_aside())
-                )
-                break
-            except OutboxReplaced:
-                continue
-            except OutboxError as error:
-                if self._troubles.begin("outbox", str(error)):
-                    log.error("%s", error)
-                await asyncio.sleep(RETRY_S)
-        self._troubles.end("outbox")
-        self.set_aside = aside
-        if self._outbox.damage is not None:
-            self._troubles.begin("damage", self._outbox.damage)
-        self._delivery = Delivery(outbox=name, epoch=epoch, stocks=stocks, pace=self._pace)
+        """Open the outbox. If the disk does not let us, we begin in memory and go on trying."""
+        try:
+            async with asyncio.timeout(OPEN_S):
+                await self._main.load()
+        except (OutboxError, TimeoutError) as error:
+            self._outbox.use_spare(str(error) or f"the disk has not answered for {OPEN_S:.0f} s")
+            self._spare_needed.set()
+        self._note_damage()
 
     async def run(self) -> None:
-        while True:
-            await self._wait()
-            if self._clock.monotonic_s() >= self._prune_s:
-                await self._guarded(self._prune())
-            while (event := self._next()) is not None:
-                await self._guarded(self._handle(event))
-            await self._guarded(self._handle(Tick()))
-            if not self._happened and not any(self.waiting().values()):
-                self._idle.set()
-
-    def _next(self) -> Happened | None:
-        if self._line is not None:
-            line, self._line = self._line, None
-            return line
-        return self._happened.popleft() if self._happened else None
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_main())
+            group.create_task(self._watch_clock())
+            while True:
+                await self._spare_needed.wait()
+                await self._run_spare(group)
 
     async def flush(self, limit_s: float) -> bool:
         """Everything in the outbox is receipted (False: not in time)."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                await self._idle.wait()
-        return self._idle.is_set()
+                for carrier in self._carriers():
+                    await carrier.until_idle()
+                return True
+        return False
 
-    async def _wait(self) -> None:
-        assert self._delivery is not None
-        due_s = min(self._prune_s, self._delivery.due_s() or self._prune_s)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, due_s - self._clock.monotonic_s())):
-                await self._wake.wait()
-        self._wake.clear()
-
-    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
-        try:
-            await work
-        except OutboxReplaced:
-            await self._reload()
-        except OutboxError as error:
-            if self._troubles.begin("outbox", str(error)):
-                log.error("%s", error)
-
-    async def _reload(self) -> None:
-        """Another outbox id is another client to the broker, and the server knows no marks of it."""
-        self._happened.clear()
-        self._line = None
-        await self.load()
-        assert self.uplink is not None
-        log.warning("going on with outbox %s", self.outbox_id)
-        self.uplink.rebuild("the outbox has a new id")
-
-    async def _handle(self, event: Happened) -> None:
-        assert self._delivery is not None
-        match event:
-            case Reload():
-                await self._reload()
-            case Grown(outbox, newest):
-                for lane in Lane if outbox == self._delivery.outbox else ():
-                    if lane in newest:
-                        await self._decide(Appended(lane, newest[lane]))
-            case Connected() | Disconnected():
-                self._is_connected = isinstance(event, Connected)
-                await self._decide(event)
-            case _:
-                await self._decide(event)
-
-    async def _decide(self, event: DeliveryEvent) -> None:
-        assert self._delivery is not None
-        todo: deque[DeliveryEvent] = deque([event])
-        while todo:
-            for command in self._delivery.on(todo.popleft(), self._clock.monotonic_s()):
-                todo.extend(await self._obey(command))
-
-    async def _obey(self, command: Command) -> list[DeliveryEvent]:
-        match command:
-            case Send(plan):
-                return await self._send(plan)
-            case Forget(lane, mark) | Recall(lane, mark):
-                await self._outbox.do(lambda outbox: outbox.set_mark(lane, mark))
-            case SetAside(lane, seq):
-                await self._set_aside(lane, [seq], "the server could not read it")
-            case PutBack(lane, seq):
-                await self._outbox.do(lambda outbox: outbox.put_back(lane, seq))
-                self.set_aside -= 1
-            case KeepEpoch(epoch):
-                log.info("the server's epoch is %s", epoch)
-                await self._outbox.do(lambda outbox: outbox.keep_epoch(epoch))
-            case Hello():
-                self._say_hello()
-            case Rebuild(silent_s):
-                assert self.uplink is not None
-                self.uplink.rebuild(f"connected, but no receipt for {silent_s:.0f} s")
-            case Renew():
-                log.error("the server has rows that this outbox never made: it is an old copy of another")
-                await self._outbox.do(lambda outbox: outbox.renew())
-                await self._reload()
-        self._note_block()
-        return []
-
-    def _note_block(self) -> None:
-        assert self._delivery is not None
-        if self._delivery.blocked():
-            self._troubles.begin("refused", "the server cannot read anything that this gateway sends: compare versions")
-        else:
-            self._troubles.end("refused")
-
-    async def _send(self, plan: Plan) -> list[DeliveryEvent]:
-        try:
-            rows, bad = await self._outbox.do(lambda outbox: outbox.read(plan.lane, plan.first, plan.last))
-        except OutboxReplaced:
-            raise
-        except OutboxError as error:
-            self._troubles.begin("outbox", str(error))
-            return [Unsent(plan.number)]
-        self._troubles.end("outbox")
-        if holes := await self._holes(plan, rows, bad):
-            return [HoleMade(plan.lane, hole) for hole in holes]
-        try:
-            payload = codec.encode(self._batch(plan, rows))
-        except WireError:
-            return [HoleMade(plan.lane, hole) for hole in await self._unpackable(plan.lane, rows)]
-        assert self.uplink is not None
-        if not self.uplink.publish(CHANNEL[plan.lane], payload):
-            return [Unsent(plan.number)]
-        return [Published(plan.number, hashlib.sha256(payload).hexdigest()[:16])]
-
-    def _batch(self, plan: Plan, rows: list[tuple[int, Item]]) -> Batch:
-        assert self._delivery is not None
-        return Batch(
-            gateway=self._gateway,
-            outbox=self._delivery.outbox,
-            lane=plan.lane,
-            after=plan.after,
-            first=plan.first,
-            last=plan.last,
-            sent_at=to_millis(self._clock.now()),
-            lost=[Lost(first=hole.first, last=hole.last, why=hole.why) for hole in plan.lost],
-            body=codec.pack(rows),
-        )
-
-    async def _holes(self, plan: Plan, rows: list[tuple[int, Item]], bad: list[int]) -> list[Hole]:
-        """Rows of the plan that cannot be read, or are not there any more."""
-        if bad:
-            await self._set_aside(plan.lane, bad, "its content is damaged", LostWhy.DAMAGED)
-        if len(rows) == plan.rows:
-            return []
-        there = {seq for seq, _ in rows}
-        there |= {seq for hole in plan.lost for seq in range(hole.first, hole.last + 1)}
-        return [
-            Hole(first=seq, last=seq, why=LostWhy.DAMAGED)
-            for seq in range(plan.first, plan.last + 1)
-            if seq not in there
-        ]
-
-    async def _unpackable(self, lane: Lane, rows: list[tuple[int, Item]]) -> list[Hole]:
-        """Rows that the contract does not allow: each is tried alone."""
-        bad = []
-        for seq, item in rows:
+    async def _run_main(self) -> None:
+        while self._main.outbox_id is None:
             try:
-                codec.pack([(seq, item)])
-            except WireError as error:
-                log.error("row %d of lane %s cannot be sent: %s", seq, lane, error)
-                bad.append(seq)
-        await self._set_aside(lane, bad, "the contract does not allow it")
-        return [Hole(first=seq, last=seq, why=LostWhy.UNDECODABLE) for seq in bad]
+                await self._main.load()
+            except OutboxError as error:
+                log.debug("still not: %s", error)
+                await asyncio.sleep(RETRY_S)
+        self._note_damage()
+        self._tell_line(self._main)
+        await self._main.run()
 
-    async def _set_aside(self, lane: Lane, seqs: list[int], why: str, lost: LostWhy = LostWhy.UNDECODABLE) -> None:
-        await self._outbox.do(lambda outbox: outbox.set_aside(lane, seqs, lost))
-        self.set_aside += len(seqs)
-        for seq in seqs:
-            log.error("row %d of lane %s is set aside: %s", seq, lane, why)
+    async def _run_spare(self, group: asyncio.TaskGroup) -> None:
+        """Until the disk is back."""
+        spare = Carrier(self._outbox.do_spare, self._around, is_main=False)
+        await spare.load()
+        self._spare = spare
+        self._tell_line(spare)
+        running = group.create_task(spare.run())
+        log.error("the disk cannot be written, alarms and readings go through memory: %s", self._outbox.why_spare)
+        while True:
+            if await self._disk_is_back():
+                break
+            await asyncio.sleep(DISK_AGAIN_S)
+        running.cancel()
+        self._spare = None
+        self._spare_needed.clear()
+        self._troubles.end("disk")
 
-    async def _prune(self) -> None:
-        now = self._clock.now()
-        self._prune_s = self._clock.monotonic_s() + PRUNE_EVERY_S
-        oldest = await self._outbox.do(lambda outbox: outbox.prune(now))
-        if oldest:
-            self._prune_s = self._clock.monotonic_s() + PRUNE_AGAIN_S
-        for lane, seq in oldest.items():
-            await self._decide(Pruned(lane, seq))
+    async def _disk_is_back(self) -> bool:
+        self._troubles.begin("disk", f"readings and alarms are kept in memory only: {self._outbox.why_spare}")
+        try:
+            moved = await self._outbox.move_back(self._clock.now())
+        except OutboxError as error:
+            self._outbox.why_spare = str(error)
+            return False
+        log.info("the disk can be written again, %d rows were brought back from memory", moved)
+        self._main.look()
+        return True
+
+    async def _watch_clock(self) -> None:
+        """Network time may come without the server's help."""
+        while True:
+            if self._clock.is_set():
+                break
+            await asyncio.sleep(CLOCK_AGAIN_S)
+        self._tell(ClockSet())
+
+    def _note_damage(self) -> None:
+        if self._outbox.damage is not None:
+            self._troubles.begin("damage", self._outbox.damage)
+
+    def _carriers(self) -> list[Carrier]:
+        return [self._main] if self._spare is None else [self._spare, self._main]
+
+    def _tell(self, event: DeliveryEvent) -> None:
+        for carrier in self._carriers():
+            carrier.tell(event)
+
+    def _tell_line(self, carrier: Carrier) -> None:
+        if self._is_connected:
+            carrier.tell(Connected())
+
+    def _line(self) -> Uplink:
+        assert self.uplink is not None
+        return self.uplink
+
+    def _arrived(self, outbox: str, lane: Lane, mark: int) -> None:
+        """Only the numbers of the outbox that is being written mean something at home."""
+        spare = self._outbox.spare
+        if self._home is not None and outbox == (self._main.outbox_id if spare is None else spare.id):
+            self._home.arrived(lane, mark)
+
+    def _renumbered(self) -> None:
+        if self._home is not None:
+            self._home.renumbered()

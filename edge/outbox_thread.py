@@ -1,21 +1,33 @@
-"""The outbox's own thread.
+"""The outbox's own thread, and what takes its place while the disk cannot be written.
 
 A commit with synchronous=FULL waits for the disk, on an SD card that tidies up for a second now and then; on the event
 loop that would delay alarms, adverts and GATT time-outs alike.
+
+A disk that is full, read-only or does not answer must not silence an alarm. `accept` then takes it into an outbox in
+memory, with an id of its own, so that the server's watermarks stay true for both. It is not safe there, and says so:
+nobody may forget a record in a device because of it. When the disk is back, `move_back` brings what is left to it.
 """
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
+from devices.wire.messages import Lane
+from edge.core.shrink import Room
 from edge.errors import OutboxDamaged, OutboxError
 from edge.outbox import Outbox
+from edge.outbox_db import IN_MEMORY
 from edge.salvage import open_outbox, replace
 
 PENDING: Final = 16  # further callers wait
+URGENT_S: Final = 2.0  # a disk that tidies up takes a second
+SPARE_ROOM: Final = Room(bytes=8 * 2**20)  # about 50,000 rows
+MOVED_AT_ONCE: Final = 500
 
 T = TypeVar("T")
 
@@ -24,36 +36,130 @@ class OutboxReplaced(OutboxError):
     """The file was damaged; a new outbox with another id is in its place. Ask again, of the new one."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted(Generic[T]):
+    """`is_safe`: it is on the disk. Otherwise it is in memory, and delivery sends it from there."""
+
+    value: T
+    is_safe: bool
+
+
 class OutboxThread:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    """`switched` is called when `accept` begins to write to another outbox: its numbers are not those of before."""
+
+    def __init__(self, path: Path, room: Room | None = None) -> None:
+        self._path, self._room = path, room or Room()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
         self._places = asyncio.Semaphore(PENDING)
         self._outbox: Outbox | None = None
+        self._late: set[asyncio.Task[object]] = set()
+        self._jumps: list[tuple[timedelta, datetime]] = []
+        self.spare: Outbox | None = None
+        self.why_spare = ""
         self.damage: str | None = None  # for the technician, since this start
+        self.switched: Callable[[], None] = lambda: None
 
     async def do(self, work: Callable[[Outbox], T]) -> T:
-        """OutboxReplaced, or OutboxError: not now."""
-        async with self._places:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, self._do, work)
+        """On the file. OutboxReplaced, or OutboxError: not now."""
+        frame = len(self._jumps)
+        return await self._run(lambda: self._do(work, frame))
 
-    def _do(self, work: Callable[[Outbox], T]) -> T:
+    async def _run(self, job: Callable[[], T]) -> T:
+        async with self._places:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, job)
+
+    def _do(self, work: Callable[[Outbox], T], frame: int | None = None) -> T:
         if self._outbox is None:
-            self._outbox, damage = open_outbox(self._path, datetime.now(UTC))
+            self._outbox, damage = _opened(self._path, self._room)
+            self._outbox.frame = len(self._jumps)
             self.damage = damage or self.damage
         try:
-            return work(self._outbox)
+            return self._outbox.in_frame(self._jumps, len(self._jumps) if frame is None else frame, work)
         except OutboxDamaged as error:
             self._outbox.abandon()
-            self._outbox, self.damage = replace(self._path, datetime.now(UTC), str(error))
+            self._outbox = None
+            self._outbox, self.damage = _replaced(self._path, self._room, str(error))
+            self._outbox.frame = len(self._jumps)
             raise OutboxReplaced(self.damage) from error
 
+    async def accept(self, work: Callable[[Outbox], T], *, urgent: bool = False) -> Accepted[T]:
+        """Do it on the file, or if that cannot be written, in memory; if it does not answer and this is urgent, in both
+        (the server knows an observation and an event by device and time). OutboxReplaced: once more. OutboxError:
+        memory is full, too."""
+        if self.spare is None:
+            try:
+                return Accepted(value=await self._in_time(work, URGENT_S if urgent else None), is_safe=True)
+            except OutboxReplaced:
+                raise
+            except OutboxError as error:
+                self.use_spare(str(error))
+        return Accepted(value=await self.do_spare(work), is_safe=False)
+
+    async def _in_time(self, work: Callable[[Outbox], T], limit_s: float | None) -> T:
+        task = asyncio.create_task(self.do(work))
+        self._late.add(task)
+        task.add_done_callback(self._no_longer_late)
+        done, _ = await asyncio.wait({task}, timeout=limit_s)
+        if not done:
+            raise OutboxError(f"the disk of {self._path} has not answered for {limit_s:.0f} s")
+        return task.result()
+
+    def _no_longer_late(self, task: "asyncio.Task[object]") -> None:
+        self._late.discard(task)
+        if not task.cancelled():
+            task.exception()  # it was told, or came too late to matter
+
+    def use_spare(self, why: str) -> None:
+        self.why_spare = why
+        if self.spare is None:
+            self.spare = Outbox(IN_MEMORY, SPARE_ROOM)
+            self.spare.frame = len(self._jumps)
+            self.switched()
+
+    async def do_spare(self, work: Callable[[Outbox], T]) -> T:
+        """In memory, and therefore here and now."""
+        if self.spare is None:
+            raise OutboxError("there is no outbox in memory any more")
+        return self.spare.in_frame(self._jumps, len(self._jumps), work)
+
+    async def move_back(self, now: datetime) -> int:
+        """What still waits in memory goes to the file, which takes over. OutboxError: the disk is not back yet."""
+        moved, count = dict.fromkeys(Lane, 0), 0
+        await self.do(Outbox.try_to_write)
+        while self.spare is not None:
+            items = await self.do_spare(partial(Outbox.waiting_after, after=moved, most=MOVED_AT_ONCE))
+            await self.do(partial(Outbox.append, items=[item[1:] for item in items], now=now))
+            moved = moved | {lane: seq for seq, lane, _ in items}
+            count += len(items)
+            if not items and self.spare is not None:
+                self.spare.abandon()
+                self.spare = None
+                self.switched()
+        return count
+
+    def clock_jumped(self, by: timedelta, since: datetime) -> None:
+        """What is not sent yet is put right before anything else is done with it."""
+        self._jumps.append((by, since))
+
     async def close(self) -> None:
-        async with self._places:
-            await asyncio.get_running_loop().run_in_executor(self._executor, self._close)
+        await self._run(self._close)
         self._executor.shutdown(wait=False)
 
     def _close(self) -> None:
         if self._outbox is not None:
             self._outbox.close()
             self._outbox = None
+
+
+def _opened(path: Path, room: Room) -> tuple[Outbox, str | None]:
+    try:
+        return open_outbox(path, datetime.now(UTC), room)
+    except OSError as error:
+        raise OutboxError(f"{path} is damaged, and no new one can be made ({error.strerror})") from error
+
+
+def _replaced(path: Path, room: Room, why: str) -> tuple[Outbox, str]:
+    try:
+        return replace(path, datetime.now(UTC), why, room)
+    except OSError as error:
+        raise OutboxError(f"{why}, and no new one can be made ({error.strerror})") from error

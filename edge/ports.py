@@ -20,6 +20,12 @@ class Clock(Protocol):
     def is_set(self) -> bool:
         """False: not since the power came back. `now` then goes on from the last known time."""
 
+    def is_wrong(self) -> bool:
+        """What the machine shows is not what we know; `now` may be right all the same."""
+
+    def hear(self, server_at: datetime) -> None:
+        """The server's time, on a receipt that has just come."""
+
 
 class Ears(Protocol):
     """Where a radio brings what it heard. `device`: an address of the configuration."""

@@ -11,6 +11,7 @@ from typing import Final
 from devices.vocabulary import Item
 from devices.wire.messages import Lane
 from edge.core import rows
+from edge.core.shrink import Room
 from edge.errors import OutboxDamaged
 from edge.outbox import Outbox
 
@@ -22,21 +23,21 @@ BACKWARD: Final = "SELECT seq, type, content FROM item WHERE lane = ? AND seq > 
 log = logging.getLogger(__name__)
 
 
-def open_outbox(path: Path, now: datetime) -> tuple[Outbox, str | None]:
+def open_outbox(path: Path, now: datetime, room: Room | None = None) -> tuple[Outbox, str | None]:
     """The outbox, and what the technician has to know about it."""
     try:
-        return Outbox(path), None
+        return Outbox(path, room), None
     except OutboxDamaged as error:
-        return replace(path, now, str(error))
+        return replace(path, now, str(error), room)
 
 
-def replace(path: Path, now: datetime, why: str) -> tuple[Outbox, str]:
-    """Begin a new outbox with a new id, and carry over every waiting row that can be read."""
+def replace(path: Path, now: datetime, why: str, room: Room | None = None) -> tuple[Outbox, str]:
+    """Begin a new outbox with a new id, and carry over every waiting row that can be read. OSError: not possible."""
     aside = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S%f}")
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-    outbox = Outbox(path)
+    outbox = Outbox(path, room)
     saved = 0
     for lane in Lane:
         saved += _carry_over(aside, lane, outbox, now)

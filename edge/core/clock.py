@@ -10,7 +10,6 @@ from devices.vocabulary import ClockTrust
 AGREES: Final = timedelta(minutes=2)  # meters show whole minutes, and nobody sets them by the second
 OLDEST: Final = timedelta(days=3 * 366)  # more than a meter's memory holds
 A_CLOCKS_YEARS: Final = range(1900, 9000)  # far outside what a zone can be applied to
-NOT_BEFORE: Final = datetime(2026, 1, 1, tzinfo=UTC)  # this software is younger than that: an earlier clock is unset
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,10 +19,10 @@ class Stamp:
 
 
 def to_utc(local: datetime, zone: ZoneInfo, now: datetime) -> datetime:
-    """In the hour that comes twice in autumn: the later one that is not in the future."""
-    second = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    return second if second <= now + AGREES else first
+    """A time that comes twice in autumn: the later one that is not in the future. One that never comes in spring is
+    shown by a clock that was not put forward; it is read as that."""
+    one, two = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return max(one, two) if max(one, two) <= now + AGREES else min(one, two)
 
 
 def stamp(
@@ -33,13 +32,25 @@ def stamp(
     zone: ZoneInfo,
     now: datetime,
     ahead_by: timedelta | None = None,
+    is_set: bool = True,
 ) -> Stamp:
     """`device_time`: local, without a zone. `is_stored`: from the device's memory, so it may be of any age.
 
-    `ahead_by`: how much later the device's clock is than ours, if both were read at one moment; None: not known."""
+    `ahead_by`: how much later the device's clock is than ours, if both were read at one moment; None: not known.
+    `is_set`: whether our own clock is; else the device may well be right and we are late."""
     if device_time is None or device_time.year not in A_CLOCKS_YEARS:
         return Stamp(at=now, trust=ClockTrust.ARRIVAL)
-    at = to_utc(device_time, zone, now)
+    # While ours may be late, nothing says that the later of two equal hours has not been.
+    at = to_utc(device_time, zone, now if is_set else now + OLDEST)
+    return stamp_utc(at=at, is_stored=is_stored, now=now, ahead_by=ahead_by, is_set=is_set)
+
+
+def stamp_utc(
+    *, at: datetime, is_stored: bool, now: datetime, ahead_by: timedelta | None = None, is_set: bool = True
+) -> Stamp:
+    """`stamp`, when the device's time is known in UTC."""
+    if not is_set and now < at <= now + OLDEST and (ahead_by is None or ahead_by > AGREES):
+        return Stamp(at=at, trust=ClockTrust.DEVICE)
     if ahead_by is not None and abs(ahead_by) > AGREES:
         corrected = at - ahead_by
         if is_stored and is_possible(corrected, now):
@@ -54,12 +65,3 @@ def stamp(
 
 def is_possible(at: datetime, now: datetime) -> bool:
     return now - OLDEST <= at <= now + AGREES
-
-
-def own_time(wall: datetime, not_before: datetime, since: timedelta) -> datetime:
-    """Our own clock, when it may stand in 1970 after a power cut: never earlier than what we once saw.
-
-    `since`: how long ago that was known. Until the clock is right the time goes on from there, so that what is heard
-    stays in order and as far apart as it was."""
-    known = max(not_before, NOT_BEFORE)
-    return wall if wall >= known else known + since

@@ -11,6 +11,7 @@ from typing import Final
 from devices.wire.messages import Lane, LostWhy, Receipt
 from edge.core.delivery_words import (
     Appended,
+    ClockSet,
     Command,
     Connected,
     DeliveryEvent,
@@ -41,9 +42,19 @@ LANES: Final = (Lane.ALARM, Lane.BULK)  # in the order in which they are served
 
 
 class Delivery:
-    """The way of one outbox to the server. `outbox` is its id; `epoch` the server's, as last heard."""
+    """The way of one outbox to the server. `outbox` is its id; `epoch` the server's, as last heard.
 
-    def __init__(self, *, outbox: str, epoch: str | None, stocks: dict[Lane, Stock], pace: Pace | None = None) -> None:
+    `is_clock_set` False: the rows' times may have to be put right before they are sent; that wait is bounded."""
+
+    def __init__(
+        self,
+        *,
+        outbox: str,
+        epoch: str | None,
+        stocks: dict[Lane, Stock],
+        pace: Pace | None = None,
+        is_clock_set: bool = True,
+    ) -> None:
         self.outbox = outbox
         self.epoch = epoch
         self._pace = pace or Pace()
@@ -55,6 +66,7 @@ class Delivery:
         self._stride = self._pace.live_rows
         self._line_s: float | None = None  # the quickest receipt of this connection
         self._number = 0
+        self._waits_for_clock = not is_clock_set
 
     def on(self, event: DeliveryEvent, now_s: float) -> list[Command]:
         if self._over:
@@ -70,7 +82,7 @@ class Delivery:
             return None
         times = [self._silent_since_s + self._rebuild_wait_s]
         for road in self._roads.values():
-            times += [time_s for time_s in (road.due_s, road.hold_until_s) if time_s is not None]
+            times += [time_s for time_s in (road.due_s, road.hold_until_s, road.clock_s) if time_s is not None]
         return min(times)
 
     def waiting(self, lane: Lane) -> int:
@@ -91,9 +103,14 @@ class Delivery:
             case Connected():
                 self._connected, self._silent_since_s, self._line_s = True, now_s, None
                 self._disconnect_roads()
+                self._wait_for_clock(now_s)
                 yield Hello()
             case Tick():
                 yield from self._tick(now_s)
+            case ClockSet():
+                self._waits_for_clock = False
+                for road in self._roads.values():
+                    road.clock_s = None
             case _:
                 self._note(event, now_s)
 
@@ -104,7 +121,7 @@ class Delivery:
                 self._connected = False
                 self._disconnect_roads()
             case Appended(lane, newest):
-                self._roads[lane].newest = max(newest, self._roads[lane].newest)
+                self._appended(self._roads[lane], newest)
             case Published(number, digest):
                 for _, flight in self._flights(lambda flight: flight.plan.number == number):
                     flight.digest, flight.sent_s = digest, now_s
@@ -117,6 +134,20 @@ class Delivery:
             case Pruned(lane, oldest):
                 self._roads[lane].oldest = max(oldest, self._roads[lane].oldest)
                 self._roads[lane].holes.drop_before(oldest)
+
+    @staticmethod
+    def _appended(road: Road, newest: int) -> None:
+        """A new alarm does not wait for the receipt of the one before: both are sent, now."""
+        is_news, road.newest = newest > road.newest, max(newest, road.newest)
+        if is_news and road.lane is Lane.ALARM and road.waits_for_receipt():
+            road.rewind()
+
+    def _wait_for_clock(self, now_s: float) -> None:
+        """Once: a line that comes and goes must not make it longer."""
+        if self._waits_for_clock:
+            self._waits_for_clock = False
+            self._roads[Lane.ALARM].clock_s = now_s + self._pace.clock_alarm_s
+            self._roads[Lane.BULK].clock_s = now_s + self._pace.clock_bulk_s
 
     def _disconnect_roads(self) -> None:
         self._stride = self._pace.live_rows
@@ -139,6 +170,7 @@ class Delivery:
     def _receipt(self, receipt: Receipt, now_s: float) -> Iterator[Command]:
         self._silent_since_s = now_s
         self._rebuild_wait_s = self._pace.rebuild_first_s
+        self._roads[Lane.ALARM].clock_s = None  # if it told the time, our clock is set by now
         if receipt.outbox == self.outbox:
             marks = {Lane.ALARM: receipt.alarm, Lane.BULK: receipt.bulk}
             if any(marks[lane] > road.newest for lane, road in self._roads.items()):
@@ -232,6 +264,8 @@ class Delivery:
         for road in self._roads.values() if self._connected else ():
             if road.hold_until_s is not None and now_s >= road.hold_until_s:
                 road.hold_until_s = None
+            if road.clock_s is not None and now_s >= road.clock_s:
+                road.clock_s = None
             if road.due_s is not None and now_s >= road.due_s:
                 road.probing, road.attempt, self._stride = True, road.attempt + 1, self._pace.live_rows
                 yield from self._go_back(road, road.mark if road.doubt is None else road.doubt)

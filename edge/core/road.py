@@ -38,6 +38,7 @@ class Road:
     suspect_to: int = 0
     proof: int | None = None
     blocked: bool = False
+    clock_s: float | None = None  # until then our own clock may still be set
 
     @classmethod
     def of(cls, lane: Lane, stock: Stock) -> "Road":
@@ -47,7 +48,11 @@ class Road:
     def open(self) -> bool:
         """May another batch of this lane be handed over now?"""
         alone = self.probing or self.limit is not None or self.proof is not None
-        return self.hold_until_s is None and not (alone and self.flights)
+        return self.hold_until_s is None and self.clock_s is None and not (alone and self.flights)
+
+    def waits_for_receipt(self) -> bool:
+        """One batch is under way, and only its receipt would let the next go. No row is suspected of being at fault."""
+        return self.probing and bool(self.flights) and self.limit is None and self.proof is None
 
     def rewind(self) -> None:
         """Everything after the mark is to be sent again."""

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from devices.wire.messages import Lane
-from edge.agent import SystemClock
+from edge.carrier import EVENTS
 from edge.core.health import Troubles
-from edge.outbound import EVENTS, Outbound
+from edge.outbound import Outbound
 from edge.outbox_thread import OutboxThread
+from edge.own_clock import SystemClock
 
 pytestmark = pytest.mark.integration
 

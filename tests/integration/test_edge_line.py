@@ -12,13 +12,13 @@ from devices.vocabulary import Event, EventType, Item, Kind, Mode, Observation
 from devices.wire import codec
 from devices.wire.messages import Lane, LinkState, LostWhy
 from devices.wire.topics import Channel
-from edge.agent import SystemClock
 from edge.config import Broker
 from edge.core import health
 from edge.core.delivery_words import Pace
 from edge.core.health import Troubles
 from edge.outbound import Outbound
 from edge.outbox_thread import OutboxThread
+from edge.own_clock import SystemClock
 from edge.uplink import Arrived, Identity, LineDown, LineEvent, LineUp, MqttUplink
 from server.roles.broker import EmbeddedBroker
 from tests.integration.edge_contract_server import BUCKET, GATEWAY, ContractServer

@@ -16,6 +16,7 @@ from edge.core.hearing import Remembered
 from edge.core.holes import Hole
 from edge.errors import OutboxDamaged, OutboxError, OutboxFull
 from edge.outbox import Outbox
+from edge.outbox_room import Freed
 from edge.outbox_thread import OutboxReplaced, OutboxThread
 from edge.salvage import open_outbox
 
@@ -111,28 +112,21 @@ def test_id_epoch_marks_and_holes_are_there_after_a_restart(tmp_path: Path) -> N
     assert again.count_aside() == 0
 
 
-def test_receipted_rows_are_kept_72_hours_and_waiting_ones_for_ever(tmp_path: Path) -> None:
+def test_receipted_rows_are_kept_72_hours(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db")
     outbox.append(bulk(*(spo2(i) for i in range(5))), NOW)
     outbox.set_mark(Lane.BULK, 3)
-    assert outbox.prune(NOW + timedelta(hours=71)) == {}
-    assert outbox.prune(NOW + timedelta(hours=73)) == {Lane.BULK: 4}
+    assert outbox.make_room(NOW + timedelta(hours=71)) == Freed()
+    assert outbox.make_room(NOW + timedelta(hours=73)).oldest == {Lane.BULK: 4}
     assert [seq for seq, _ in outbox.read(Lane.BULK, 1, 5)[0]] == [4, 5]
     assert outbox.stocks()[Lane.BULK].oldest == 4
-
-
-def test_kept_rows_go_earlier_when_they_take_too_much_room(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.db")
-    outbox.append(bulk(*(spo2(i) for i in range(50))), NOW)
-    outbox.set_mark(Lane.BULK, 40)
-    assert outbox.prune(NOW, kept_bytes=1) == {Lane.BULK: 41}
 
 
 def test_after_pruning_everything_the_numbers_go_on(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db")
     outbox.append(bulk(spo2(0), spo2(1)), NOW)
     outbox.set_mark(Lane.BULK, 2)
-    outbox.prune(NOW + timedelta(days=9))
+    outbox.make_room(NOW + timedelta(days=9))
     outbox.close()
     again = Outbox(tmp_path / "outbox.db")
     assert again.append(bulk(spo2(2)), NOW) == {Lane.BULK: 3}

@@ -148,6 +148,13 @@ def test_a_batch_without_a_receipt_is_sent_again_and_later_each_time() -> None:
     assert waits[-1] == PACE.retry_cap_s
 
 
+def test_a_new_alarm_does_not_wait_for_the_receipt_of_the_one_before() -> None:
+    d = delivery(alarm=Stock(newest=1))
+    assert spans(d.on(Connected(), 0.0)) == [(Lane.ALARM, 0, 1, 1)]
+    assert spans(d.on(Appended(Lane.ALARM, 2), 0.2)) == [(Lane.ALARM, 0, 1, 2)]
+    assert spans(d.on(receipt(alarm=2), 0.3)) == []
+
+
 def test_a_lost_batch_is_sent_again_soon_when_the_receipts_stand_still() -> None:
     d = delivery(bulk=Stock(newest=60))
     answered(d)
