@@ -77,8 +77,8 @@ def _status(chosen: argparse.Namespace) -> int:
 def _scan(chosen: argparse.Namespace) -> int:
     from edge.scan import scan
 
-    virtual = next(iter(load(chosen.config).radio.virtual), None) if chosen.config.exists() else None
-    for line in asyncio.run(scan(virtual, chosen.seconds)):
+    config = load(chosen.config) if chosen.config.exists() else None
+    for line in asyncio.run(scan(config, chosen.seconds)):
         print(line)
     return 0
 

@@ -20,7 +20,8 @@ from devices.wire import codec
 from devices.wire.messages import Lane, LinkState
 from devices.wire.topics import Channel
 from edge import status_file
-from edge.ble import BleRadio, radio_of
+from edge.adapters import doors_of
+from edge.ble import BleRadio
 from edge.config import Config
 from edge.core import health
 from edge.core.clock import NOT_BEFORE, own_time
@@ -116,12 +117,20 @@ class Agent:
         self._clock.learn(newest or NOT_BEFORE)
         self._inbound.recall(remembered)
         profiles = {device.address: PROFILES[device.profile] for device in self._config.devices}
-        self._radio = BleRadio(profiles, records, self._inbound, self._clock, self._troubles)
+        self._radio = BleRadio(
+            profiles,
+            records,
+            self._inbound,
+            self._clock,
+            self._troubles,
+            doors=doors_of(self._config.radio, self._config.data_dir / "bonds.json"),
+            zone=self._config.zone,
+            canary=self._config.radio.canary,
+        )
 
     async def _work(self) -> None:
         assert self._radio is not None
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(radio_of(next(iter(self._config.radio.virtual), None)))
             async with asyncio.TaskGroup() as group:
                 tasks = {
                     name: group.create_task(self._keep_running(name, part))

@@ -1,68 +1,57 @@
-"""The radio: unmodified bleak. One long-lived scanner; each visit to a device is a task that ends disconnected."""
+"""The radio: unmodified bleak. Each adapter listens; each visit to a device is a task that ends disconnected."""
 
 import asyncio
-import contextlib
 import logging
-import random
-from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Final
 
-from bleak import BleakClient, BleakScanner
-from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakBluetoothNotAvailableError, BleakError
 
-from devices.errors import DecodeError
-from devices.profiles import racp
-from devices.profiles.base import Profile, Reach, Reading
+from devices.profiles.base import Profile, Reach
+from edge.adapters import doors_of
+from edge.config import RadioConfig
 from edge.core.health import Troubles
-from edge.core.schedule import Busy, Places, Wish, back_off_s, next_up
-from edge.core.session import (
-    Answered,
-    Ask,
-    Command,
-    Connect,
-    Disconnect,
-    Event,
-    Heard,
-    Pause,
-    Read,
-    Remember,
-    Session,
-    State,
-    Subscribe,
-)
+from edge.core.schedule import Busy, GiveWay, Go, Phase, Places, Wish, next_up
+from edge.core.session import Session
+from edge.core.session_words import Event, State
+from edge.core.watchdog import Patience, Watchdog
+from edge.doors import RADIO_FAULTS, Door
+from edge.listening import Listening
 from edge.ports import Clock, Ears
+from edge.visit import Visit
 
-SCANNER_S: Final = 10.0  # to start it
-SCANNER_STOP_S: Final = 2.0
-SILENT_S: Final = 120.0  # nothing on the air: the scanner may be dead while everything looks healthy
-SCAN_AGAIN_S: Final = (1.0, 60.0)
-CONNECT_S: Final = {Reach.SPOT: 8.0, Reach.STREAM: 15.0}
-GATT_S: Final = 5.0
-DISCONNECT_S: Final = 3.0
-INBOX: Final = 64
-
-# What bleak and its backends raise when a device or the radio fails us.
-RADIO_FAULTS: Final = (BleakError, OSError, EOFError, TimeoutError)
+FRESH_S: Final = {Reach.SPOT: 5.0, Reach.STREAM: 30.0, Reach.ADVERT: 30.0}  # heard so long ago, it may be connected to
+SMOOTHING: Final = 0.2  # of the signal strength: one lucky advertisement does not move a device
+CLOSE_S: Final = 2.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
+class _Heard:
+    device: BLEDevice
+    rssi_dbm: float
+    at_s: float
+
+
+@dataclass(slots=True)
 class _Known:
+    """`session` None: an advertiser, never connected to. `heard`: by adapter."""
+
     address: str
     profile: Profile
-    session: Session | None  # None: an advertiser, never connected to
-    on_air: BLEDevice | None = None
-    inbox: "asyncio.Queue[Event | Answered]" = field(default_factory=lambda: asyncio.Queue(INBOX))
-    visit: "asyncio.Task[None] | None" = None
+    session: Session | None
+    heard: dict[str, _Heard] = field(default_factory=dict)
+    visit: Visit | None = None
+    task: "asyncio.Task[None] | None" = None
 
 
 class BleRadio:
+    """`devices`: profiles by address. `doors` None: the machine's first adapter. `zone`: of the devices' clocks."""
+
     def __init__(
         self,
         devices: Mapping[str, Profile],
@@ -70,94 +59,165 @@ class BleRadio:
         ears: Ears,
         clock: Clock,
         troubles: Troubles,
+        *,
+        doors: Sequence[Door] | None = None,
+        zone: tzinfo = UTC,
+        canary: str | None = None,
         places: Places | None = None,
-        silent_s: float = SILENT_S,
+        patience: Patience | None = None,
     ) -> None:
-        self._ears, self._clock, self._troubles = ears, clock, troubles
-        self._places = places or Places()
-        self._dice = random.Random()
-        self._known = {
-            address: _Known(
-                address=address,
-                profile=profile,
-                session=None if profile.reach is Reach.ADVERT else Session(profile, last_records.get(address)),
-            )
-            for address, profile in devices.items()
-        }
-        self._heard = asyncio.Event()
-        self._silent_s = silent_s
+        self._ears, self._clock, self._troubles, self._zone = ears, clock, troubles, zone
+        self._doors = {door.name: door for door in (doors or doors_of(RadioConfig(), None))}
+        self._canary, self._places, self._patience = canary, places or Places(), patience or Patience()
+        self._listening: dict[str, Listening] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._known: dict[str, _Known] = {}
+        self.set_devices(devices, last_records)
 
     def states(self) -> dict[str, str]:
-        return {known.address: known.session.state.value for known in self._known.values() if known.session is not None}
+        return {known.address: self._state(known) for known in self._known.values() if known.session is not None}
+
+    def bonds(self) -> dict[str, bool]:
+        """Whether there is a bond, of devices that need one and were visited."""
+        return {
+            known.address: known.session.is_bonded
+            for known in self._known.values()
+            if known.session is not None and known.session.is_bonded is not None
+        }
+
+    def set_devices(self, devices: Mapping[str, Profile], last_records: Mapping[str, int]) -> None:
+        """At once, while it runs: links to devices that are gone, or have another profile now, end."""
+        for address, known in list(self._known.items()):
+            if devices.get(address) != known.profile:
+                self._part_with(known)
+        for address, profile in devices.items():
+            if address not in self._known:
+                session = None if profile.reach is Reach.ADVERT else Session(profile, last_records.get(address))
+                self._known[address] = _Known(address=address, profile=profile, session=session)
+        for listening in self._listening.values():
+            listening.watchdog.is_expected = self._is_something_expected()
 
     async def run(self) -> None:
+        self._listening = {name: self._listener(door) for name, door in self._doors.items()}
         try:
-            failures = 0
-            while True:
-                failures = 0 if await self._scan() else failures + 1
-                first_s, cap_s = SCAN_AGAIN_S
-                await asyncio.sleep(back_off_s(failures, self._dice.random(), first_s=first_s, cap_s=cap_s))
+            async with asyncio.TaskGroup() as group:
+                for listening in self._listening.values():
+                    group.create_task(listening.run())
         finally:
-            visits = [known.visit for known in self._known.values() if known.visit is not None]
-            for visit in visits:
-                visit.cancel()
-            await asyncio.gather(*visits, return_exceptions=True)
+            await self._close()
 
-    async def _scan(self) -> bool:
-        """True: it scanned until the air fell silent."""
-        scanner = BleakScanner(self._detected)
-        try:
-            async with asyncio.timeout(SCANNER_S):
-                await scanner.start()
-            if self._troubles.end("radio"):
-                log.info("the radio is there again")
-            await self._until_silent()
-        except RADIO_FAULTS as error:
-            if self._troubles.begin("radio", no_bluetooth(error)):
-                log.error("%s; trying again", no_bluetooth(error))
-            return False
-        finally:
-            with contextlib.suppress(*RADIO_FAULTS):
-                async with asyncio.timeout(SCANNER_STOP_S):
-                    await scanner.stop()
-        log.info("nothing on the air for %.0f s: starting the scanner again", self._silent_s)
-        return True
+    def _listener(self, door: Door) -> Listening:
+        watchdog = Watchdog(
+            self._patience,
+            has_canary=self._canary is not None,
+            is_expected=self._is_something_expected(),
+            now_s=self._clock.monotonic_s(),
+        )
+        return Listening(
+            door,
+            watchdog,
+            self._clock,
+            self._troubles,
+            canary=self._canary,
+            advertised=self._advertised,
+            lost=self._lost,
+            has_links=self._has_links,
+        )
 
-    async def _until_silent(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            while True:
-                self._heard.clear()
-                async with asyncio.timeout(self._silent_s):
-                    await self._heard.wait()
-                await asyncio.sleep(self._silent_s / 2)
+    async def _close(self) -> None:
+        visits = {known.task for known in self._known.values() if known.task is not None} | self._leaving
+        for visit in visits:
+            visit.cancel()
+        await asyncio.gather(*visits, return_exceptions=True)
+        for door in self._doors.values():
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await door.close()
+            except RADIO_FAULTS as error:
+                log.info("%s: %s", door.name, error)
 
-    def _detected(self, device: BLEDevice, advert: AdvertisementData) -> None:
-        self._heard.set()
+    def _is_something_expected(self) -> bool:
+        return any(known.profile.reach is not Reach.SPOT for known in self._known.values())
+
+    def _part_with(self, known: _Known) -> None:
+        del self._known[known.address]
+        self._troubles.end(f"device {known.address}")
+        if known.visit is not None and known.task is not None:
+            known.visit.deafen()
+            known.task.cancel()
+            self._leaving.add(known.task)
+            known.task.add_done_callback(self._leaving.discard)
+
+    def _state(self, known: _Known) -> str:
+        assert known.session is not None
+        if known.session.state is State.WANTED and not self._heard_by(known):
+            return State.AWAY.value
+        return known.session.state.value
+
+    def _advertised(self, adapter: str, device: BLEDevice, advert: AdvertisementData) -> None:
         known = self._known.get(device.address.upper())
         if known is None:
             return
-        self._ears.seen(known.address, advert.rssi)
+        now_s = self._clock.monotonic_s()
+        self._note(known, adapter, device, advert.rssi, now_s)
+        if self._heard_by(known)[0] == adapter:
+            self._ears.seen(known.address, advert.rssi)
         if known.session is None:
             data = advert.service_data.get(known.profile.service)
             if data is not None:
                 self._ears.advertised(known.address, bytes(data))
             return
-        known.on_air = device
-        known.session.on(Event.SEEN, self._clock.monotonic_s())
+        known.session.on(Event.SEEN, now_s)
         if known.session.state is State.WANTED:
             self._admit()
 
+    def _note(self, known: _Known, adapter: str, device: BLEDevice, rssi_dbm: int, now_s: float) -> None:
+        heard = known.heard.get(adapter)
+        if heard is None or now_s - heard.at_s > FRESH_S[known.profile.reach]:
+            known.heard[adapter] = _Heard(device=device, rssi_dbm=rssi_dbm, at_s=now_s)
+            return
+        heard.device, heard.at_s = device, now_s
+        heard.rssi_dbm += (rssi_dbm - heard.rssi_dbm) * SMOOTHING
+
+    def _heard_by(self, known: _Known) -> tuple[str, ...]:
+        """The adapter that hears it best first."""
+        since_s = self._clock.monotonic_s() - FRESH_S[known.profile.reach]
+        fresh = [(heard.rssi_dbm, name) for name, heard in known.heard.items() if heard.at_s >= since_s]
+        return tuple(name for _, name in sorted(fresh, reverse=True))
+
+    def _lost(self, adapter: str) -> None:
+        """Nothing is left of what went through this adapter; the others take over."""
+        for known in self._known.values():
+            known.heard.pop(adapter, None)
+            if known.visit is not None and known.visit.adapter == adapter and known.task is not None:
+                known.task.cancel()
+
+    def _has_links(self, adapter: str) -> bool:
+        return any(
+            known.visit is not None and known.visit.adapter == adapter and known.session.state is State.LISTENING
+            for known in self._known.values()
+            if known.session is not None
+        )
+
     def _admit(self) -> None:
-        while device := next_up(self._wishes(), self._busy(), self._places):
-            known = self._known[device]
-            assert known.session is not None
-            commands = known.session.on(Event.ADMITTED, self._clock.monotonic_s())
-            known.visit = asyncio.create_task(self._visit(known, known.session, commands))
-            known.visit.add_done_callback(_tell_own_fault)
+        places = {name: self._places for name, listening in self._listening.items() if listening.is_scanning}
+        while turn := next_up(self._wishes(), self._busy(), places, self._clock.monotonic_s()):
+            match turn:
+                case Go(device, adapter):
+                    self._visit(self._known[device], adapter)
+                case GiveWay(device):
+                    visit = self._known[device].visit
+                    assert visit is not None
+                    visit.give_way()
 
     def _wishes(self) -> list[Wish]:
         return [
-            Wish(device=known.address, reach=known.profile.reach, since_s=known.session.wanted_since_s)
+            Wish(
+                device=known.address,
+                reach=known.profile.reach,
+                since_s=known.session.wanted_since_s,
+                heard_by=self._heard_by(known),
+            )
             for known in self._known.values()
             if known.session is not None and known.session.state is State.WANTED
         ]
@@ -167,137 +227,41 @@ class BleRadio:
             Busy(
                 device=known.address,
                 reach=known.profile.reach,
-                is_connecting=known.session.state is State.CONNECTING,
+                adapter=known.visit.adapter,
+                phase=_phase(known.visit, known.session),
+                since_s=known.visit.since_s,
             )
             for known in self._known.values()
-            if known.session is not None and known.session.is_busy()
+            if known.session is not None and known.visit is not None
         ]
 
-    async def _visit(self, known: _Known, session: Session, commands: list[Command]) -> None:
-        assert known.on_air is not None
-        known.inbox = asyncio.Queue(INBOX)
+    def _visit(self, known: _Known, adapter: str) -> None:
+        session = known.session
+        assert session is not None
+        commands = session.on(Event.ADMITTED, self._clock.monotonic_s())
+        device = known.heard[adapter].device
+        known.visit = Visit(known.address, session, self._doors[adapter], device, self._ears, self._clock, self._zone)
+        known.task = asyncio.create_task(known.visit.run(commands))
+        known.task.add_done_callback(lambda task: self._visited(known, session, task))
 
-        def dropped(_client: BleakClient) -> None:
-            _put(known, Event.DROPPED)
+    def _visited(self, known: _Known, session: Session, task: "asyncio.Task[None]") -> None:
+        known.visit = known.task = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A bug of ours: the next visit may go better.
+            log.error("a visit ended with %s: %s", type(error).__name__, error, exc_info=error)
+        if self._known.get(known.address) is known:
+            self._tell(known.address, session)
+        self._admit()
 
-        client = BleakClient(known.on_air, dropped, timeout=CONNECT_S[known.profile.reach])
-        try:
-            await self._talk(known, session, client, deque(commands))
-        finally:
-            # Also after a drop: a client that is not disconnected keeps its notifications, and the next doubles them.
-            with contextlib.suppress(*RADIO_FAULTS):
-                async with asyncio.timeout(DISCONNECT_S):
-                    await client.disconnect()
-            if session.state is not State.LEAVING:
-                session.on(Event.FAILED, self._clock.monotonic_s())
-            session.on(Event.LEFT, self._clock.monotonic_s(), self._dice.random())
-            known.visit = None
-            asyncio.get_running_loop().call_soon(self._admit)
-
-    async def _talk(self, known: _Known, session: Session, client: BleakClient, todo: deque[Command]) -> None:
-        while True:
-            if todo:
-                command = todo.popleft()
-                if isinstance(command, Disconnect):
-                    return
-                event: Event | Answered = await self._carry_out(command, known, session, client)
-            else:
-                event = await self._next(known, session)
-            todo.extend(session.on(event, self._clock.monotonic_s(), self._dice.random()))
-
-    async def _next(self, known: _Known, session: Session) -> Event | Answered:
-        due_s = session.due_s()
-        try:
-            async with asyncio.timeout(None if due_s is None else max(0.0, due_s - self._clock.monotonic_s())):
-                return await known.inbox.get()
-        except TimeoutError:
-            return Event.TICK
-
-    async def _carry_out(self, command: Command, known: _Known, session: Session, client: BleakClient) -> Event:
-        limit_s = CONNECT_S[known.profile.reach] if isinstance(command, Connect) else GATT_S
-        try:
-            async with asyncio.timeout(None if isinstance(command, Pause | Remember) else limit_s):
-                return await self._do(command, known, session, client)
-        except RADIO_FAULTS as error:
-            if isinstance(command, Read) and client.is_connected:
-                return Event.MISSING  # a battery level that cannot be read is no reason to leave
-            log.info("%s: %s failed: %s", known.address, command, error or type(error).__name__)
-            return Event.FAILED
-
-    async def _do(self, command: Command, known: _Known, session: Session, client: BleakClient) -> Event:
-        match command:
-            case Connect():
-                await client.connect()
-                log.info("%s: connected", known.address)
-            case Pause(seconds):
-                await asyncio.sleep(seconds)
-            case Subscribe(uuid):
-                return await self._subscribe(uuid, known, session, client)
-            case Read(uuid):
-                characteristic = client.services.get_characteristic(uuid)
-                if characteristic is None:
-                    return Event.MISSING
-                self._ears.notified(known.address, uuid, bytes(await client.read_gatt_char(characteristic)))
-            case Ask(request):
-                assert known.profile.racp is not None
-                await client.write_gatt_char(known.profile.racp, request, response=True)
-            case Remember(record):
-                return Event.DONE if await self._ears.remember(known.address, record) else Event.FAILED
-        return Event.DONE
-
-    async def _subscribe(self, uuid: str, known: _Known, session: Session, client: BleakClient) -> Event:
-        characteristic = client.services.get_characteristic(uuid)
-        if characteristic is None:
-            return Event.MISSING
-
-        def notified(_sender: BleakGATTCharacteristic, data: bytearray) -> None:
-            if uuid == known.profile.racp:
-                _put(known, _answer(known.address, bytes(data)))
-                return
-            said = self._ears.notified(known.address, uuid, bytes(data))
-            numbers = [word.record for word in said if isinstance(word, Reading) and word.record is not None]
-            session.on(Heard(numbers[-1] if numbers else None), self._clock.monotonic_s())
-
-        await client.start_notify(characteristic, notified)
-        return Event.DONE
+    def _tell(self, address: str, session: Session) -> None:
+        subject, trouble = f"device {address}", session.trouble()
+        if trouble is None:
+            self._troubles.end(subject)
+        elif self._troubles.begin(subject, f"{address} ({session.profile.name}) {trouble}"):
+            log.warning("%s %s", address, trouble)
 
 
-def _tell_own_fault(visit: "asyncio.Task[None]") -> None:
-    """A visit ends by itself or is cancelled; anything else is a bug of ours, and the next visit may go better."""
-    if not visit.cancelled() and (error := visit.exception()) is not None:
-        log.error("a visit ended with %s: %s", type(error).__name__, error, exc_info=error)
-
-
-def _put(known: _Known, event: Event | Answered) -> None:
-    with contextlib.suppress(asyncio.QueueFull):  # a device that floods its control point: its time runs out
-        known.inbox.put_nowait(event)
-
-
-def _answer(address: str, data: bytes) -> Event | Answered:
-    try:
-        return Answered(racp.decode_answer(data))
-    except DecodeError as error:
-        log.warning("%s answered %s: %s", address, data.hex(), error)
-        return Event.FAILED
-
-
-def no_bluetooth(error: Exception) -> str:
-    """bleak's own error has a code for programs beside its sentence."""
-    said = error.args[0] if isinstance(error, BleakBluetoothNotAvailableError) else error
-    return f"no Bluetooth ({said or type(error).__name__}): is the adapter there and bluetoothd running?"
-
-
-@contextlib.asynccontextmanager
-async def radio_of(virtual: str | None) -> AsyncIterator[None]:
-    """Inside, bleak uses the virtual home at this address; None: the machine's own Bluetooth."""
-    if virtual is None:
-        yield
-        return
-    from devices.virtual.remote import RemoteAdapter  # imports Bumble: 20 MB that a real gateway does without
-
-    adapter = RemoteAdapter(virtual)
-    with adapter.as_default():
-        try:
-            yield
-        finally:
-            await adapter.close()
+def _phase(visit: Visit, session: Session) -> Phase:
+    if visit.is_giving_way:
+        return Phase.GIVING_WAY
+    return {State.CONNECTING: Phase.CONNECTING, State.LISTENING: Phase.STREAMING}.get(session.state, Phase.WORKING)

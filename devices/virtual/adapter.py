@@ -11,7 +11,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from bumble import core, hci
 from bumble.device import Connection, Device
 from bumble.host import Host
-from bumble.keys import MemoryKeyStore
+from bumble.keys import KeyStore, MemoryKeyStore
 from bumble.transport.common import TransportSink, TransportSource
 
 TURN_S = 1.0  # how long one connection attempt may keep others waiting: the emulated controller does one at a time
@@ -39,12 +39,13 @@ class Listener(Protocol):
 
 
 class Adapter:
-    def __init__(self, open_line: OpenLine) -> None:
-        self.keystore = MemoryKeyStore()  # bonds outlive a power cycle
+    def __init__(self, open_line: OpenLine, keystore: KeyStore | None = None) -> None:
+        self.keystore = keystore or MemoryKeyStore()  # bonds outlive a power cycle
         self._open_line = open_line
         self._line: Line | None = None
         self._central: Central | None = None
         self._is_off = False
+        self._broke = asyncio.Event()
         self._listeners: set[Listener] = set()
         self._starting = asyncio.Lock()
         self._initiating = asyncio.Lock()
@@ -71,6 +72,15 @@ class Adapter:
     async def close(self) -> None:
         self._listeners.clear()
         await self.off()
+
+    async def gone(self) -> None:
+        """Returns when the line to the controller breaks by itself."""
+        await self._broke.wait()
+
+    async def forget(self, peer: hci.Address) -> None:
+        """Remove the bond, if there is one."""
+        if await self.keystore.get(str(peer)) is not None:
+            await self.keystore.delete(str(peer))
 
     async def listen(self, listener: Listener) -> None:
         central = await self.central()
@@ -114,12 +124,13 @@ class Adapter:
 
     async def _start(self) -> "Central":
         try:
-            line = await self._open_line(self._lose)
+            line = await self._open_line(self._break)
         except OSError as error:
             raise _unavailable(
                 f"there is no adapter: {error}", BleakBluetoothNotAvailableReason.NO_BLUETOOTH
             ) from error
         self._line = line
+        self._broke.clear()
         central = Central(self._hear, line, self.keystore)
         try:
             await central.power_on()
@@ -131,6 +142,10 @@ class Adapter:
                 f"the adapter does not answer: {error}", BleakBluetoothNotAvailableReason.UNKNOWN
             ) from error
         return central
+
+    def _break(self) -> None:
+        self._lose()
+        self._broke.set()
 
     def _lose(self) -> None:
         line, self._line = self._line, None
@@ -148,7 +163,7 @@ class Adapter:
 class Central(Device):
     """Bumble's device in the central role, without the work that only its own tools need."""
 
-    def __init__(self, hear: Callable[[Report], None], line: Line, keystore: MemoryKeyStore) -> None:
+    def __init__(self, hear: Callable[[Report], None], line: Line, keystore: KeyStore) -> None:
         self._hear = hear
         super().__init__(name="gateway", host=QuietHost(line.source, line.sink))
         self.keystore = keystore

@@ -189,7 +189,7 @@ class BumbleClient(BaseBleakClient):
 
     async def unpair(self) -> None:
         await self.disconnect()
-        await self.adapter.keystore.delete(str(await self._find(self._timeout)))
+        await self.adapter.forget(await self._find(self._timeout))
 
     async def read_gatt_char(
         self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **_kwargs: Any

@@ -9,8 +9,10 @@ import contextlib
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from bumble import core
+from bumble.keys import JsonKeyStore
 from bumble.transport.common import StreamPacketSink, StreamPacketSource
 
 from devices.virtual.adapter import Adapter, Line
@@ -50,10 +52,10 @@ def parse_address(text: str) -> Tcp | Unix:
 
 
 class RemoteAdapter(Adapter):
-    def __init__(self, address: str) -> None:
-        """Opens nothing yet."""
+    def __init__(self, address: str, bonds: Path | None = None) -> None:
+        """Opens nothing yet. `bonds`: a file that keeps the keys; None: they end with this process."""
         self.address = parse_address(address)
-        super().__init__(self._dial)
+        super().__init__(self._dial, None if bonds is None else JsonKeyStore("bonds", str(bonds)))
 
     @classmethod
     async def open(cls, address: str) -> "RemoteAdapter":

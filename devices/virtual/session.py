@@ -8,8 +8,8 @@ from bleak.assigned_numbers import CharacteristicPropertyName
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.descriptor import BleakGATTDescriptor
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
-from bleak.exc import BleakError, BleakGATTProtocolError
-from bumble import att, core
+from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
+from bumble import att, core, hci
 from bumble.device import Connection
 from bumble.gatt import GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR as CCCD
 from bumble.gatt_client import CharacteristicProxy, ServiceProxy
@@ -19,6 +19,11 @@ from devices.virtual.adverts import uuid_text
 
 LARGEST_MTU = 517
 NOTIFY, INDICATE = 0x10, 0x20
+KEY_IS_WRONG = (  # Core 5.4 vol 1 part F 1.3: it has none for us, or another one
+    hci.HCI_ErrorCode.AUTHENTICATION_FAILURE_ERROR,
+    hci.HCI_ErrorCode.PIN_OR_KEY_MISSING_ERROR,
+    hci.HCI_ErrorCode.CONNECTION_TERMINATED_DUE_TO_MIC_FAILURE_ERROR,
+)
 PROPERTY_NAMES: dict[int, CharacteristicPropertyName] = {  # Core 5.4 vol 3 part G 3.3.1.1, and bleak's words for them
     0x01: "broadcast",
     0x02: "read",
@@ -39,6 +44,7 @@ class Session:
         self._on_lost = on_lost
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running: set[asyncio.Future[Any]] = set()
+        self._ended_by = 0
         connection.on(connection.EVENT_DISCONNECTION, self._end)
         if connection.device.lookup_connection(connection.handle) is not connection:
             self._end(0)  # it was lost before anybody could listen
@@ -47,9 +53,10 @@ class Session:
     def is_alive(self) -> bool:
         return not self._lost.done()
 
-    def _end(self, _reason: int) -> None:
+    def _end(self, reason: int) -> None:
         if self._lost.done():
             return
+        self._ended_by = reason
         self._lost.set_result(None)
         # A procedure may survive its cancellation (asyncio.wait_for of Python 3.11): its next packet ends it.
         self.gatt.send_gatt_pdu = _refuse  # type: ignore[method-assign,assignment]
@@ -144,10 +151,22 @@ class Session:
         await self.request(self.gatt.write_value(descriptor, bits, with_response=True))
 
     async def pair(self) -> None:
-        """Encrypt with the bond that there is, or make one."""
+        """Encrypt with the bond that there is, or make one. A refusal is the error that BlueZ makes of it."""
+        if self.connection.is_encrypted:
+            return
         device, peer = self.connection.device, str(self.connection.peer_address)
         bond = await device.keystore.get(peer) if device.keystore is not None else None
-        await self.request(self.connection.pair() if bond is None else self.connection.encrypt())
+        try:
+            await self.request(self.connection.pair() if bond is None else self.connection.encrypt())
+        except BleakError as error:
+            if self._is_refusal(error.__cause__):
+                raise BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"]) from error
+            raise
+
+    def _is_refusal(self, error: BaseException | None) -> bool:
+        if not isinstance(error, core.ProtocolError):
+            return self._ended_by in KEY_IS_WRONG
+        return error.error_namespace == "smp" or error.error_code in KEY_IS_WRONG
 
 
 def _refuse(_pdu: bytes) -> None:

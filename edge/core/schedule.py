@@ -1,18 +1,29 @@
-"""Who may connect next: spot-check devices ahead of everything, then who has waited longest."""
+"""Who may connect next, and through which adapter: spot-check devices first, then who has waited longest.
 
-from collections.abc import Iterable
+An adapter sets up one connection at a time. A meter is on the air for seconds: it takes the turn from a stream, and
+from another meter that has not answered for some seconds, and the place when there is none. Streams that are more than
+the places take turns.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
 
 from devices.profiles.base import Reach
+
+TURN_OF_METER_S: Final = 3.0  # an attempt may keep another meter waiting for so long
+TURN_OF_STREAM_S: Final = 120.0  # a stream may keep another one waiting for so long, when there are too many
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
-    """A device on the air that wants a connection since `since_s`."""
+    """A device that wants a connection since `since_s`. `heard_by`: adapters, the one that hears it best first."""
 
     device: str
     reach: Reach
     since_s: float
+    heard_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,24 +34,82 @@ class Places:
     kept_for_spot: int = 1
 
 
+class Phase(Enum):
+    CONNECTING = auto()  # it has no link yet
+    WORKING = auto()
+    STREAMING = auto()  # nothing more to do than to listen
+    GIVING_WAY = auto()  # told to, and not gone yet
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Busy:
-    """A device that has a place; `is_connecting`: it has no link yet."""
+    """A device that has a place since `since_s`."""
 
     device: str
     reach: Reach
-    is_connecting: bool
+    adapter: str
+    phase: Phase
+    since_s: float
 
 
-def next_up(wishes: Iterable[Wish], busy: Iterable[Busy], places: Places) -> str | None:
-    """One connection is set up at a time, but a meter never waits for a stream's attempt. None: nobody now."""
+@dataclass(frozen=True, slots=True)
+class Go:
+    device: str
+    adapter: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveWay:
+    device: str
+
+
+def next_up(
+    wishes: Iterable[Wish], busy: Iterable[Busy], places: Mapping[str, Places], now_s: float
+) -> Go | GiveWay | None:
+    """`places` by adapter that is alive. None: nobody now."""
     taken = tuple(busy)
     for wish in sorted(wishes, key=lambda wish: (wish.reach is not Reach.SPOT, wish.since_s)):
-        is_spot = wish.reach is Reach.SPOT
-        free = places.connections - len(taken) - (0 if is_spot else places.kept_for_spot)
-        rivals = (other for other in taken if other.is_connecting and (not is_spot or other.reach is Reach.SPOT))
-        if free > 0 and not any(rivals):
-            return wish.device
+        for adapter in wish.heard_by:
+            if adapter not in places:
+                continue
+            there = tuple(other for other in taken if other.adapter == adapter)
+            chosen = _try(wish, adapter, there, places[adapter], now_s)
+            if chosen is not None:
+                return chosen
+            if not _is_full(wish, there, places[adapter]):
+                break  # it only has to wait for its turn where it is heard best
+    return None
+
+
+def _try(wish: Wish, adapter: str, there: tuple[Busy, ...], places: Places, now_s: float) -> Go | GiveWay | None:
+    if any(other.phase is Phase.GIVING_WAY for other in there):
+        return None
+    rivals = [other for other in there if other.phase is Phase.CONNECTING]
+    if not _is_full(wish, there, places):
+        return Go(wish.device, adapter) if not rivals else _first_to_yield(wish, rivals, now_s)
+    return _place_of_a_stream(wish, there, now_s)
+
+
+def _place_of_a_stream(wish: Wish, there: tuple[Busy, ...], now_s: float) -> GiveWay | None:
+    streaming = [other for other in there if other.phase is Phase.STREAMING and other.reach is Reach.STREAM]
+    if not streaming:
+        return None
+    longest = min(streaming, key=lambda other: other.since_s)
+    is_its_turn = now_s - wish.since_s > TURN_OF_STREAM_S and now_s - longest.since_s > TURN_OF_STREAM_S
+    return GiveWay(longest.device) if wish.reach is Reach.SPOT or is_its_turn else None
+
+
+def _is_full(wish: Wish, there: tuple[Busy, ...], places: Places) -> bool:
+    kept = 0 if wish.reach is Reach.SPOT else places.kept_for_spot
+    return len(there) >= places.connections - kept
+
+
+def _first_to_yield(wish: Wish, rivals: list[Busy], now_s: float) -> GiveWay | None:
+    if wish.reach is not Reach.SPOT:
+        return None
+    for rival in rivals:
+        if rival.reach is not Reach.SPOT or now_s - rival.since_s > TURN_OF_METER_S:
+            return GiveWay(rival.device)
     return None
 
 

@@ -1,105 +1,47 @@
 """One connectable device: when to connect, the steps of a visit, and when to come back. Events in, commands out.
 
-A visit is a fixed list of steps, each done by the shell and answered with DONE, MISSING or FAILED; then the device is
-listened to: a stream for ever, a spot-check meter until it is quiet. A visit ends with Disconnect, answered by LEFT.
+A visit is a list of steps, each done by the shell and answered; then the device is listened to: a stream until it is
+silent for long, a spot-check meter until it is quiet. A visit ends with Disconnect, answered by LEFT.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
+from datetime import timedelta
 from typing import Final
 
-from devices.profiles import racp
-from devices.profiles.base import Profile, Reach
+from devices.profiles.base import Profile, Reach, SetsClock
+from edge.core.backfill import Backfill, Finished, Stored, Wait
 from edge.core.schedule import back_off_s
+from edge.core.session_words import (
+    Answered,
+    Ask,
+    ClockShown,
+    Command,
+    Connect,
+    Disconnect,
+    Event,
+    Happened,
+    Heard,
+    Pair,
+    Pause,
+    Read,
+    ReadClock,
+    Remember,
+    SetClock,
+    State,
+    Subscribe,
+)
 
 QUIET_S: Final = 5.0  # a spot-check meter that said nothing more for so long is done
 QUIET_AFTER_RECORDS_S: Final = 1.0
-RECORDS_STALL_S: Final = 20.0  # between two records, or the last one and the answer
+SILENT_STREAM_S: Final = 900.0  # a link that says nothing for so long may be dead: made anew, to be sure
 AGAIN_S: Final = {Reach.SPOT: 4.0, Reach.STREAM: 1.0}
 AGAIN_CAP_S: Final = {Reach.SPOT: 30.0, Reach.STREAM: 60.0}
-
-
-class State(Enum):
-    """The value is the word in the status."""
-
-    AWAY = "not heard"
-    WANTED = "waiting for a connection"
-    CONNECTING = "connecting"
-    SETTING_UP = "setting up"
-    FETCHING = "fetching records"
-    LISTENING = "connected"
-    LEAVING = "disconnecting"
-
-
-class Event(Enum):
-    """`SEEN`: it advertises. `ADMITTED`: the schedule gives it a place. `DONE`: the last command succeeded; `MISSING`:
-    the device has no such characteristic. `HEARD`: a notification. `LEFT`: the link is down and cleaned up."""
-
-    SEEN = auto()
-    ADMITTED = auto()
-    DONE = auto()
-    MISSING = auto()
-    FAILED = auto()
-    HEARD = auto()
-    DROPPED = auto()
-    LEFT = auto()
-    TICK = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A measurement; `record` if it has a number in the device's memory."""
-
-    record: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    answer: racp.Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribe:
-    uuid: str
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    uuid: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Write to the record access control point."""
-
-    request: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Remember:
-    """Everything up to this record was heard: commit it, then note the number."""
-
-    record: int
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnect:
-    pass
-
-
-Command = Connect | Pause | Subscribe | Read | Ask | Remember | Disconnect
+REAPPEARED_S: Final = 5.0  # a meter that was off the air for so long has measured again
+CLOCK_WRONG: Final = timedelta(seconds=30)
+CUT_SHORT: Final = 4  # so many links in a row that ended at once: it has lost the key, and says it in this way
+NEEDED_TRIES: Final = 3  # then the device is heard without what should be read first
+TELL_AFTER: Final = {Reach.SPOT: 3, Reach.STREAM: 5}  # failures in a row
 
 
 class Session:
@@ -109,16 +51,19 @@ class Session:
         self.profile = profile
         self.state = State.AWAY
         self.wanted_since_s = 0.0
-        self._last_record = last_record
-        self._failures = 0
-        self._not_before_s = 0.0
+        self.is_bonded: bool | None = None  # None: not known, or it needs no bond
+        self._backfill = Backfill(last_record)
+        self._bonds = profile.bonds
+        self._failures = 0  # in a row, an empty visit to a meter among them
+        self._faults = 0  # in a row, only what went wrong
+        self._refusals = 0
+        self._cuts = 0
+        self._is_wrong_profile = False
+        self._hangs: set[str] = set()  # what the device never answered
+        self._seen_s = self._not_before_s = 0.0
         self._due_s: float | None = None
-        self._steps: deque[Command] = deque()
-        self._step: Command = Connect()
-        self._subscribed = 0
-        self._newest: int | None = None
-        self._asked_last = False
-        self._said_something = False
+        self._begin()
+        self.state = State.AWAY
 
     def due_s(self) -> float | None:
         """When a TICK is needed."""
@@ -127,57 +72,97 @@ class Session:
     def is_busy(self) -> bool:
         return self.state not in (State.AWAY, State.WANTED)
 
-    def on(self, event: Event | Heard | Answered, now_s: float, jitter: float = 0.0) -> list[Command]:
+    def trouble(self) -> str | None:
+        """For a technician: what is wrong with this device, and what to do."""
+        if self._refusals > 1:
+            return "does not let us pair: put it in pairing mode as its manual says, near the gateway"
+        if self._is_wrong_profile:
+            return f"has nothing that a {self.profile.name} has: is the profile right in the configuration?"
+        if self._faults >= TELL_AFTER[self.profile.reach]:
+            return f"is heard, but {self._faults} visits in a row failed: bring it nearer, or change its battery"
+        return None
+
+    def on(self, event: Happened, now_s: float, jitter: float = 0.0) -> list[Command]:
         match event:
+            case Heard(record):
+                return self._heard(record, now_s)
             case Event.SEEN:
                 self._seen(now_s)
             case Event.ADMITTED if self.state is State.WANTED:
                 self._begin()
-                return [Connect()]
-            case Event.DONE | Event.MISSING:
-                return list(self._stepped(event, now_s))
-            case Heard(record):
-                self._heard(record, now_s)
-            case Answered(answer) if self.state is State.FETCHING:
-                return list(self._answered(answer, now_s))
-            case Event.FAILED | Event.DROPPED if self.is_busy() and self.state is not State.LEAVING:
-                return self._leave(failed=True)
+                return [self._step]
             case Event.LEFT if self.state is State.LEAVING:
                 self._left(now_s, jitter)
-            case Event.TICK if self._due_s is not None and now_s >= self._due_s:
-                return self._leave(failed=self.state is State.FETCHING)
+            case _ if self.is_busy() and self.state is not State.LEAVING:
+                return list(self._visiting(event, now_s))
         return []
 
+    def _visiting(self, event: Happened, now_s: float) -> Iterator[Command]:
+        match event:
+            case Event.DONE | Event.MISSING if self.state in (State.CONNECTING, State.SETTING_UP):
+                yield from self._stepped(event is Event.DONE, now_s)
+            case ClockShown() if isinstance(self._step, ReadClock):
+                self._clock_shown(event)
+                yield from self._stepped(True, now_s)
+            case Answered(answer) if self.state is State.FETCHING:
+                yield from self._fetching(self._backfill.answered(answer, now_s), now_s)
+            case Event.TICK if self._due_s is not None and now_s >= self._due_s:
+                yield from self._waited(now_s)
+            case Event.REFUSED:
+                yield self._refused()
+            case Event.CUT | Event.DROPPED if self._bonds and self._progress == 0:
+                yield self._cut()
+            case Event.FAILED | Event.CUT | Event.DROPPED:
+                yield from self._failed(now_s)
+            case Event.NOT_KEPT if self.state is not State.LISTENING:
+                yield self._leave(failed=True)
+            case Event.YIELD:
+                self._yielded = True
+                yield self._leave(failed=False)
+
     def _seen(self, now_s: float) -> None:
+        away_s, self._seen_s = now_s - self._seen_s, now_s
+        if self.profile.reach is Reach.SPOT and away_s > REAPPEARED_S:
+            self._not_before_s = min(self._not_before_s, now_s)
         if self.state is State.AWAY and now_s >= self._not_before_s:
             self.state, self.wanted_since_s = State.WANTED, now_s
 
     def _begin(self) -> None:
         self.state = State.CONNECTING
-        self._subscribed, self._newest, self._asked_last, self._said_something = 0, None, False, False
+        self._step: Command = Connect()
         self._steps = deque(self._visit())
+        self._subscribed = self._progress = 0
+        self._said_something = self._yielded = False
 
     def _visit(self) -> Iterator[Command]:
+        if self._bonds:
+            yield Pair()
         if self.profile.settle_s:
             yield Pause(self.profile.settle_s)
+        if self.profile.clock is not SetsClock.NO:
+            yield ReadClock()
+        for uuid in self.profile.read_first:
+            yield Read(uuid, is_needed=True)
         for uuid in self.profile.subscribe:
             yield Subscribe(uuid)
         if self.profile.racp is not None:
             yield Subscribe(self.profile.racp)
-            yield Ask(racp.report(None if self._last_record is None else (self._last_record + 1) & 0xFFFF))
+            yield Ask(self._backfill.first_request())
         for uuid in self.profile.read:
-            yield Read(uuid)
+            if uuid not in self._hangs:
+                yield Read(uuid)
 
-    def _stepped(self, event: Event, now_s: float) -> Iterator[Command]:
-        if self.state not in (State.CONNECTING, State.SETTING_UP, State.FETCHING):
-            return
+    def _stepped(self, is_there: bool, now_s: float) -> Iterator[Command]:
         if self.state is State.CONNECTING:
             self.state = State.SETTING_UP
-        if self.state is State.FETCHING:  # the request was taken; the records and the answer come by themselves
-            return
+        else:
+            self._progress += 1
+            self._cuts = 0
+        if isinstance(self._step, Pair):
+            self.is_bonded = is_there
         if isinstance(self._step, Subscribe):
-            self._subscribed += event is Event.DONE
-            if event is Event.MISSING and self._step.uuid == self.profile.racp:
+            self._subscribed += is_there
+            if not is_there and self._step.uuid == self.profile.racp:
                 self._steps = deque(step for step in self._steps if not isinstance(step, Ask))
         yield from self._next_step(now_s)
 
@@ -187,73 +172,96 @@ class Session:
             return
         self._step = step = self._steps.popleft()
         if isinstance(step, Ask):
-            self.state, self._due_s = State.FETCHING, now_s + RECORDS_STALL_S
+            self.state, self._due_s = State.FETCHING, self._backfill.asked(now_s)
         yield step
 
-    def _listen(self, now_s: float) -> list[Command]:
-        if not self._subscribed:
-            return self._leave(failed=True)  # not the device that the profile describes
+    def _clock_shown(self, clock: ClockShown) -> None:
+        if self.profile.clock is not SetsClock.SETS or clock.ours is None:
+            return
+        if clock.shows is None or abs(clock.shows - clock.ours) > CLOCK_WRONG:
+            self._steps.appendleft(SetClock())
+
+    def _listen(self, now_s: float) -> Iterator[Command]:
+        self._is_wrong_profile = not self._subscribed
+        if self._is_wrong_profile:
+            yield self._leave(failed=True)
+            return
         self.state = State.LISTENING
+        self._refusals = self._faults = 0
         if self.profile.reach is Reach.STREAM:
-            self._failures, self._due_s = 0, None
+            self._failures, self._due_s = 0, now_s + SILENT_STREAM_S
         else:
             self._due_s = now_s + (QUIET_AFTER_RECORDS_S if self.profile.racp else QUIET_S)
+
+    def _heard(self, record: int | None, now_s: float) -> list[Command]:
+        self._said_something = True
+        if self.state is State.FETCHING:
+            self._due_s = self._backfill.heard(record, now_s)
+        elif self.state is State.LISTENING:
+            self._due_s = now_s + (SILENT_STREAM_S if self.profile.reach is Reach.STREAM else QUIET_S)
+            if record is not None and self._backfill.follows(record):
+                return [Remember(record)]
+        elif record is not None:
+            self._backfill.heard(record, now_s)
         return []
 
-    def _heard(self, record: int | None, now_s: float) -> None:
-        self._said_something = True
-        if record is not None:
-            self._newest = record
-        if self.state is State.FETCHING:
-            self._due_s = now_s + RECORDS_STALL_S
-        elif self.state is State.LISTENING and self.profile.reach is Reach.SPOT:
-            self._due_s = now_s + QUIET_S
-
-    def _answered(self, answer: racp.Answer, now_s: float) -> Iterator[Command]:
-        if not isinstance(answer, racp.Finished) or answer.order is not racp.Order.REPORT:
-            return
-        if answer.result is racp.Result.SUCCESS and not self._asked_last:
-            yield from self._fetched(now_s)
-        elif answer.result is racp.Result.SUCCESS:
-            yield from self._compare_last(now_s)
-        elif answer.result is racp.Result.NO_RECORDS and self._last_record is not None and not self._asked_last:
-            # Nothing newer, or its memory was emptied and counts from 1 again: the last record tells.
-            self._asked_last, self._due_s = True, now_s + RECORDS_STALL_S
-            yield Ask(racp.report_last())
-        elif answer.result is racp.Result.NO_RECORDS:
-            yield from self._end_fetch(now_s)
-        else:
-            yield from self._leave(failed=True)
+    def _fetching(self, answer: Wait | Ask | Stored | Finished | None, now_s: float) -> Iterator[Command]:
+        match answer:
+            case Wait(until_s):
+                self._due_s = until_s
+            case Ask():
+                self._due_s = self._backfill.asked(now_s)
+                yield answer
+            case Stored(record):
+                self._steps.appendleft(Remember(record))
+                yield from self._fetched(now_s)
+            case Finished():
+                yield from self._fetched(now_s)
+            case None:
+                yield self._leave(failed=True)
 
     def _fetched(self, now_s: float) -> Iterator[Command]:
-        if self._newest is not None:
-            self._last_record = self._newest
-            self._steps.appendleft(Remember(self._newest))
-        yield from self._end_fetch(now_s)
-
-    def _compare_last(self, now_s: float) -> Iterator[Command]:
-        if self._newest is not None and self._last_record is not None and self._newest < self._last_record:
-            self._last_record, self._asked_last = None, False
-            self._due_s = now_s + RECORDS_STALL_S
-            yield Ask(racp.report())
-        else:
-            yield from self._end_fetch(now_s)
-
-    def _end_fetch(self, now_s: float) -> Iterator[Command]:
-        self.state = State.SETTING_UP
-        self._due_s = None
+        self.state, self._due_s = State.SETTING_UP, None
         yield from self._next_step(now_s)
 
-    def _leave(self, *, failed: bool) -> list[Command]:
-        nothing_came = self.profile.reach is Reach.SPOT and not self._said_something
+    def _waited(self, now_s: float) -> Iterator[Command]:
+        if self.state is State.FETCHING:
+            yield from self._fetching(self._backfill.waited(), now_s)
+        else:
+            yield self._leave(failed=False)
+
+    def _failed(self, now_s: float) -> Iterator[Command]:
+        step = self._step
+        if self.state is State.SETTING_UP and isinstance(step, Read) and not step.is_needed:
+            self._hangs.add(step.uuid)
+        if isinstance(step, Read) and step.is_needed and self._faults >= NEEDED_TRIES:
+            yield from self._stepped(False, now_s)
+            return
+        is_done = self.profile.reach is Reach.SPOT and self._said_something and self.state is not State.FETCHING
+        yield self._leave(failed=not is_done)  # many meters hang up as soon as they have said what they had
+
+    def _cut(self) -> Command:
+        self._cuts += 1
+        return self._refused() if self._cuts >= CUT_SHORT else self._leave(failed=True)
+
+    def _refused(self) -> Command:
+        """The bond is lost on one side, or there was none: the next visit pairs anew."""
+        self._cuts = 0
+        self._refusals += self._bonds
+        forget, self._bonds, self.is_bonded = self._bonds, True, False
+        self._yielded = self._refusals <= 1  # it may be on the air for seconds: once more at once
+        return self._leave(failed=forget, forget=forget)
+
+    def _leave(self, *, failed: bool, forget: bool = False) -> Command:
+        nothing_came = self.profile.reach is Reach.SPOT and not self._said_something and not self._yielded
         self._failures = self._failures + 1 if failed or nothing_came else 0
+        self._faults = self._faults + 1 if failed else 0
         self.state, self._due_s = State.LEAVING, None
         self._steps.clear()
-        return [Disconnect()]
+        return Disconnect(forget)
 
     def _left(self, now_s: float, jitter: float) -> None:
         reach = self.profile.reach
-        self.state = State.AWAY
-        self._not_before_s = now_s + back_off_s(
-            max(self._failures - 1, 0), jitter, first_s=AGAIN_S[reach], cap_s=AGAIN_CAP_S[reach]
-        )
+        again_s = back_off_s(max(self._failures - 1, 0), jitter, first_s=AGAIN_S[reach], cap_s=AGAIN_CAP_S[reach])
+        self.state, self._seen_s = State.AWAY, now_s
+        self._not_before_s = now_s + (0 if self._yielded else again_s)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from bumble.device import AdvertisingType, Connection, Device
+from bumble.keys import MemoryKeyStore
+from bumble.pairing import PairingConfig, PairingDelegate
 
 from devices.virtual.adapter import unplug
 from devices.virtual.radio import Air
@@ -25,13 +27,19 @@ class Advertising:
 
 
 class Peripheral:
-    """Subclasses say in `advertising` what should be on the air now, and call `changed` when that may be different."""
+    """Subclasses say in `advertising` what should be on the air now, and call `changed` when that may be different.
+
+    It pairs without a display or keys (JustWorks), and keeps its bonds when it is off. `is_pairing`: a new reader may
+    pair; real devices allow that in pairing mode only. `keeps_bonds` False: a bond is forgotten with its link.
+    """
 
     def __init__(self, air: Air, *, name: str, address: str, on_said: OnSaid | None = None) -> None:
         self.air = air
         self.name = name
         self.address = address
         self._on_said = on_said
+        self.bonds = MemoryKeyStore()
+        self.is_pairing = self.keeps_bonds = True
         self._device: Device | None = None
         self._changed = asyncio.Event()
         self._aired: Advertising | None = None
@@ -61,6 +69,8 @@ class Peripheral:
     async def start(self) -> None:
         assert self._device is None, f"{self.name} is already started"
         self._device = device = self.air.attach_peripheral(self.name, self.address, self)
+        device.keystore = self.bonds
+        device.pairing_config_factory = self._pairing_config
         self._prepare(device)
         await device.power_on()
         device.on(device.EVENT_CONNECTION, self._on_connection)
@@ -90,6 +100,13 @@ class Peripheral:
 
     async def __aexit__(self, *_exception: object) -> None:
         await self.stop()
+
+    async def forget_bonds(self) -> None:
+        """As after a reset, or a new battery."""
+        await self.bonds.delete_all()
+
+    def _pairing_config(self, _connection: Connection) -> PairingConfig:
+        return PairingConfig(bonding=self.keeps_bonds, delegate=_Delegate(self))
 
     def said(self, uuid: str, data: bytes) -> None:
         if self._on_said is not None:
@@ -127,6 +144,15 @@ class Peripheral:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("virtual device %s: %s", self.name, error, exc_info=error)
+
+
+class _Delegate(PairingDelegate):
+    def __init__(self, peripheral: Peripheral) -> None:
+        super().__init__()
+        self._peripheral = peripheral
+
+    async def accept(self) -> bool:
+        return self._peripheral.is_pairing
 
 
 async def _advertise(device: Device, wanted: Advertising | None) -> None:

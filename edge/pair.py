@@ -1,0 +1,176 @@
+"""Pairing, with the proof that it holds: read once, switched off and on, read again without the pairing mode.
+
+A device that was read once is not paired: some forget the bond with the link, or were only open in pairing mode.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bleak import BleakClient
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+
+from devices.errors import DecodeError
+from devices.profiles import PROFILES
+from devices.profiles.base import Identity, Profile, Reach, Reading, Said
+from edge.adapters import doors_of
+from edge.config import Config
+from edge.doors import RADIO_FAULTS, Door, is_refusal, no_bluetooth
+from edge.errors import RadioError
+from edge.scan import profiles_of
+
+FIND_S: Final = 60.0  # on the air, in pairing mode
+SILENT_S: Final = 3.0  # so long off the air is switched off
+POWER_CYCLE_S: Final = 180.0
+CONNECT_S: Final = 15.0
+VISIT_S: Final = 45.0
+DISCONNECT_S: Final = 3.0
+TRIES: Final = 4  # of one reading
+AGAIN_S: Final = 1.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairOutcome:
+    is_proven: bool
+    sentence: str
+
+
+class _NotDone(Exception):
+    """The sentence for the technician."""
+
+
+async def pair(config: Config, address: str, say: Say) -> PairOutcome:
+    """`say` gets each step as a line. Raises RadioError without Bluetooth. No agent may use the adapter meanwhile."""
+    door = doors_of(config.radio, config.data_dir / "bonds.json")[0]
+    profile = next((PROFILES[each.profile] for each in config.devices if each.address == address.upper()), None)
+    try:
+        await door.open()
+        with_air = _Pairing(config, door, address.upper(), profile, say)
+        async with door.scanner(with_air.detected):
+            await with_air.prove()
+    except _NotDone as error:
+        return PairOutcome(is_proven=False, sentence=str(error))
+    except RADIO_FAULTS as error:
+        raise RadioError(no_bluetooth(error)) from error
+    finally:
+        await door.close()
+    return PairOutcome(is_proven=True, sentence=f"{address.upper()} is paired: it was read again without pairing mode")
+
+
+class _Pairing:
+    def __init__(self, config: Config, door: Door, address: str, profile: Profile | None, say: Say) -> None:
+        self._config, self._door, self._address, self._profile, self._say = config, door, address, profile, say
+        self._device: BLEDevice | None = None
+        self._seen_s = 0.0
+        self._seen = asyncio.Event()
+
+    def detected(self, device: BLEDevice, advert: AdvertisementData) -> None:
+        if device.address.upper() != self._address:
+            return
+        if self._profile is None:
+            self._profile = next((PROFILES[name] for name in profiles_of(advert)), None)
+        self._device, self._seen_s = device, asyncio.get_running_loop().time()
+        self._seen.set()
+
+    async def prove(self) -> None:
+        self._say(f"Put {self._address} in pairing mode (its manual says how) and hold it near the gateway.")
+        await self._on_air(FIND_S, "was not heard: is the address right, and is it in pairing mode?")
+        profile = self._profile
+        if profile is None:
+            raise _NotDone(f"{self._address} is heard, but no profile knows it: write it in the configuration first")
+        if profile.reach is Reach.ADVERT:
+            raise _NotDone(f"{self._address} only advertises ({profile.name}): there is nothing to pair")
+        assert self._device is not None
+        await self._door.forget(self._device)  # an old bond would be tried first, and fail
+        await self._on_air(FIND_S, "was heard, but is off the air now: put it in pairing mode again")
+        await self._read(profile, "could not be read in pairing mode")
+        self._say("Read once. Now turn it off and on, without the pairing mode (or take its battery out and in).")
+        await self._off_and_on()
+        await self._read(
+            profile, "was read in pairing mode but not after it was turned off and on: it did not keep the pairing"
+        )
+
+    async def _on_air(self, limit_s: float, or_else: str) -> None:
+        self._seen.clear()
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._seen.wait()
+        except TimeoutError as error:
+            raise _NotDone(f"{self._address} {or_else}") from error
+
+    async def _off_and_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + POWER_CYCLE_S
+        self._seen_s = max(self._seen_s, loop.time())
+        while loop.time() < self._seen_s + SILENT_S:
+            if loop.time() > deadline_s:
+                raise _NotDone(f"{self._address} was not turned off within {POWER_CYCLE_S:.0f} s")
+            await asyncio.sleep(max(0.05, self._seen_s + SILENT_S - loop.time()))
+        self._say("It is off the air. Turn it on.")
+        await self._on_air(deadline_s - loop.time(), f"did not come back within {POWER_CYCLE_S:.0f} s")
+
+    async def _read(self, profile: Profile, or_else: str) -> None:
+        """Several tries: a link may break for reasons of its own."""
+        why = ""
+        for attempt in range(TRIES):
+            if attempt:
+                await asyncio.sleep(AGAIN_S)
+            try:
+                self._say("Heard: " + (await self._visit(profile) or "it has what the profile needs"))
+                return
+            except RADIO_FAULTS as error:
+                why = "it refused the pairing" if is_refusal(error) else str(error) or type(error).__name__
+        raise _NotDone(f"{self._address} {or_else} ({why})")
+
+    async def _visit(self, profile: Profile) -> str:
+        """What was read, in words. Nothing is subscribed: a meter would hand its readings out, and to nobody."""
+        assert self._device is not None
+        client = self._door.client(self._device, lambda _client: None, CONNECT_S)
+        try:
+            async with asyncio.timeout(VISIT_S):
+                await client.connect()
+                if profile.bonds:
+                    await self._door.pair(client)
+                self._check(profile, client)
+                said = [await self._read_one(profile, client, uuid) for uuid in (*profile.read_first, *profile.read)]
+            return ", ".join(filter(None, said))
+        finally:
+            # Also after a drop: see Visit.run
+            with contextlib.suppress(*RADIO_FAULTS):
+                async with asyncio.timeout(DISCONNECT_S):
+                    await client.disconnect()
+
+    def _check(self, profile: Profile, client: BleakClient) -> None:
+        if not any(client.services.get_characteristic(uuid) for uuid in profile.subscribe):
+            raise _NotDone(f"{self._address} has nothing that a {profile.name} has: is the profile right?")
+
+    async def _read_one(self, profile: Profile, client: BleakClient, uuid: str) -> str:
+        characteristic = client.services.get_characteristic(uuid)
+        if characteristic is None or profile.decode is None:
+            return ""
+        try:
+            data = bytes(await client.read_gatt_char(characteristic))
+        except RADIO_FAULTS as error:
+            if not is_refusal(error) or profile.bonds:
+                raise
+            await self._door.pair(client)  # its profile does not say so, but it wants to be paired
+            data = bytes(await client.read_gatt_char(characteristic))
+        try:
+            return ", ".join(filter(None, map(_in_words, profile.decode(uuid, data))))
+        except DecodeError as error:
+            return f"{uuid[4:8]} is {data.hex()} ({error})"
+
+
+def _in_words(said: Said) -> str:
+    match said:
+        case Identity(what=what, text=text):
+            return f"{what} {text}"
+        case Reading(kind=kind, value=value) if value is not None:
+            return f"{kind.value} {value:g}"
+        case _:
+            return ""

@@ -1,0 +1,246 @@
+"""The gateway's own radio code on the virtual radio: visits, bonds, clocks, changes while it runs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from bumble import att
+from bumble.gatt import Service
+
+from devices.profiles import PROFILES, bthome, current_time, glucose, heart_rate, thermometer
+from devices.profiles.base import DeviceClock, Profile, SetsClock
+from devices.virtual.gatt_servers.connectable import READ, WRITE, WRITEABLE, characteristic, service
+from devices.virtual.hci_server import HciServer, serve_hci
+from devices.virtual.peripherals import BTHomeAdvertiser, Glucose, HeartRate, Thermometer
+from devices.virtual.radio import Air
+from devices.vocabulary import Kind
+from edge.core.watchdog import Patience
+from tests.integration.edge_radio_rig import ADAPTERS, radio, served
+
+pytestmark = pytest.mark.integration
+
+STRAP, METER, EAR, BELL, STRAP_2 = (f"F1:00:00:00:01:0{number}" for number in range(1, 6))
+STRAPS = PROFILES["heart_rate"]
+METERS = replace(PROFILES["glucose"], clock=SetsClock.NO, bonds=True)
+BEAT = heart_rate.encode_measurement(per_min=72, on_body=True)
+LOCAL_NOON = datetime(2026, 7, 1, 12, 0)  # in Oslo: 10 UTC, where the clock of the rig stands
+
+
+@pytest.fixture
+async def air() -> AsyncIterator[Air]:
+    async with Air() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def home(air: Air) -> AsyncIterator[HciServer]:
+    async with served(air) as (server,):
+        yield server
+
+
+def measure(meter: Glucose, record: int, mmol_per_l: float = 6.1) -> None:
+    meter.measure(glucose.encode_measurement(record=record, at=LOCAL_NOON, mmol_per_l=mmol_per_l))
+
+
+def bonding_meter(air: Air, **more: Any) -> Glucose:
+    return Glucose(air, name="METER", address=METER, needs_bond=True, advertising_interval_ms=50, **more)
+
+
+async def test_notifications_do_not_multiply_however_often_the_link_drops(air: Air, home: HciServer) -> None:
+    strap = HeartRate(air, name="STRAP", address=STRAP, advertising_interval_ms=20)
+    async with strap, radio([home.address], {STRAP: STRAPS}) as rig:
+        for drop in range(4):
+            await rig.until(lambda: rig.radio.states()[STRAP] == "connected")
+            before = len(rig.ears.values(STRAP, Kind.HEART_RATE))
+            for _ in range(5):
+                assert await strap.publish(BEAT) == 1
+            await rig.until(lambda: len(rig.ears.values(STRAP, Kind.HEART_RATE)) >= before + 5)
+            await strap.set_battery(50 + drop)  # behind the beats: had they come twice, they would be here by now
+            assert len(rig.ears.values(STRAP, Kind.HEART_RATE)) == before + 5
+            air.drop(strap)
+            await rig.until(lambda: rig.radio.states()[STRAP] != "connected")
+
+
+async def test_a_meter_that_needs_a_bond_is_paired_and_read_and_the_bond_outlives_us(
+    air: Air, home: HciServer, tmp_path: Path
+) -> None:
+    meter = bonding_meter(air)
+    measure(meter, 1)
+    async with meter:
+        async with radio([home.address], {METER: METERS}, tmp_path / "bonds.json") as rig:
+            await rig.until(lambda: rig.ears.remembered == {METER: 1})
+            assert rig.radio.bonds() == {METER: True}
+        meter.is_pairing = False  # a new start has to do with the bond that there is
+        measure(meter, 2)
+        async with radio([home.address], {METER: METERS}, tmp_path / "bonds.json", {METER: 1}) as rig:
+            await rig.until(lambda: rig.ears.remembered == {METER: 2})
+
+
+async def test_a_bond_that_the_device_forgot_is_made_anew(air: Air, home: HciServer, tmp_path: Path) -> None:
+    meter = bonding_meter(air)
+    measure(meter, 1)
+    async with meter, radio([home.address], {METER: METERS}, tmp_path / "bonds.json") as rig:
+        await rig.until(lambda: rig.ears.remembered == {METER: 1})
+        await meter.forget_bonds()
+        measure(meter, 2)
+        await rig.until(lambda: rig.ears.remembered == {METER: 2})
+        assert rig.troubles.sentences() == []
+
+
+async def test_a_bond_that_we_lost_is_made_anew(air: Air, home: HciServer, tmp_path: Path) -> None:
+    meter = bonding_meter(air)
+    for record in (1, 2):
+        measure(meter, record)
+        async with meter, radio([home.address], {METER: METERS}, tmp_path / f"bonds{record}.json") as rig:
+            await rig.until(lambda number=record: rig.ears.remembered == {METER: number})  # type: ignore[misc]
+
+
+async def test_a_meter_whose_profile_does_not_say_that_it_needs_a_bond_is_paired_too(air: Air, home: HciServer) -> None:
+    meter = bonding_meter(air)
+    measure(meter, 1)
+    async with meter, radio([home.address], {METER: replace(METERS, bonds=False)}) as rig:
+        await rig.until(lambda: rig.ears.remembered == {METER: 1})
+
+
+async def test_a_meter_that_does_not_let_us_pair_is_a_trouble_until_somebody_puts_it_in_pairing_mode(
+    air: Air, home: HciServer
+) -> None:
+    meter = bonding_meter(air, is_always_on_the_air=True)
+    meter.is_pairing = False
+    measure(meter, 1)
+    async with meter, radio([home.address], {METER: METERS}) as rig:
+        await rig.until(lambda: rig.trouble(f"{METER} (glucose) does not let us pair: put it in pairing mode"))
+        assert rig.radio.bonds() == {METER: False}
+        meter.is_pairing = True
+        await rig.until(lambda: rig.ears.remembered == {METER: 1})
+        await rig.until(lambda: rig.troubles.sentences() == [])
+
+
+class Timed(HeartRate):
+    """A strap with a clock: Current Time Service 1.1, section 3.1."""
+
+    def __init__(self, air: Air, shows: datetime | None, **common: Any) -> None:
+        super().__init__(air, **common)
+        self.written: list[bytes] = []
+        self.subscribed_when_written: list[bool] = []
+        shown = current_time.encode(shows) if shows else current_time.encode_not_set()
+        self._time = characteristic(
+            0x2A2B, READ | WRITE, att.AttributeValue(read=lambda _reader: shown, write=self._set), WRITEABLE
+        )
+
+    def services(self) -> Sequence[Service]:
+        return [*super().services(), service(0x1805, self._time)]
+
+    def _set(self, _reader: object, value: bytes) -> None:
+        self.written.append(bytes(value))
+
+
+@pytest.mark.parametrize(
+    ("shows", "we_know", "is_set"),
+    [
+        (LOCAL_NOON - timedelta(hours=1), True, True),
+        (None, True, True),
+        (LOCAL_NOON, True, False),
+        (LOCAL_NOON - timedelta(hours=1), False, False),
+    ],
+)
+async def test_a_clock_that_is_wrong_is_heard_first_and_then_set_to_local_time(
+    air: Air, home: HciServer, shows: datetime | None, we_know: bool, is_set: bool
+) -> None:
+    def decode(uuid: str, data: bytes) -> Any:
+        return current_time.decode(data) if uuid == current_time.CURRENT_TIME else STRAPS.decode(uuid, data)  # type: ignore[misc]
+
+    profile = replace(STRAPS, clock=SetsClock.SETS, decode=decode)
+    strap = Timed(air, shows, name="STRAP", address=STRAP, advertising_interval_ms=20)
+    async with strap, radio([home.address], {}, zone=ZoneInfo("Europe/Oslo")) as rig:
+        rig.clock.knows = we_know
+        rig.ears.profiles = {STRAP: profile}
+        rig.radio.set_devices({STRAP: profile}, {})
+        await rig.until(lambda: rig.radio.states().get(STRAP) == "connected")
+        assert (STRAP, DeviceClock(shows=shows)) in rig.ears.said
+        # GATT Specification Supplement, Current Time: 2026-07-01 12:00:00, a Wednesday, no fractions
+        assert [data[:9] for data in strap.written] == [bytes.fromhex("ea0707010c00000300")] * is_set
+
+
+async def test_devices_change_while_it_runs(air: Air, home: HciServer) -> None:
+    strap = HeartRate(air, name="STRAP", address=STRAP, advertising_interval_ms=20)
+    other = HeartRate(air, name="OTHER", address=STRAP_2, advertising_interval_ms=20)
+    both = {STRAP: STRAPS, STRAP_2: STRAPS}
+    async with strap, other, radio([home.address], {STRAP: STRAPS}) as rig:
+        rig.ears.profiles = both
+        await rig.until(lambda: rig.radio.states() == {STRAP: "connected"})
+        rig.radio.set_devices(both, {})
+        await rig.until(lambda: rig.radio.states() == dict.fromkeys(both, "connected"), 2)
+        assert len(strap.connections) == 1
+        rig.radio.set_devices({STRAP_2: STRAPS}, {})
+        await rig.until(lambda: not strap.connections, 2)
+        assert await other.publish(BEAT) == 1  # which was not disturbed
+        rig.radio.set_devices({STRAP: STRAPS, STRAP_2: PROFILES["oximeter"]}, {})
+        await rig.until(lambda: rig.radio.states()[STRAP] == "connected")
+        await rig.until(lambda: rig.trouble(f"{STRAP_2} (oximeter) has nothing that a oximeter has"))
+
+
+async def test_a_device_is_served_by_the_adapter_that_hears_it_and_moves_when_that_one_dies(air: Air) -> None:
+    strap = HeartRate(air, name="STRAP", address=STRAP, advertising_interval_ms=20)
+    async with served(air, 2) as servers, strap, radio([each.address for each in servers], {STRAP: STRAPS}) as rig:
+        await rig.until(lambda: rig.radio.states()[STRAP] == "connected")
+        (reader,) = strap.connections
+        dead = str(reader.peer_address)[:17]
+        await servers[ADAPTERS.index(dead)].close()
+        await rig.until(lambda: [str(reader.peer_address)[:17] for reader in strap.connections] not in ([], [dead]))
+        await rig.until(lambda: rig.radio.states()[STRAP] == "connected")
+        await rig.until(lambda: rig.trouble("no Bluetooth"))
+
+
+async def test_a_stack_that_comes_back_is_listened_to_at_once(air: Air, free_port: int) -> None:
+    strap = HeartRate(air, name="STRAP", address=STRAP, advertising_interval_ms=20)
+    where = f"tcp:127.0.0.1:{free_port}"
+    async with strap, radio([where], {STRAP: STRAPS}) as rig:
+        await rig.until(lambda: rig.trouble("no Bluetooth"))
+        for _ in range(2):
+            async with await serve_hci(air, where):
+                await rig.until(lambda: rig.radio.states()[STRAP] == "connected")
+                assert rig.troubles.sentences() == []
+            await rig.until(lambda: rig.trouble("no Bluetooth"))
+
+
+async def test_a_silent_canary_is_a_deaf_radio_though_others_are_heard(air: Air, home: HciServer) -> None:
+    canary = BTHomeAdvertiser(air, name="CANARY", address=BELL, idle=b"\x40\x00\x01", idle_interval_ms=20)
+    strap = HeartRate(air, name="STRAP", address=STRAP, advertising_interval_ms=20)
+    patience = Patience(silent_s=0.3, longest_s=2)
+    async with canary, radio([home.address], {STRAP: STRAPS}, canary=BELL, patience=patience) as rig:
+        await asyncio.sleep(0.7)
+        assert rig.troubles.sentences() == []
+        async with strap:
+            await rig.until(lambda: rig.radio.states()[STRAP] == "connected")
+            air.set_range(canary, False)
+            await rig.until(lambda: rig.trouble("has not heard the canary"))
+            air.set_range(canary, True)
+            await rig.until(lambda: rig.troubles.sentences() == [])
+
+
+async def test_a_scanner_that_died_in_silence_is_started_again(air: Air, home: HciServer) -> None:
+    door = BTHomeAdvertiser(air, name="DOOR", address=BELL, idle=b"\x40\x00\x01", idle_interval_ms=20)
+    profile = {BELL: PROFILES["bthome_door"]}
+    async with door, radio([home.address], profile, patience=Patience(silent_s=0.3, longest_s=2)) as rig:
+        await rig.until(lambda: bool(rig.ears.adverts))
+        (controller,) = air.link.centrals
+        controller.le_scan_enable = False  # nobody is told: the adapter only falls silent
+        heard = len(rig.ears.adverts)
+        await rig.until(lambda: len(rig.ears.adverts) > heard + 3)
+
+
+async def test_a_meter_that_hangs_up_and_comes_back_is_read_each_time(air: Air, home: HciServer) -> None:
+    ear = Thermometer(air, name="EAR", address=EAR, advertising_interval_ms=50)
+    async with ear, radio([home.address], {EAR: PROFILES["thermometer"]}) as rig:
+        for number in range(1, 3):
+            ear.measure(thermometer.encode_measurement(celsius=36.0 + number))
+            await rig.until(lambda count=number: len(rig.ears.values(EAR, Kind.BODY_TEMPERATURE)) == count)  # type: ignore[misc]
+            air.drop(ear)
+        assert rig.ears.values(EAR, Kind.BODY_TEMPERATURE) == [37.0, 38.0]
+        assert rig.troubles.sentences() == []
