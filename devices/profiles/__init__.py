@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from devices.profiles import blood_pressure, bthome, glucose, heart_rate, oximeter, scale, thermometer
+from devices.profiles import (
+    blood_pressure,
+    bthome,
+    cgm,
+    dispenser,
+    glucose,
+    heart_rate,
+    oximeter,
+    pendant,
+    scale,
+    thermometer,
+)
 from devices.profiles.base import Profile
 
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
@@ -18,12 +29,18 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
             blood_pressure.PROFILE,
             blood_pressure.OMRON,
             scale.PROFILE,
+            cgm.PROFILE,
             bthome.DOOR,
             bthome.SOS,
             bthome.FALL,
             bthome.SMOKE,
             bthome.WATER,
             bthome.MOTION,
+            bthome.GAS,
+            bthome.VIBRATION,
+            bthome.BED,
+            pendant.PROFILE,
+            dispenser.PROFILE,
         )
     }
 )

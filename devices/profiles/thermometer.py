@@ -17,6 +17,7 @@ from devices.vocabulary import Kind
 
 SERVICE: Final = uuid16(0x1809)
 MEASUREMENT: Final = uuid16(0x2A1C)
+_TEMPERATURE: Final = Kind.BODY_TEMPERATURE
 
 
 class Flag(IntFlag):
@@ -52,7 +53,7 @@ def decode_measurement(data: bytes) -> tuple[Said, ...]:
     _, celsius, fahrenheit, seven, _ = LAYOUT.unpack(data)
     value = _celsius(fahrenheit) if celsius is None else medfloat(celsius)
     device_time = None if seven is None else date_time(seven, "time stamp")
-    return (reading(Kind.BODY_TEMPERATURE, value, device_time=device_time),)
+    return (reading(_TEMPERATURE, value, device_time=device_time),)
 
 
 def _celsius(fahrenheit: int) -> Decimal | None:

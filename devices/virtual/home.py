@@ -93,18 +93,29 @@ class VirtualHome:
         match step:
             case script.Course(course=course, over_s=over_s):
                 self.person.begin(course, at_s=self._t_s(), over_s=over_s)
-            case script.Measure(device=device):
-                await self.sensors[device].measure(self._t_s())
-            case script.Press(device=device):
-                await self.sensors[device].press()
-            case script.Door(device=device, opened=opened):
-                await self.sensors[device].turn(opened)
             case script.TakeOff(device=device):
                 self.sensors[device].put(on_body=False)
             case script.PutOn(device=device):
                 self.sensors[device].put(on_body=True)
             case script.Line(up=up):
                 await self.line.set_up(up)
+            case _:
+                await self._use(self.sensors[step.device], step)
+
+    async def _use(self, sensor: Sensor, step: script.Use) -> None:
+        match step:
+            case script.Measure():
+                await sensor.measure(self._t_s())
+            case script.Press():
+                await sensor.press()
+            case script.Door(opened=opened):
+                await sensor.turn(opened)
+            case script.Fall(took_back=took_back):
+                await sensor.fall(took_back)
+            case script.Dose(taken=taken):
+                await sensor.dose(taken)
+            case script.Occupy(occupied=occupied):
+                await sensor.occupy(occupied)
 
     def _write(self, device: str, word: Word) -> None:
         at_ms = int(word.at.timestamp() * 1000)

@@ -64,6 +64,27 @@ class Door(_Step, frozen=True, kw_only=True, tag="door"):
     opened: bool
 
 
+class Fall(_Step, frozen=True, kw_only=True, tag="fall"):
+    """Noticed by a pendant; `took_back`: the wearer says at once that nothing happened."""
+
+    device: str
+    took_back: bool = False
+
+
+class Dose(_Step, frozen=True, kw_only=True, tag="dose"):
+    """A medicine dispenser's time has run out, or somebody took what it gave."""
+
+    device: str
+    taken: bool
+
+
+class Occupy(_Step, frozen=True, kw_only=True, tag="occupy"):
+    """Somebody gets into the bed, or out of it."""
+
+    device: str
+    occupied: bool
+
+
 class Course(_Step, frozen=True, kw_only=True, tag="course"):
     """The person's state moves to a new one over some time."""
 
@@ -91,7 +112,8 @@ class Line(_Step, frozen=True, kw_only=True, tag="line"):
     up: bool
 
 
-Step = Press | Door | Course | Measure | TakeOff | PutOn | Line
+Use = Press | Door | Fall | Dose | Occupy | Measure
+Step = Use | Course | TakeOff | PutOn | Line
 
 
 class Expected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

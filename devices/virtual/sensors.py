@@ -5,10 +5,21 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from devices.profiles import blood_pressure, bthome, glucose, heart_rate, oximeter, scale, thermometer
+from devices.profiles import (
+    blood_pressure,
+    bthome,
+    dispenser,
+    glucose,
+    heart_rate,
+    oximeter,
+    pendant,
+    scale,
+    thermometer,
+)
 from devices.virtual import peripherals
 from devices.virtual.faults import Fault, Faulty, wrong_time
 from devices.virtual.radio import Air
@@ -75,6 +86,15 @@ class Sensor:
 
     async def turn(self, opened: bool) -> None:
         raise NotImplementedError(f"{self.name} is not a door")
+
+    async def fall(self, took_back: bool) -> None:
+        raise NotImplementedError(f"{self.name} notices no fall")
+
+    async def dose(self, taken: bool) -> None:
+        raise NotImplementedError(f"{self.name} gives no medicine")
+
+    async def occupy(self, occupied: bool) -> None:
+        raise NotImplementedError(f"{self.name} is neither a bed nor a chair")
 
     def put(self, on_body: bool) -> None:
         self.on_body = on_body
@@ -279,6 +299,74 @@ class FrontDoor(_Advertiser):
         await self.advertiser.publish(payload)
 
 
+class Pendant(_Advertiser):
+    """The one that says more than a press: the wearer's own, a fall, and whether the wearer took that back."""
+
+    async def press(self) -> None:
+        await self._say("sos", pressed=True)
+
+    async def fall(self, took_back: bool) -> None:
+        await self._say("fall", fell=True, took_back=took_back)
+
+    async def _say(self, event: str, *, pressed: bool = False, fell: bool = False, took_back: bool = False) -> None:
+        payload = pendant.encode(
+            pressed=pressed,
+            fell=fell,
+            took_back=took_back,
+            packet_id=self._next_packet(),
+            battery_percent=BATTERY_PERCENT,
+        )
+        self._remember(payload, (event, None))
+        await self.advertiser.publish(payload)
+
+
+class Dispenser(_Advertiser):
+    async def dose(self, taken: bool) -> None:
+        payload = dispenser.encode(
+            taken=taken, missed=not taken, packet_id=self._next_packet(), battery_percent=BATTERY_PERCENT
+        )
+        self._remember(payload, ("dose_taken" if taken else "dose_missed", None))
+        await self.advertiser.publish(payload)
+
+
+class Bed(_Advertiser):
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self.advertiser.set_idle(self._state(occupied=True))
+
+    def _state(self, *, occupied: bool) -> bytes:
+        return bthome.encode_detector(
+            detector=bthome.Object.OCCUPANCY,
+            detected=occupied,
+            packet_id=self._next_packet(),
+            battery_percent=BATTERY_PERCENT,
+        )
+
+    async def occupy(self, occupied: bool) -> None:
+        payload = self._state(occupied=occupied)
+        self.advertiser.set_idle(payload)
+        self._remember(payload, ("occupied" if occupied else "vacant", None))
+        await self.advertiser.publish(payload)
+
+
+class Detector(_Advertiser):
+    """Smoke, gas, water, motion or vibration: "press" is its test button, and what it says is an alarm."""
+
+    def __init__(self, device: DeviceInHome, around: Around, detector: bthome.Object, event: str) -> None:
+        super().__init__(device, around)
+        self._detector, self._event = detector, event
+
+    async def press(self) -> None:
+        payload = bthome.encode_detector(
+            detector=self._detector,
+            detected=True,
+            packet_id=self._next_packet(),
+            battery_percent=BATTERY_PERCENT,
+        )
+        self._remember(payload, (self._event, None))
+        await self.advertiser.publish(payload)
+
+
 SENSORS: dict[str, Callable[[DeviceInHome, Around], Sensor]] = {
     "heart_rate": ChestStrap,
     "oximeter": Oximeter,
@@ -290,4 +378,12 @@ SENSORS: dict[str, Callable[[DeviceInHome, Around], Sensor]] = {
     "bthome_sos": Button,
     "bthome_fall": FallPendant,
     "bthome_door": FrontDoor,
+    "bthome_bed": Bed,
+    "bthome_smoke": partial(Detector, detector=bthome.Object.SMOKE, event="smoke"),
+    "bthome_gas": partial(Detector, detector=bthome.Object.GAS, event="gas"),
+    "bthome_water": partial(Detector, detector=bthome.Object.MOISTURE, event="water"),
+    "bthome_motion": partial(Detector, detector=bthome.Object.MOTION, event="motion"),
+    "bthome_vibration": partial(Detector, detector=bthome.Object.VIBRATION, event="vibration"),
+    "pendant": Pendant,
+    "dispenser": Dispenser,
 }

@@ -1,6 +1,7 @@
 """The bytes of the virtual devices, each against bytes written by hand or captured, never against our own decoder."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -9,11 +10,14 @@ from devices.profiles import (
     bthome,
     current_time,
     device_information,
+    dispenser,
     glucose,
     heart_rate,
     oximeter,
+    pendant,
     thermometer,
 )
+from devices.profiles.base import Sender
 from devices.profiles.bthome import Object, Press
 
 MORNING = datetime(2025, 3, 9, 7, 5, 30)  # noqa: DTZ001 - a device's local time
@@ -110,6 +114,43 @@ CASES = {
     "button": (
         bthome.encode_button(press=Press.SHORT, packet_id=1, battery_percent=93),
         "44 00 01 01 5d 3a 01",
+    ),
+    "a frame with numbers, in order of their ids": (
+        bthome.encode_frame(
+            [
+                (0x03, bthome.encode_number(0x03, Decimal("50.55"))),
+                (0x02, bthome.encode_number(0x02, Decimal("25.06"))),
+            ]
+        ),
+        "40 02 ca 09 03 bf 13",  # bthome.io/format and /encryption: 25.06 °C and 50.55 %
+    ),
+    "the same, sealed": (
+        bthome.sealed(
+            bytes.fromhex("40 02 ca 09 03 bf 13"),
+            sender=Sender(address="54:48:E6:8F:80:A5", key=bytes.fromhex("231d39c1d7cc1ab1aee224cd096db932")),
+            counter=0x00112233,
+        ),
+        "41 e4 45 f3 c9 96 2b 33 22 11 00 6c 7c 45 19",  # bthome.io/encryption
+    ),
+    "a pendant: a fall that was taken back": (
+        pendant.encode(fell=True, took_back=True, packet_id=4, battery_percent=93),
+        "44 00 04 01 5d 3a 00 3a 01 3a 01",
+    ),
+    "a pendant: a press": (
+        pendant.encode(pressed=True, packet_id=1, battery_percent=93),
+        "44 00 01 01 5d 3a 01 3a 00 3a 00",
+    ),
+    "a dispenser: taken": (
+        dispenser.encode(taken=True, packet_id=1, battery_percent=100),
+        "44 00 01 01 64 3a 01 3a 00",
+    ),
+    "a dispenser: missed": (
+        dispenser.encode(missed=True, packet_id=2, battery_percent=100),
+        "44 00 02 01 64 3a 00 3a 01",
+    ),
+    "a bed": (
+        bthome.encode_detector(detector=Object.OCCUPANCY, detected=True, packet_id=3, battery_percent=80),
+        "40 00 03 01 50 23 01",
     ),
     "smoke": (
         bthome.encode_detector(detector=Object.SMOKE, detected=True, packet_id=2, battery_percent=50),

@@ -50,8 +50,14 @@ def heard(vector: dict[str, Any]) -> tuple[int | None, tuple[Said, ...]]:
         assert profile.decode is not None
         return None, profile.decode(by_uuid(vector["uuid"]), data)
     assert profile.decode_advert is not None
-    advert: Advert = profile.decode_advert(data, Sender(address="C0:26:DF:01:23:45"))
+    advert: Advert = profile.decode_advert(data, sender(vector))
+    assert advert.counter == vector.get("counter")
     return advert.packet_id, advert.said
+
+
+def sender(vector: dict[str, Any]) -> Sender:
+    key = vector.get("key")
+    return Sender(address=vector.get("address", "C0:26:DF:01:23:45"), key=key and bytes.fromhex(key))
 
 
 class Near(float):
