@@ -1,46 +1,200 @@
-"""The same thing said twice is one thing: repeated adverts, and a record that comes as notification and from memory."""
+"""The same thing said twice is one thing.
 
-from collections import OrderedDict
-from datetime import datetime
+An advertisement repeats for seconds, and one reading may come as an advertisement, as a notification and from the
+device's memory. Two readings of one kind and slot are one reading
+- when both have a record number: if number and device time are the same (without a device time: number and value);
+- else, when both have a device time: if time and value are the same;
+- else, for spot readings: if the value is the same, they came different ways, and within two minutes. Each way says a
+  reading once: the same value notified twice was measured twice.
+The first that came stays.
+
+A known record number with another time, or without one with another value, says that the memory was emptied (a battery
+change): what was remembered without a time is forgotten, and the numbers are new.
+
+The counter of an encrypting advertiser only grows. The same again is a repeat; a smaller one is a replay and refused,
+unless the counter begins anew (below 100) after a silence of ten seconds, as after a battery change. If the old counting
+goes on after that, the new beginning was itself a replay, and the next is believed only after an hour's silence."""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from devices.profiles.base import Advert, Reading, Said
-from devices.vocabulary import Kind
+from devices.vocabulary import Kind, Mode, Sign
 
 REPEATED_FOR_S: Final = 60.0  # a packet id heard again after a longer silence is a new packet (they are one byte long)
 UNNUMBERED_FOR_S: Final = 2.0  # an advertiser without packet ids: the same content within this time is a repeat
 PACKETS: Final = 16
-RECORDS: Final = 512
+RESTARTS_BELOW: Final = 100  # as bthome-ble has it
+RESTART_SILENCE_S: Final = 10.0  # nobody changes a battery faster
+DISTRUSTED_FOR_S: Final = 3600.0
+READINGS: Final = 512
+KEPT: Final = 48  # readings that are remembered over a restart of the agent
+TOGETHER: Final = timedelta(minutes=2)
+
+
+class Heard(StrEnum):
+    NEW = "new"
+    REPEAT = "repeat"
+    REPLAY = "replay"
 
 
 class Adverts:
-    """One advertiser."""
+    """One advertiser. `counter`: the highest before this start."""
 
-    def __init__(self) -> None:
+    def __init__(self, counter: int | None = None) -> None:
         self._heard: OrderedDict[object, float] = OrderedDict()
+        self.counter = counter
+        self._counted_s: float | None = None
+        self._before_restart: int | None = None
+        self._silence_s = RESTART_SILENCE_S
 
-    def is_new(self, advert: Advert, now_s: float) -> bool:
+    def judge(self, advert: Advert, now_s: float) -> Heard:
+        if advert.counter is not None and (verdict := self._count(advert.counter, now_s)) is not Heard.NEW:
+            return verdict
         key: tuple[Said, ...] | int = advert.said if advert.packet_id is None else advert.packet_id
         limit_s = UNNUMBERED_FOR_S if advert.packet_id is None else REPEATED_FOR_S
         before_s = self._heard.pop(key, None)
         self._heard[key] = now_s
         if len(self._heard) > PACKETS:
             self._heard.popitem(last=False)
-        return before_s is None or now_s - before_s > limit_s
+        return Heard.NEW if before_s is None or now_s - before_s > limit_s else Heard.REPEAT
+
+    def _count(self, counter: int, now_s: float) -> Heard:
+        if self.counter is not None and counter <= self.counter:
+            if counter == self.counter:
+                self._counted_s = now_s
+                return Heard.REPEAT
+            if not self._restarts(counter, now_s):
+                return Heard.REPLAY
+            self._before_restart = max(self.counter, self._before_restart or 0)
+            self._heard.clear()  # packet ids begin anew too
+        elif self._before_restart is not None and counter > self._before_restart:
+            self._before_restart, self._silence_s = None, DISTRUSTED_FOR_S
+        self.counter, self._counted_s = counter, now_s
+        return Heard.NEW
+
+    def _restarts(self, counter: int, now_s: float) -> bool:
+        silent_s = None if self._counted_s is None else now_s - self._counted_s
+        return counter < RESTARTS_BELOW and (silent_s is None or silent_s >= self._silence_s)
 
 
-class Records:
-    """One device's stored records. A meter whose memory was emptied counts from 1 again: its time tells them apart."""
+class Way(StrEnum):
+    """How a reading came."""
 
-    def __init__(self) -> None:
-        self._had: OrderedDict[tuple[int, Kind, int, datetime | None], None] = OrderedDict()
+    ADVERT = "advert"
+    LIVE = "live"
+    STORED = "stored"
 
-    def is_new(self, reading: Reading) -> bool:
-        if reading.record is None:
+
+@dataclass(slots=True)
+class _Had:
+    slot: int
+    kind: Kind
+    record: int | None
+    moment: datetime | None
+    value: float | None
+    sign: Sign
+    at: datetime
+    ways: set[Way] = field(default_factory=set)
+
+
+class Readings:
+    """One device's readings that may come again: spot readings, and those with a record number or a device time.
+
+    `remembered`: what `kept` said before this start."""
+
+    def __init__(self, remembered: str = "") -> None:
+        self._had: deque[_Had] = deque(maxlen=READINGS)
+        self._numbered: dict[tuple[int, Kind, int], _Had] = {}
+        for had in _read(remembered):
+            self._add(had)
+
+    def is_new(self, reading: Reading, moment: datetime | None, way: Way, at: datetime) -> bool:
+        """`moment`: what the device says when it was, by its own clock. `at`: when it was taken, as far as we know."""
+        if reading.mode is Mode.CONTINUOUS and reading.record is None and moment is None:
             return True
-        key = (reading.slot, reading.kind, reading.record, reading.device_time)
-        is_new = key not in self._had
-        self._had[key] = None
-        if len(self._had) > RECORDS:
-            self._had.popitem(last=False)
-        return is_new
+        had = self._known(reading, moment, way, at)
+        if had is None:
+            self._add(_had(reading, moment, way, at))
+            return True
+        had.ways.add(way)
+        if had.record is None and reading.record is not None:
+            had.record = reading.record
+            self._numbered[had.slot, had.kind, had.record] = had
+        return False
+
+    def kept(self) -> str:
+        """For `remembered` of the next start."""
+        recent = [had for had in self._had if had.record is not None or had.moment is not None][-KEPT:]
+        return _ENCODER.encode(recent).decode()
+
+    def _known(self, reading: Reading, moment: datetime | None, way: Way, at: datetime) -> _Had | None:
+        if reading.record is not None:
+            numbered = self._numbered.get((reading.slot, reading.kind, reading.record))
+            if numbered is not None:
+                if _is_same_record(numbered, reading, moment):
+                    return numbered
+                self._forget_numbers()
+        return next((had for had in reversed(self._had) if _is_same(had, reading, moment, way, at)), None)
+
+    def _add(self, had: _Had) -> None:
+        if len(self._had) == READINGS:
+            oldest = self._had[0]
+            key = (oldest.slot, oldest.kind, oldest.record or 0)
+            if self._numbered.get(key) is oldest:
+                del self._numbered[key]
+        self._had.append(had)
+        if had.record is not None:
+            self._numbered[had.slot, had.kind, had.record] = had
+
+    def _forget_numbers(self) -> None:
+        """The memory was emptied: a number names a reading only together with its device time."""
+        self._had = deque((had for had in self._had if had.record is None or had.moment is not None), READINGS)
+        self._numbered = {(had.slot, had.kind, had.record): had for had in self._had if had.record is not None}
+
+
+def _had(reading: Reading, moment: datetime | None, way: Way, at: datetime) -> _Had:
+    return _Had(
+        slot=reading.slot,
+        kind=reading.kind,
+        record=reading.record,
+        moment=moment,
+        value=reading.value,
+        sign=reading.sign,
+        at=at,
+        ways={way},
+    )
+
+
+def _is_same_record(had: _Had, reading: Reading, moment: datetime | None) -> bool:
+    if had.moment is None or moment is None:
+        return (had.value, had.sign) == (reading.value, reading.sign)
+    return had.moment == moment
+
+
+def _is_same(had: _Had, reading: Reading, moment: datetime | None, way: Way, at: datetime) -> bool:
+    if (had.kind, had.slot, had.value, had.sign) != (reading.kind, reading.slot, reading.value, reading.sign):
+        return False
+    if had.record is not None and reading.record is not None:
+        # An older one of this number, from before the memory was emptied.
+        return had.record == reading.record and had.moment == moment
+    if had.moment is not None and moment is not None:
+        return had.moment == moment
+    return reading.mode is Mode.SPOT and way not in had.ways and abs(had.at - at) <= TOGETHER
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(list[_Had])
+
+
+def _read(remembered: str) -> list[_Had]:
+    """Nothing remembered, or by a version that wrote otherwise: then the server recognises what comes twice."""
+    try:
+        return _DECODER.decode(remembered)
+    except msgspec.MsgspecError:
+        return []

@@ -22,7 +22,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from statistics import median_low
@@ -30,11 +30,13 @@ from typing import Final
 
 from devices.limits import Level
 from devices.vocabulary import ClockTrust, Event, EventType, Gap, Item, Kind, Mode, Observation, Quality, Sign
+from edge.core.shift import shifted
 
 LEAD_S: Final = 5.0
 LEAD_SHARE: Final = 1 / 3
 AFTER_S: Final = 30.0
 STEP_S: Final = 1.0
+WALKED_OFF: Final = 0.2  # of the time that passes: our clock walks small errors off, which is no step
 MOST_HELD: Final = 2_000  # values of one slot; then the interval ends early
 STRIP_BEATS: Final = 140
 STRIP_EVERY_S: Final = 1800.0
@@ -128,10 +130,13 @@ class Thin:
     def held(self) -> Iterator[Observation]:
         return (each.value for slot in self._slots.values() for each in slot.held)
 
-    def shift(self, by: timedelta) -> None:
-        """Our own clock was set: what is held and carries its time moves with it."""
+    def jumped(self, by: timedelta, since: datetime) -> None:
+        """Our own clock was wrong by so much, since then: what is held and carries its time moves with it."""
         for slot in self._slots.values():
-            slot.held = [replace(each, value=shifted(each.value, by)) for each in slot.held]
+            for i, each in enumerate(slot.held):
+                value = shifted(each.value, by, since)
+                assert isinstance(value, Observation)
+                slot.held[i] = replace(each, value=value)
 
     def _slot(self, number: int) -> _Slot:
         slot = self._slots.get(number)
@@ -192,15 +197,12 @@ def fold(values: Iterable[Observation]) -> list[Observation]:
     return _folded([_Held(value=value, at_s=0.0, is_raw=value.value is None) for value in values])
 
 
-def shifted(value: Observation, by: timedelta) -> Observation:
-    return replace(value, taken_at=value.taken_at + by) if value.clock is ClockTrust.ARRIVAL else value
-
-
 def _is_step(before: _Held, value: Observation, now_s: float) -> bool:
     """Our clock was set, or the device's own time does not go on."""
     passed_s = (value.taken_at - before.value.taken_at).total_seconds()
     if value.clock is ClockTrust.ARRIVAL:
-        return abs(passed_s - (now_s - before.at_s)) > STEP_S
+        running_s = now_s - before.at_s
+        return abs(passed_s - running_s) > STEP_S + WALKED_OFF * running_s
     return passed_s < 0
 
 

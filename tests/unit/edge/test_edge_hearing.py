@@ -3,7 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from devices.profiles.base import Advert, Contact, Happening, Reading, Said, Switch
+from devices.profiles.base import (
+    Advert,
+    Contact,
+    DeviceClock,
+    Happening,
+    Identity,
+    Presence,
+    Reading,
+    Said,
+    SessionStarted,
+    Switch,
+)
 from devices.vocabulary import ClockTrust, Event, EventType, Gap, GapReason, Item, Kind, Mode, Observation
 from edge.core.hearing import Hearing, Remembered
 
@@ -189,3 +200,78 @@ def test_a_battery_level_is_said_when_it_changes() -> None:
     said = [second for second, level in levels if ear.hears(second, Reading(kind=Kind.BATTERY, value=level))]
     assert said == [0, 120, 180 + 7 * 3600]
     assert ear.hearing.battery_percent == 89
+
+
+def test_a_room_or_bed_is_an_event_only_when_it_changes() -> None:
+    ear = Ear()
+    said = [types(ear.advert(second, second, Presence(occupied=second in (1, 2)))) for second in range(4)]
+    assert said == [[EventType.VACANT], [EventType.OCCUPIED], [], [EventType.VACANT]]
+    assert types(Ear(occupied=True).advert(0, 1, Presence(occupied=True))) == []
+
+
+def test_a_dose_and_its_box_are_told() -> None:
+    (taken,) = Ear().hears(0, Happening(type=EventType.DOSE_TAKEN, slot=3))
+    assert isinstance(taken, Event)
+    assert (taken.type, taken.slot) == (EventType.DOSE_TAKEN, 3)
+
+
+def test_two_users_of_a_device_have_silences_of_their_own() -> None:
+    ear = Ear()
+    one, two = (Reading(kind=Kind.SPO2, value=95, mode=Mode.CONTINUOUS, slot=slot) for slot in (1, 2))
+    ear.hears(0, one, two)
+    for second in range(1, 10):
+        assert gaps(ear.hears(second, one)) == []
+    (silence,) = [item for item in ear.hears(10, one, two) if isinstance(item, Gap)]
+    assert (silence.slot, silence.from_at) == (2, START)
+
+
+def test_a_replayed_advertisement_is_refused_and_counted_and_the_counter_is_remembered() -> None:
+    ear, sos = Ear(), Happening(type=EventType.SOS)
+    news = [Advert(packet_id=counter % 256, said=(sos,), counter=counter) for counter in (500, 501)]
+    assert [types(ear.hearing.advert(advert, START, 0)) for advert in news] == [[EventType.SOS]] * 2
+    assert ear.hearing.advert(news[0], START, 100) == []
+    assert ear.hearing.replays == 1
+    assert ear.hearing.learned() == {"counter": "501"}
+    assert ear.hearing.learned() == {}
+    again = Ear(known={"counter": "501"})
+    assert again.hearing.advert(news[0], START, 0) == []
+    assert again.hearing.replays == 1
+
+
+def test_a_device_says_what_it_is() -> None:
+    ear = Ear()
+    words = (("model", "Pulse 3 "), ("serial", "0815"), ("firmware", "1.20"), ("manufacturer", "Prøve AS"))
+    for what, text in words:
+        assert ear.hears(0, Identity(what=what, text=text)) == []
+    assert ear.hearing.model() == "Prøve AS Pulse 3 1.20"
+    assert Ear(known=ear.hearing.learned()).hearing.model() == "Prøve AS Pulse 3 1.20"
+    ear.hears(1, Identity(what="model", text="x" * 200))
+    assert len(ear.hearing.model()) == 80
+
+
+def test_a_clock_that_was_compared_corrects_the_records_that_follow() -> None:
+    ear = Ear()  # 10:00 UTC is 12:00 in Oslo; the meter shows 13:00
+    ear.hears(0, DeviceClock(shows=datetime(2026, 7, 1, 13, 0)))  # noqa: DTZ001
+    at = datetime(2026, 6, 30, 9, 0)  # noqa: DTZ001
+    (item,) = ear.hears(1, Reading(kind=Kind.GLUCOSE, value=5.5, record=17, device_time=at))
+    assert isinstance(item, Observation)
+    assert (item.taken_at, item.clock) == (datetime(2026, 6, 30, 6, 0, tzinfo=UTC), ClockTrust.CORRECTED)
+
+
+def test_a_glucose_sensor_that_counts_from_its_start_has_times_and_comes_once() -> None:
+    ear = Ear()
+    start = SessionStarted(at=datetime(2026, 7, 1, 11, 0), utc_offset=timedelta(hours=2))  # noqa: DTZ001
+    value = Reading(kind=Kind.GLUCOSE_ISF, value=6.1, mode=Mode.CONTINUOUS, into_session=timedelta(minutes=30))
+    (item,) = [item for item in ear.hears(0, start, value) if isinstance(item, Observation)]
+    assert item.taken_at == datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
+    assert [item for item in ear.hears(1, value) if isinstance(item, Observation)] == []  # again, from its memory
+
+
+def test_another_hearing_of_a_device_goes_on_where_the_first_was() -> None:
+    ear = Ear()
+    ear.advert(0, 1, Switch(opened=True))
+    ear.hears(1, pulse())
+    other = Hearing(DEVICE, ZoneInfo("Europe/Oslo"), ear.hearing.remembered())
+    assert types(other.advert(Advert(packet_id=2, said=(Switch(opened=True),)), START, 2)) == []
+    silent = other.heard((pulse(),), START + timedelta(seconds=9), 9)
+    assert gaps(silent) == [(1, 9, GapReason.AGENT_RESTARTED)]

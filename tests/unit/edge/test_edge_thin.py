@@ -202,11 +202,11 @@ def test_a_step_of_our_clock_ends_the_interval() -> None:
 
 def test_when_our_clock_is_set_what_is_held_moves_with_it() -> None:
     stream = Stream(15).pulses(0, 5)
-    stream.thin.shift(timedelta(hours=1))
+    stream.thin.jumped(timedelta(hours=1), START)
     assert stream.says(value(3600 + 5), 5) == []
     assert shown(stream.settles(20)) == [(3601, 72, 72, 72, 5, 4.0)]
     stream.says(value(21, clock=ClockTrust.CHECKED), 21)
-    stream.thin.shift(timedelta(hours=1))
+    stream.thin.jumped(timedelta(hours=1), START)
     assert shown(stream.thin.end()) == [raw(21)]  # the device's own time
 
 
