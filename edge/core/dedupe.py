@@ -12,8 +12,9 @@ A known record number with another time, or without one with another value, says
 change): what was remembered without a time is forgotten, and the numbers are new.
 
 The counter of an encrypting advertiser only grows. The same again is a repeat; a smaller one is a replay and refused,
-unless the counter begins anew (below 100) after a silence of ten seconds, as after a battery change. If the old counting
-goes on after that, the new beginning was itself a replay, and the next is believed only after an hour's silence."""
+unless the counter begins anew (below 100) after a silence of ten seconds, as after a battery change. If the old
+counting goes on after that, the new beginning was itself a replay, and the next is believed only after an hour's
+silence."""
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field

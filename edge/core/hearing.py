@@ -1,6 +1,6 @@
 """One device's words become items: stamped, once each, changes only, and with its silences as gaps."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final

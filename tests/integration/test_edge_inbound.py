@@ -14,7 +14,7 @@ from devices.limits import Level, Limit
 from devices.profiles import bthome, heart_rate, thermometer
 from devices.vocabulary import Event, EventType, Gap, GapReason, Item, Kind, Observation
 from devices.wire.messages import Command, Lane
-from edge import inbound as inbound_module
+from edge import committer as committer_module
 from edge import open_values as open_values_module
 from edge.config import DeviceConfig
 from edge.core.health import Troubles
@@ -280,7 +280,7 @@ async def test_while_the_disk_takes_nothing_it_goes_on_in_memory_and_no_record_i
 async def test_when_memory_is_full_too_the_oldest_stream_values_go_and_are_declared_and_alarms_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbound_module, "HELD", 100)
+    monkeypatch.setattr(committer_module, "HELD", 100)
     rig = Rig(tmp_path)  # not running: nothing is written
     rig.press(1)
     rig.inbound.notified(EAR, thermometer.MEASUREMENT, thermometer.encode_measurement(celsius=38.4))
