@@ -3,6 +3,7 @@
 from devices.virtual.gatt_servers.base import OnSaid, Peripheral
 from devices.virtual.gatt_servers.blood_pressure import BloodPressure
 from devices.virtual.gatt_servers.bthome import BTHomeAdvertiser
+from devices.virtual.gatt_servers.cgm import GlucoseSensor
 from devices.virtual.gatt_servers.connectable import ConnectablePeripheral, DeviceInformation
 from devices.virtual.gatt_servers.glucose import Glucose, Record
 from devices.virtual.gatt_servers.heart_rate import HeartRate
@@ -16,6 +17,7 @@ __all__ = [
     "ConnectablePeripheral",
     "DeviceInformation",
     "Glucose",
+    "GlucoseSensor",
     "HeartRate",
     "OnSaid",
     "Peripheral",

@@ -4,7 +4,8 @@ import random
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 from devices.profiles import (
     blood_pressure,
     bthome,
+    cgm,
     dispenser,
     glucose,
     heart_rate,
@@ -20,6 +22,8 @@ from devices.profiles import (
     scale,
     thermometer,
 )
+from devices.profiles.current_time import Summer
+from devices.units import glucose_mmol_per_l_from_mg_per_dl
 from devices.virtual import peripherals
 from devices.virtual.faults import Fault, Faulty, wrong_time
 from devices.virtual.radio import Air
@@ -255,6 +259,44 @@ class BathroomScale(Sensor):
         self._book_kept(local, ("weight", kg), ("body_fat", fat), ("body_water", water_kg))
 
 
+class GlucosePatch(Sensor):
+    """In the arm since two days; a record for each minute, with a little of what the blood has had minutes before."""
+
+    WORN = timedelta(days=2)
+
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self._began = (around.clock() - self.WORN).replace(second=0, microsecond=0)
+        local = self._began.astimezone(around.zone)
+        summer = local.dst() or timedelta()
+        self.peripheral = self.patch = peripherals.GlucoseSensor(
+            around.air,
+            name=device.name,
+            address=device.address,
+            battery_percent=BATTERY_PERCENT,
+            session_start=cgm.encode_session_start(
+                local.replace(tzinfo=None),
+                zone=(local.utcoffset() or timedelta()) - summer,
+                summer=Summer.AN_HOUR if summer else Summer.STANDARD,
+            ),
+        )
+        self._minute = self._minutes_worn()
+
+    def _minutes_worn(self) -> int:
+        return (self._around.clock() - self._began) // timedelta(minutes=1)
+
+    async def beat(self, t_s: float) -> None:
+        if (minute := self._minutes_worn()) <= self._minute or not self.on_body:
+            return
+        self._minute = minute
+        mg_per_dl = cgm.whole_mg_per_dl(self.person.glucose(t_s))
+        payload = cgm.encode_measurement(offset_min=minute, mg_per_dl=mg_per_dl)
+        value = float(glucose_mmol_per_l_from_mg_per_dl(Decimal(mg_per_dl)))
+        at = self._began + minute * timedelta(minutes=1)
+        self._around.book(self.address, Word(what="glucose_isf", value=value, at=at, memory=True))
+        self.patch.measure(payload)
+
+
 class _Advertiser(Sensor):
     def __init__(self, device: DeviceInHome, around: Around) -> None:
         super().__init__(device, around)
@@ -375,6 +417,7 @@ SENSORS: dict[str, Callable[[DeviceInHome, Around], Sensor]] = {
     "blood_pressure": BloodPressureMeter,
     "blood_pressure_omron": OmronMeter,
     "scale": BathroomScale,
+    "cgm": GlucosePatch,
     "bthome_sos": Button,
     "bthome_fall": FallPendant,
     "bthome_door": FrontDoor,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bleak import BleakClient, BleakScanner
 
-from devices.virtual.peripherals import BloodPressure, Scale
+from devices.virtual.peripherals import BloodPressure, GlucoseSensor, Scale
 from devices.virtual.radio import Air
 
 pytestmark = pytest.mark.integration
@@ -20,6 +20,11 @@ CURRENT_TIME = "00002a2b-0000-1000-8000-00805f9b34fb"
 WEIGHT = "00002a9d-0000-1000-8000-00805f9b34fb"
 COMPOSITION = "00002a9c-0000-1000-8000-00805f9b34fb"
 WEIGHT_FEATURE = "00002a9e-0000-1000-8000-00805f9b34fb"
+GLUCOSE = "00002aa7-0000-1000-8000-00805f9b34fb"
+FEATURE = "00002aa8-0000-1000-8000-00805f9b34fb"
+SESSION_START = "00002aaa-0000-1000-8000-00805f9b34fb"
+RUN_TIME = "00002aab-0000-1000-8000-00805f9b34fb"
+RECORD_ACCESS = "00002a52-0000-1000-8000-00805f9b34fb"
 METER = "F2:00:00:00:00:01"
 PATIENCE_S = 10
 
@@ -159,3 +164,86 @@ async def test_a_scale_keeps_the_order_though_the_composition_is_asked_for_first
             assert heard.empty()
             await client.start_notify(WEIGHT, into(heard))
             assert [await next_of(heard), await next_of(heard)] == [WEIGHED, COMPOSED]
+
+
+# The glucose sensor: CGMS 1.0.2, 3.1 (size, flags, 100 mg/dL, minute) and 3.8.
+MINUTES = {minute: bytes.fromhex("06 00 64 00") + minute.to_bytes(2, "little") for minute in (5, 10, 15, 300)}
+BEGAN = bytes.fromhex("ea 07 09 1c 0e 05 1e ec 04")  # 3.4: 28 September 2026, 14:05:30, UTC-5, summer
+
+
+@pytest.fixture
+async def patch(air: Air) -> AsyncIterator[GlucoseSensor]:
+    async with GlucoseSensor(air, name="CGM", address=METER, session_start=BEGAN) as sensor:
+        for record in MINUTES.values():
+            sensor.measure(record)
+        yield sensor
+
+
+class Reader:
+    """Subscribed to the records and to the control point."""
+
+    def __init__(self, client: BleakClient) -> None:
+        self.client = client
+        self.records: asyncio.Queue[bytes] = asyncio.Queue()
+        self.answers: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def begin(self) -> "Reader":
+        await self.client.start_notify(GLUCOSE, into(self.records))
+        await self.client.start_notify(RECORD_ACCESS, into(self.answers))
+        return self
+
+    async def ask(self, request: str) -> str:
+        await self.client.write_gatt_char(RECORD_ACCESS, bytes.fromhex(request), response=True)
+        return (await next_of(self.answers)).hex(" ")
+
+    def heard(self) -> list[bytes]:
+        return [self.records.get_nowait() for _ in range(self.records.qsize())]
+
+
+async def test_a_glucose_sensor_says_what_it_is_and_when_it_was_started(patch: GlucoseSensor) -> None:
+    async with BleakClient(METER) as client:
+        assert await client.read_gatt_char(FEATURE) == bytes.fromhex("00 00 00 59 ff ff")
+        assert await client.read_gatt_char(SESSION_START) == BEGAN
+        assert await client.read_gatt_char(RUN_TIME) == bytes.fromhex("f0 00")  # ten days
+
+
+@pytest.mark.parametrize(
+    ("request_", "minutes", "answer"),
+    [
+        ("01 01", [5, 10, 15, 300], "06 00 01 01"),
+        ("01 03 01 0a 00", [10, 15, 300], "06 00 01 01"),
+        ("01 04 01 06 00 0f 00", [10, 15], "06 00 01 01"),
+        ("01 06", [300], "06 00 01 01"),
+        ("01 03 01 2d 01", [], "06 00 01 06"),
+        ("04 03 01 0a 00", [], "05 00 03 00"),
+        ("01 03 02 0a 00", [], "06 00 01 09"),
+        ("02 01", [], "06 00 02 02"),
+    ],
+)
+async def test_a_glucose_sensor_reports_the_minutes_that_are_asked_for(
+    patch: GlucoseSensor, request_: str, minutes: list[int], answer: str
+) -> None:
+    async with BleakClient(METER) as client:
+        reader = await Reader(client).begin()
+        assert await reader.ask(request_) == answer
+        assert reader.heard() == [MINUTES[minute] for minute in minutes]
+    assert patch.records == tuple(MINUTES.values())
+
+
+async def test_a_glucose_sensor_notifies_each_new_record(patch: GlucoseSensor) -> None:
+    new = bytes.fromhex("06 00 65 00 31 01")
+    async with BleakClient(METER) as client:
+        reader = await Reader(client).begin()
+        assert patch.measure(new) == 1
+        assert await next_of(reader.records) == new
+
+
+async def test_a_new_session_counts_from_the_beginning(patch: GlucoseSensor) -> None:
+    later = bytes.fromhex("ea 07 0a 08 0e 05 1e ec 04")
+    patch.restart(later)
+    patch.measure(MINUTES[5])
+    async with BleakClient(METER) as client:
+        assert await client.read_gatt_char(SESSION_START) == later
+        reader = await Reader(client).begin()
+        assert await reader.ask("01 01") == "06 00 01 01"
+        assert reader.heard() == [MINUTES[5]]

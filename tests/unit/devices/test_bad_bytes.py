@@ -32,7 +32,7 @@ def decoders() -> dict[str, Decoder]:
     every: dict[str, Decoder] = {}
     for profile in PROFILES.values():
         if profile.decode is not None:
-            for uuid in (*profile.subscribe, *profile.read):
+            for uuid in (*profile.read_first, *profile.subscribe, *profile.read):
                 every[f"{profile.name} {uuid[4:8]}"] = of_characteristic(profile.decode, uuid)
         if profile.decode_advert is not None:
             every[profile.name] = of_advert(profile.decode_advert)

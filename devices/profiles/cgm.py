@@ -1,0 +1,432 @@
+"""Continuous Glucose Monitoring Service (181F): measurement (2AA7), feature (2AA8), status (2AA9), session start (2AAA)
+and run time (2AAB), and stored records through the record access control point. CGMS 1.0.2, sections 3.1 to 3.5 and
+3.11; GATT Specification Supplement.
+
+A record's time is only minutes into the session, so its filter at the control point is that offset. There is no word
+for a sensor that warms up: it sends no number, or 0.
+"""
+
+from binascii import crc_hqx
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import IntEnum, IntFlag
+from types import MappingProxyType
+from typing import Final
+
+from devices.errors import DecodeError
+from devices.gatt import Reader, date_time_bytes
+from devices.ieee11073 import SFLOAT_NAN, sfloat, sfloat_word
+from devices.profiles import battery, current_time, device_information, racp
+from devices.profiles.base import Decode, Profile, Quirk, Reach, Reading, Said, SessionStarted, uuid16
+from devices.profiles.current_time import Summer
+from devices.profiles.decoding import by_characteristic, reading
+from devices.profiles.wording import moment, set_of, sfloat_in
+from devices.units import glucose_mg_per_dl_from_mmol_per_l, glucose_mmol_per_l_from_mg_per_dl
+from devices.vocabulary import KINDS, Kind, Mode, Quality, Sign
+
+SERVICE: Final = uuid16(0x181F)
+MEASUREMENT: Final = uuid16(0x2AA7)
+FEATURE: Final = uuid16(0x2AA8)
+STATUS: Final = uuid16(0x2AA9)
+SESSION_START: Final = uuid16(0x2AAA)
+RUN_TIME: Final = uuid16(0x2AAB)
+
+
+class Flag(IntFlag):
+    TREND = 0x01
+    QUALITY = 0x02
+    WARNING_OCTET = 0x20
+    CALIBRATION_OCTET = 0x40
+    STATUS_OCTET = 0x80
+
+
+class Annunciation(IntFlag):
+    """Sensor Status Annunciation: three octets, of which a measurement sends those that are not 0."""
+
+    SESSION_STOPPED = 1 << 0
+    BATTERY_LOW = 1 << 1
+    SENSOR_TYPE_WRONG = 1 << 2
+    SENSOR_MALFUNCTION = 1 << 3
+    DEVICE_SPECIFIC_ALERT = 1 << 4
+    GENERAL_FAULT = 1 << 5
+    TIME_SYNC_REQUIRED = 1 << 8
+    CALIBRATION_NOT_ALLOWED = 1 << 9
+    CALIBRATION_RECOMMENDED = 1 << 10
+    CALIBRATION_REQUIRED = 1 << 11
+    TOO_HOT = 1 << 12
+    TOO_COLD = 1 << 13
+    CALIBRATION_PENDING = 1 << 14
+    BELOW_PATIENT_LOW = 1 << 16
+    ABOVE_PATIENT_HIGH = 1 << 17
+    BELOW_HYPO = 1 << 18
+    ABOVE_HYPER = 1 << 19
+    FALLS_FAST = 1 << 20
+    RISES_FAST = 1 << 21
+    RESULT_TOO_LOW = 1 << 22  # lower than the device can process
+    RESULT_TOO_HIGH = 1 << 23
+
+
+# What makes a number doubtful. Not: an alert, which is about the patient, or a low battery; a calibration that is only
+# recommended, pending or not allowed just now; a time that should be set, for the time here is the offset.
+DOUBTFUL: Final = (
+    Annunciation.SESSION_STOPPED
+    | Annunciation.SENSOR_TYPE_WRONG
+    | Annunciation.SENSOR_MALFUNCTION
+    | Annunciation.GENERAL_FAULT
+    | Annunciation.CALIBRATION_REQUIRED
+    | Annunciation.TOO_HOT
+    | Annunciation.TOO_COLD
+)
+# A sensor that says "too low" without a number: of Dexcom G6/G7 (40-400 mg/dL), FreeStyle Libre 2/3 (40-500) and
+# Guardian 4 (50-400) the narrowest ends, so that "below 2.8" and "above 22.2" are true of each of them [R, manuals].
+LO_MMOL_PER_L: Final = Decimal("2.8")
+HI_MMOL_PER_L: Final = Decimal("22.2")
+
+
+class Feature(IntFlag):
+    CALIBRATION = 1 << 0
+    PATIENT_ALERTS = 1 << 1
+    HYPO_ALERTS = 1 << 2
+    HYPER_ALERTS = 1 << 3
+    RATE_ALERTS = 1 << 4
+    DEVICE_SPECIFIC_ALERT = 1 << 5
+    SENSOR_MALFUNCTION = 1 << 6
+    SENSOR_TEMPERATURE = 1 << 7
+    RESULT_OUT_OF_RANGE = 1 << 8
+    LOW_BATTERY = 1 << 9
+    SENSOR_TYPE_ERROR = 1 << 10
+    GENERAL_FAULT = 1 << 11
+    E2E_CRC = 1 << 12
+    SEVERAL_BONDS = 1 << 13
+    SEVERAL_SESSIONS = 1 << 14
+    TREND = 1 << 15
+    QUALITY = 1 << 16
+
+
+class Fluid(IntEnum):
+    """Type. Others make no difference here: what a sensor of this service measures is taken to be interstitial."""
+
+    INTERSTITIAL = 9
+    CONTROL_SOLUTION = 10
+
+
+class Place(IntEnum):
+    """Sample Location."""
+
+    CONTROL_SOLUTION = 4
+    SUBCUTANEOUS = 5
+
+
+CRC_BYTES: Final = 2
+HEAD_BYTES: Final = 6  # size, flags, concentration, time offset
+NO_CRC: Final = 0xFFFF  # what a feature has in its place
+_PLAIN: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def e2e_crc(data: bytes) -> int:
+    """CRC-CCITT, x16 + x12 + x5 + 1, from 0xFFFF, each byte from its least significant bit (CGMS 3.11). The library
+    counts from the most significant bit: so its input and its result are mirrored."""
+    mirrored = crc_hqx(bytes(data).translate(_PLAIN), 0xFFFF)
+    return _PLAIN[mirrored & 0xFF] << 8 | _PLAIN[mirrored >> 8]
+
+
+def _check_crc(data: bytes, what: str) -> None:
+    content, found = data[:-CRC_BYTES], int.from_bytes(data[-CRC_BYTES:], "little")
+    if found != (right := e2e_crc(content)):
+        raise DecodeError(f"{what} has E2E-CRC {found:#06x}, its bytes make {right:#06x}: {data.hex(' ')}")
+
+
+def _size(flags: int) -> int:
+    octets = sum(bool(flags & flag) for flag in (Flag.STATUS_OCTET, Flag.CALIBRATION_OCTET, Flag.WARNING_OCTET))
+    return HEAD_BYTES + octets + 2 * sum(bool(flags & flag) for flag in (Flag.TREND, Flag.QUALITY))
+
+
+_SIZES: Final = tuple(_size(flags) for flags in range(256))  # without E2E-CRC
+_STATUS_OCTET, _CALIBRATION_OCTET, _WARNING_OCTET = (
+    int(each) for each in (Flag.STATUS_OCTET, Flag.CALIBRATION_OCTET, Flag.WARNING_OCTET)
+)
+
+
+def records(data: bytes, needs_crc: bool) -> Iterator[bytes]:
+    """The records of one message, without their E2E-CRC."""
+    if not data:
+        raise DecodeError("size needs 1 bytes, 0 are left")
+    at = 0
+    while at < len(data):
+        size, left = data[at], len(data) - at
+        if size < HEAD_BYTES or size > left:
+            raise DecodeError(
+                f"a record of {size} bytes: at least {HEAD_BYTES}, and {left} are left of {data.hex(' ')}"
+            )
+        record = data[at : at + size]
+        at += size
+        without = _SIZES[record[1]]
+        if size == without + CRC_BYTES:
+            _check_crc(record, "the record")
+        elif size != without:
+            raise DecodeError(f"a record of {size} bytes: its flags {record[1]:#04x} make {without}, or 2 more")
+        elif needs_crc:
+            raise DecodeError(f"a record without the E2E-CRC that its feature promises: {record.hex(' ')}")
+        yield record[:without]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """`mg_per_dl` None: no reading; infinite: beyond what the sensor can say."""
+
+    mg_per_dl: Decimal | None
+    offset_min: int
+    annunciation: int
+
+
+def parse_record(record: bytes) -> Record:
+    """Trend and quality are not kept: the first is in the values, and what the second means only its maker knows."""
+    flags, at, annunciation = record[1], HEAD_BYTES, 0
+    for octet, shift in ((_STATUS_OCTET, 0), (_CALIBRATION_OCTET, 8), (_WARNING_OCTET, 16)):
+        if flags & octet:
+            annunciation |= record[at] << shift
+            at += 1
+    return Record(
+        mg_per_dl=sfloat(record[2] | record[3] << 8),
+        offset_min=record[4] | record[5] << 8,
+        annunciation=annunciation,
+    )
+
+
+_DOUBTFUL: Final = int(DOUBTFUL)
+_TOO_LOW, _TOO_HIGH = int(Annunciation.RESULT_TOO_LOW), int(Annunciation.RESULT_TOO_HIGH)
+_GOOD, _QUESTIONABLE, _DEMONSTRATION = Quality.GOOD, Quality.QUESTIONABLE, Quality.DEMONSTRATION
+
+
+def _said(record: Record, is_control: bool) -> Reading:
+    value, sign = record.mg_per_dl, _sign(record)
+    if sign is not Sign.EXACT:
+        value = _limit(value, sign)
+    elif value is not None:
+        value = glucose_mmol_per_l_from_mg_per_dl(value) if value else None
+    trust = _QUESTIONABLE if record.annunciation & _DOUBTFUL else _GOOD
+    return reading(
+        Kind.GLUCOSE_ISF,
+        value,
+        quality=_DEMONSTRATION if is_control else trust,
+        sign=sign,
+        mode=Mode.CONTINUOUS,
+        record=record.offset_min,
+        into_session=timedelta(minutes=record.offset_min),
+    )
+
+
+def _sign(record: Record) -> Sign:
+    if record.annunciation & _TOO_LOW:
+        return Sign.BELOW
+    if record.annunciation & _TOO_HIGH:
+        return Sign.ABOVE
+    if record.mg_per_dl is not None and record.mg_per_dl.is_infinite():
+        return Sign.BELOW if record.mg_per_dl < 0 else Sign.ABOVE
+    return Sign.EXACT
+
+
+def _limit(mg_per_dl: Decimal | None, sign: Sign) -> Decimal:
+    """The end of the sensor's range: the number that it sent, if that is one."""
+    if mg_per_dl is not None and mg_per_dl.is_finite():
+        value = glucose_mmol_per_l_from_mg_per_dl(mg_per_dl)
+        if KINDS[Kind.GLUCOSE_ISF].lowest <= value <= KINDS[Kind.GLUCOSE_ISF].highest:
+            return value
+    return LO_MMOL_PER_L if sign is Sign.BELOW else HI_MMOL_PER_L
+
+
+class Sensor:
+    """One sensor's messages, by what its feature said."""
+
+    def __init__(self) -> None:
+        self._needs_crc = self._is_control = False
+
+    def feature(self, data: bytes) -> tuple[Said, ...]:
+        found = parse_feature(data)
+        self._needs_crc, self._is_control = Feature.E2E_CRC in found.can, found.is_control
+        return ()
+
+    def measurement(self, data: bytes) -> tuple[Said, ...]:
+        return tuple(_said(parse_record(each), self._is_control) for each in records(data, self._needs_crc))
+
+
+def decode_measurement(data: bytes) -> tuple[Said, ...]:
+    return Sensor().measurement(data)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Features:
+    can: Feature
+    is_control: bool
+
+
+def parse_feature(data: bytes) -> Features:
+    """The place of the E2E-CRC is always there; 0xFFFF when the sensor has none."""
+    reader = Reader(data)
+    can, fluid_and_place = Feature(reader.u24("feature")), reader.u8("type and sample location")
+    reader.u16("E2E-CRC")
+    reader.end()
+    if Feature.E2E_CRC in can:
+        _check_crc(data, "the feature")
+    is_control = fluid_and_place & 0xF == Fluid.CONTROL_SOLUTION or fluid_and_place >> 4 == Place.CONTROL_SOLUTION
+    return Features(can=can, is_control=is_control)
+
+
+def _checked_end(reader: Reader, data: bytes, what: str) -> None:
+    """The E2E-CRC, if there is one."""
+    if reader.left == CRC_BYTES:
+        _check_crc(data, what)
+        reader.u16("E2E-CRC")
+    reader.end()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Condition:
+    offset_min: int
+    annunciation: int
+
+
+def parse_status(data: bytes) -> Condition:
+    reader = Reader(data)
+    condition = Condition(offset_min=reader.u16("time offset"), annunciation=reader.u24("status"))
+    _checked_end(reader, data, "the status")
+    return condition
+
+
+def decode_status(data: bytes) -> tuple[Said, ...]:
+    """Checked, but nothing in it is a reading: each measurement says the same of itself."""
+    parse_status(data)
+    return ()
+
+
+def decode_session_start(data: bytes) -> tuple[Said, ...]:
+    """Nothing, of a sensor that was started by somebody who did not tell it the time."""
+    reader = Reader(data)
+    at = reader.date_time("session start")
+    zone = current_time.parse_local_time(reader.raw(2, "time zone and summer time"))
+    _checked_end(reader, data, "the session start")
+    return () if at is None else (SessionStarted(at=at, utc_offset=zone.utc_offset),)
+
+
+def parse_run_time(data: bytes) -> timedelta:
+    reader = Reader(data)
+    run_time = timedelta(hours=reader.u16("run time"))
+    _checked_end(reader, data, "the run time")
+    return run_time
+
+
+def decode_run_time(data: bytes) -> tuple[Said, ...]:
+    """Checked: how long the sensor is meant to last is for its user, not for us."""
+    parse_run_time(data)
+    return ()
+
+
+def explain(data: bytes) -> list[str]:
+    lines = []
+    for record in records(data, False):
+        found = parse_record(record)
+        number = sfloat_in("mg/dL")(record[2] | record[3] << 8)
+        lines.append(f"{found.offset_min} min into the session: {number}, {set_of(Annunciation)(found.annunciation)}")
+    return lines
+
+
+def explain_status(data: bytes) -> list[str]:
+    found = parse_status(data)
+    return [f"{found.offset_min} min into the session: {set_of(Annunciation)(found.annunciation)}"]
+
+
+def explain_session_start(data: bytes) -> list[str]:
+    said = decode_session_start(data)
+    started = said[0].at if said and isinstance(said[0], SessionStarted) else None
+    return [f"session start: {moment(started)}", *current_time.explain_local_time(data[7:9])]
+
+
+_DECODERS: Final[Mapping[str, Callable[[bytes], tuple[Said, ...]]]] = MappingProxyType(
+    {
+        STATUS: decode_status,
+        SESSION_START: decode_session_start,
+        RUN_TIME: decode_run_time,
+        battery.LEVEL: battery.decode,
+        **device_information.DECODERS,
+    }
+)
+
+
+def joined() -> Decode:
+    sensor = Sensor()
+    return by_characteristic({**_DECODERS, MEASUREMENT: sensor.measurement, FEATURE: sensor.feature})
+
+
+PROFILE: Final = Profile(
+    name="cgm",
+    reach=Reach.STREAM,
+    service=SERVICE,
+    read_first=(FEATURE, SESSION_START),
+    subscribe=(MEASUREMENT,),
+    read=(STATUS, RUN_TIME, battery.LEVEL, *device_information.READ),
+    racp=racp.CONTROL_POINT,
+    decode=lambda uuid, data: joined()(uuid, data),
+    joined=joined,
+    bonds=True,
+    quirks=(
+        Quirk(
+            what="A new sensor is a new session: its records are counted in minutes from 0 again.",
+            source="CGMS 1.0.2, 3.1.1.4",
+        ),
+    ),
+)
+
+
+def encode_measurement(
+    *,
+    offset_min: int,
+    mg_per_dl: float | None,
+    annunciation: Annunciation | None = None,
+    trend_per_min: float | None = None,
+    quality_percent: float | None = None,
+    with_crc: bool = False,
+) -> bytes:
+    """One record. Of the annunciation the octets that are not 0 are sent; the trend has tenths of mg/dL."""
+    octets = (annunciation or Annunciation(0)).to_bytes(3, "little")
+    present = zip((Flag.STATUS_OCTET, Flag.CALIBRATION_OCTET, Flag.WARNING_OCTET), octets, strict=True)
+    flags = int(sum(flag for flag, octet in present if octet))
+    tail = bytes(octet for octet in octets if octet)
+    for flag, value, decimals in ((Flag.TREND, trend_per_min, 1), (Flag.QUALITY, quality_percent, 0)):
+        if value is not None:
+            flags |= flag
+            tail += sfloat_word(value, decimals).to_bytes(2, "little")
+    word = SFLOAT_NAN if mg_per_dl is None else sfloat_word(mg_per_dl, 0)
+    size = HEAD_BYTES + len(tail) + (CRC_BYTES if with_crc else 0)
+    record = bytes((size, flags)) + word.to_bytes(2, "little") + offset_min.to_bytes(2, "little") + tail
+    return _protected(record, with_crc)
+
+
+def whole_mg_per_dl(mmol_per_l: float) -> int:
+    return round(glucose_mg_per_dl_from_mmol_per_l(Decimal(repr(float(mmol_per_l)))))
+
+
+def encode_feature(can: Feature, *, fluid: Fluid = Fluid.INTERSTITIAL, place: Place = Place.SUBCUTANEOUS) -> bytes:
+    content = can.to_bytes(3, "little") + bytes((place << 4 | fluid,))
+    return _protected(content, True) if Feature.E2E_CRC in can else content + NO_CRC.to_bytes(2, "little")
+
+
+def encode_status(*, offset_min: int, annunciation: Annunciation, with_crc: bool = False) -> bytes:
+    return _protected(offset_min.to_bytes(2, "little") + annunciation.to_bytes(3, "little"), with_crc)
+
+
+def encode_session_start(
+    at: datetime | None, *, zone: timedelta | None, summer: Summer | None, with_crc: bool = False
+) -> bytes:
+    """`at` is local time, by zone and summer time; None: it was never told the time."""
+    moment = bytes(7) if at is None else date_time_bytes(at)
+    return _protected(moment + current_time.encode_local_time(zone=zone, summer=summer), with_crc)
+
+
+def encode_run_time(*, hours: int, with_crc: bool = False) -> bytes:
+    return _protected(hours.to_bytes(2, "little"), with_crc)
+
+
+def _protected(content: bytes, with_crc: bool) -> bytes:
+    return content + e2e_crc(content).to_bytes(CRC_BYTES, "little") if with_crc else content
