@@ -5,16 +5,17 @@ A device that was read once is not paired: some forget the bond with the link, o
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from bleak import BleakClient
+from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from devices.errors import DecodeError
-from devices.profiles import PROFILES
+from devices.profiles import PROFILES, racp
 from devices.profiles.base import Identity, Profile, Reach, Reading, Said
 from edge.adapters import doors_of
 from edge.config import Config
@@ -22,16 +23,25 @@ from edge.doors import RADIO_FAULTS, Door, is_refusal, no_bluetooth
 from edge.errors import RadioError
 from edge.scan import profiles_of
 
-FIND_S: Final = 60.0  # on the air, in pairing mode
-SILENT_S: Final = 3.0  # so long off the air is switched off
-POWER_CYCLE_S: Final = 180.0
 CONNECT_S: Final = 15.0
 VISIT_S: Final = 45.0
+ANSWER_S: Final = 5.0
 DISCONNECT_S: Final = 3.0
 TRIES: Final = 4  # of one reading
 AGAIN_S: Final = 1.0
 
 Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairPatience:
+    """`find_s`: for it to be on the air, in pairing mode. `silent_s`: so long off the air is switched off.
+    `power_cycle_s`: for a person to switch it off and on."""
+
+    find_s: float = 60.0
+    silent_s: float = 3.0
+    power_cycle_s: float = 180.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,15 +54,15 @@ class _NotDone(Exception):
     """The sentence for the technician."""
 
 
-async def pair(config: Config, address: str, say: Say) -> PairOutcome:
+async def pair(config: Config, address: str, say: Say, patience: PairPatience | None = None) -> PairOutcome:
     """`say` gets each step as a line. Raises RadioError without Bluetooth. No agent may use the adapter meanwhile."""
     door = doors_of(config.radio, config.data_dir / "bonds.json")[0]
     profile = next((PROFILES[each.profile] for each in config.devices if each.address == address.upper()), None)
     try:
         await door.open()
-        with_air = _Pairing(config, door, address.upper(), profile, say)
-        async with door.scanner(with_air.detected):
-            await with_air.prove()
+        pairing = _Pairing(door, address.upper(), profile, say, patience or PairPatience())
+        async with door.scanner(pairing.detected):
+            await pairing.prove()
     except _NotDone as error:
         return PairOutcome(is_proven=False, sentence=str(error))
     except RADIO_FAULTS as error:
@@ -63,8 +73,9 @@ async def pair(config: Config, address: str, say: Say) -> PairOutcome:
 
 
 class _Pairing:
-    def __init__(self, config: Config, door: Door, address: str, profile: Profile | None, say: Say) -> None:
-        self._config, self._door, self._address, self._profile, self._say = config, door, address, profile, say
+    def __init__(self, door: Door, address: str, profile: Profile | None, say: Say, patience: PairPatience) -> None:
+        self._door, self._address, self._profile, self._say = door, address, profile, say
+        self._patience = patience
         self._device: BLEDevice | None = None
         self._seen_s = 0.0
         self._seen = asyncio.Event()
@@ -79,7 +90,7 @@ class _Pairing:
 
     async def prove(self) -> None:
         self._say(f"Put {self._address} in pairing mode (its manual says how) and hold it near the gateway.")
-        await self._on_air(FIND_S, "was not heard: is the address right, and is it in pairing mode?")
+        await self._on_air(self._patience.find_s, "was not heard: is the address right, and is it in pairing mode?")
         profile = self._profile
         if profile is None:
             raise _NotDone(f"{self._address} is heard, but no profile knows it: write it in the configuration first")
@@ -87,7 +98,7 @@ class _Pairing:
             raise _NotDone(f"{self._address} only advertises ({profile.name}): there is nothing to pair")
         assert self._device is not None
         await self._door.forget(self._device)  # an old bond would be tried first, and fail
-        await self._on_air(FIND_S, "was heard, but is off the air now: put it in pairing mode again")
+        await self._on_air(self._patience.find_s, "was heard, but is off the air now: put it in pairing mode again")
         await self._read(profile, "could not be read in pairing mode")
         self._say("Read once. Now turn it off and on, without the pairing mode (or take its battery out and in).")
         await self._off_and_on()
@@ -104,15 +115,15 @@ class _Pairing:
             raise _NotDone(f"{self._address} {or_else}") from error
 
     async def _off_and_on(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + POWER_CYCLE_S
+        loop, silent_s, limit_s = asyncio.get_running_loop(), self._patience.silent_s, self._patience.power_cycle_s
+        deadline_s = loop.time() + limit_s
         self._seen_s = max(self._seen_s, loop.time())
-        while loop.time() < self._seen_s + SILENT_S:
+        while loop.time() < self._seen_s + silent_s:
             if loop.time() > deadline_s:
-                raise _NotDone(f"{self._address} was not turned off within {POWER_CYCLE_S:.0f} s")
-            await asyncio.sleep(max(0.05, self._seen_s + SILENT_S - loop.time()))
+                raise _NotDone(f"{self._address} was not turned off within {limit_s:.0f} s")
+            await asyncio.sleep(max(0.05, self._seen_s + silent_s - loop.time()))
         self._say("It is off the air. Turn it on.")
-        await self._on_air(deadline_s - loop.time(), f"did not come back within {POWER_CYCLE_S:.0f} s")
+        await self._on_air(deadline_s - loop.time(), f"did not come back within {limit_s:.0f} s")
 
     async def _read(self, profile: Profile, or_else: str) -> None:
         """Several tries: a link may break for reasons of its own."""
@@ -138,6 +149,7 @@ class _Pairing:
                     await self._door.pair(client)
                 self._check(profile, client)
                 said = [await self._read_one(profile, client, uuid) for uuid in (*profile.read_first, *profile.read)]
+                said.append(await self._count(profile, client))
             return ", ".join(filter(None, said))
         finally:
             # Also after a drop: see Visit.run
@@ -153,17 +165,42 @@ class _Pairing:
         characteristic = client.services.get_characteristic(uuid)
         if characteristic is None or profile.decode is None:
             return ""
-        try:
-            data = bytes(await client.read_gatt_char(characteristic))
-        except RADIO_FAULTS as error:
-            if not is_refusal(error) or profile.bonds:
-                raise
-            await self._door.pair(client)  # its profile does not say so, but it wants to be paired
-            data = bytes(await client.read_gatt_char(characteristic))
+        data = bytes(await self._encrypted(profile, client, lambda: client.read_gatt_char(characteristic)))
         try:
             return ", ".join(filter(None, map(_in_words, profile.decode(uuid, data))))
         except DecodeError as error:
             return f"{uuid[4:8]} is {data.hex()} ({error})"
+
+    async def _count(self, profile: Profile, client: BleakClient) -> str:
+        """How many records it has: the question hands none of them out, but needs the same right."""
+        point = client.services.get_characteristic(profile.racp) if profile.racp else None
+        if point is None:
+            return ""
+        answered: asyncio.Queue[bytes] = asyncio.Queue(1)
+
+        def answer(_sender: BleakGATTCharacteristic, data: bytearray) -> None:
+            with contextlib.suppress(asyncio.QueueFull):
+                answered.put_nowait(bytes(data))
+
+        await client.start_notify(point, answer)
+        await self._encrypted(profile, client, lambda: client.write_gatt_char(point, racp.count(), response=True))
+        async with asyncio.timeout(ANSWER_S):
+            data = await answered.get()
+        with contextlib.suppress(DecodeError):
+            match racp.decode_answer(data):
+                case racp.Count(records=records):
+                    return f"{records} records stored"
+        return ""  # it does not count, but it answers
+
+    async def _encrypted(self, profile: Profile, client: BleakClient, work: Callable[[], Awaitable[T]]) -> T:
+        """Its profile may not say so, but if it wants to be paired, it is."""
+        try:
+            return await work()
+        except RADIO_FAULTS as error:
+            if not is_refusal(error) or profile.bonds:
+                raise
+        await self._door.pair(client)
+        return await work()
 
 
 def _in_words(said: Said) -> str:
