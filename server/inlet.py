@@ -79,11 +79,17 @@ class Session:
         self._client: Client | None = None
         self._stopping = threading.Event()
         self._hears = threading.Event()
+        self._connections = 0
         self._thread = threading.Thread(target=self._run, name=client_id, daemon=True)
 
     @property
     def hears(self) -> bool:
         return self._hears.is_set()
+
+    @property
+    def connection(self) -> int:
+        """The number of the present connection; 0: there is none. What was published on an earlier one may be lost."""
+        return self._connections if self.hears else 0
 
     @property
     def is_alive(self) -> bool:
@@ -97,12 +103,14 @@ class Session:
         if self._thread.is_alive():
             self._thread.join(STOP_LIMIT_S)
 
-    def publish(self, topic: Topic, payload: bytes) -> None:
-        """From any thread. What cannot be sent now is not sent: a receipt is repeated, never queued."""
+    def publish(self, topic: Topic, payload: bytes) -> bool:
+        """From any thread. What cannot be sent now (False) is not sent: a receipt is repeated, never queued."""
         client = self._client
-        if client is not None and self.hears:
-            manner = MANNERS[topic.channel]
-            client.publish(str(topic), payload, qos=manner.qos, retain=manner.retain)
+        if client is None or not self.hears:
+            return False
+        manner = MANNERS[topic.channel]
+        sent = client.publish(str(topic), payload, qos=manner.qos, retain=manner.retain)
+        return sent.rc is MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _run(self) -> None:
         failures = 0
@@ -167,6 +175,7 @@ class Session:
             log.error("%s: the broker does not allow the subscription; it is tried again", self._client_id)
             client.disconnect()
             return
+        self._connections += 1
         self._hears.set()
 
     def _disconnected(

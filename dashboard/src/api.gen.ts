@@ -400,12 +400,67 @@ export interface components {
             /** Gateways */
             gateways: components["schemas"]["GatewayRow"][];
         };
+        /**
+         * ConfigState
+         * @description A version is the second in which it was made; `in_use` 0: none came yet, the gateway's own file is used.
+         */
+        ConfigState: {
+            /** Version */
+            version: number;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Published At */
+            published_at: string | null;
+            /** In Use */
+            in_use: number;
+            /**
+             * Taken At
+             * @description when the gateway first said what it uses now
+             */
+            taken_at: string | null;
+            /**
+             * Refused
+             * @description why the gateway does not take it; empty: it does not refuse
+             */
+            refused: string;
+            /**
+             * Fault
+             * @description why a newer one cannot be made; empty: there is none to make
+             */
+            fault: string;
+        };
         /** Credentials */
         Credentials: {
             /** Login */
             login: string;
             /** Password */
             password: string;
+        };
+        /**
+         * DeviceState
+         * @description As its gateway says it.
+         */
+        DeviceState: {
+            /** Device */
+            device: string;
+            /** State */
+            state: string;
+            /** Seen At */
+            seen_at: string | null;
+            /** Rssi Dbm */
+            rssi_dbm: number | null;
+            /** Battery Percent */
+            battery_percent: number | null;
+            /** Refused */
+            refused: number;
+            /**
+             * Model
+             * @description maker, model and firmware, as the device says them
+             */
+            model: string;
         };
         /**
          * Evidence
@@ -439,6 +494,18 @@ export interface components {
              * @default
              */
             reference: string;
+            /**
+             * Low
+             * @description the least in an interval of which `value` is the median
+             */
+            low?: number | null;
+            /** High */
+            high?: number | null;
+            /**
+             * Span S
+             * @description how long that interval was; null: a single reading
+             */
+            span_s?: number | null;
         };
         /** GatewayChanged */
         GatewayChanged: {
@@ -590,6 +657,11 @@ export interface components {
              */
             taken_at: string;
             /**
+             * Span S
+             * @description of an interval that began at `taken_at`; it is as old as its end
+             */
+            span_s: number;
+            /**
              * Received At
              * Format: date-time
              */
@@ -611,6 +683,26 @@ export interface components {
             yellow_high: number | null;
             /** Red High */
             red_high: number | null;
+        };
+        /**
+         * LocalAlarm
+         * @description With the line down a gateway itself gave the alarm at home, because of this device.
+         */
+        LocalAlarm: {
+            /** Gateway */
+            gateway: string | null;
+            /** Device */
+            device: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
         };
         /** Me */
         Me: {
@@ -859,11 +951,62 @@ export interface components {
              */
             unknown_fields: number;
             /** Gateways */
-            gateways: components["schemas"]["GatewayRow"][];
+            gateways: components["schemas"]["TechnicalGateway"][];
+            /** Local Alarms */
+            local_alarms: components["schemas"]["LocalAlarm"][];
+        };
+        /** TechnicalGateway */
+        TechnicalGateway: {
+            /** Id */
+            id: string;
+            /** Home */
+            home: number | null;
+            /** Team */
+            team: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "never" | "online" | "offline" | "lost" | "silent";
+            /**
+             * State Since
+             * Format: date-time
+             */
+            state_since: string;
+            /** Heard At */
+            heard_at: string | null;
+            /**
+             * Waiting
+             * @description readings still in its outbox
+             */
+            waiting: number;
+            /** Troubles */
+            troubles: string[];
+            /**
+             * Refused
+             * @description device address -> messages that broke its specification, since the gateway's agent started
+             */
+            refused: {
+                [key: string]: number;
+            };
+            /**
+             * Version
+             * @description of its program
+             */
+            version: string;
+            config: components["schemas"]["ConfigState"] | null;
+            /** Devices */
+            devices: components["schemas"]["DeviceState"][];
+            /**
+             * Clock Ahead S
+             * @description its clock minus the server's, the way included; null: it has not said
+             */
+            clock_ahead_s: number | null;
         };
         /**
          * Vital
-         * @description One kind of one patient as the board shows it. `spark` is thinned; points are not joined across `gap_s`.
+         * @description One kind of one patient as the board shows it. `spark` is thinned; points are not joined across `gap_s`. An
+         *     interval is old `stale_after_s` after the next one should have ended.
          */
         Vital: {
             kind: components["schemas"]["Kind"];

@@ -51,6 +51,7 @@ export function aReading(change: Partial<LatestValue> = {}): LatestValue {
     sign: 0,
     quality: 0,
     taken_at: at(-10),
+    span_s: 0,
     received_at: at(-9),
     clock: 0,
     device: 'C0:11:00:00:00:01',

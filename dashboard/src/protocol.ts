@@ -17,6 +17,7 @@ export type PatientRow = Schemas['PatientRow']
 export type SparkPoint = Schemas['SparkPoint']
 export type StaffMember = Schemas['StaffMember']
 export type Technical = Schemas['Technical']
+export type TechnicalGateway = Schemas['TechnicalGateway']
 export type Vital = Schemas['Vital']
 
 export type Outcome = NonNullable<Alert['outcome']>

@@ -69,6 +69,12 @@ describe('rows', () => {
     expect(only({ patients: [aPatient({ vitals: [aVital({ latest: aReading({ taken_at: at(-300) }) })] })] })?.tone).toBe('green')
   })
 
+  test('an interval is as old as its end, and the next one may take as long', () => {
+    const five = (taken: number) => only({ patients: [aPatient({ vitals: [aVital({ latest: aReading({ taken_at: at(taken), span_s: 299 }) })] })] })?.tone
+    expect(five(-300 - 2 * 299)).toBe('green')
+    expect(five(-301 - 2 * 299)).toBe('technical')
+  })
+
   test('somebody with a safety alarm has no readings and is green while the gateway is heard', () => {
     const patients = [aPatient({ pathway: 'safety', vitals: [] })]
     expect(only({ patients })?.tone).toBe('green')

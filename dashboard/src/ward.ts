@@ -70,8 +70,14 @@ export function waiting(state: State): { red: number; yellow: number } {
   return { red: count('red'), yellow: count('yellow') }
 }
 
+/** When a reading ended: one interval of a thinned stream is as new as its last value. */
+export function endOf(latest: LatestValue): number {
+  return Date.parse(latest.taken_at) + latest.span_s * 1000
+}
+
+/** The next interval can come only when it, too, is over. */
 export function isStale(vital: Vital, now: number): boolean {
-  return now - Date.parse(vital.latest.taken_at) > vital.stale_after_s * 1000
+  return now - endOf(vital.latest) > (vital.stale_after_s + vital.latest.span_s) * 1000
 }
 
 /** The value as it is now, where the alert's own has been overtaken: 87 raised it, 82 stands on the sensor. */

@@ -25,6 +25,18 @@ describe('why', () => {
     [anAlert({ rule: 'call:sos', evidence: someEvidence({ event: 'sos' }) }), 'Trygghetsalarm utløst', 'Personal alarm pressed'],
     [anAlert({ rule: 'call:smoke', evidence: someEvidence({ event: 'smoke', place: 'kitchen' }) }), 'Røyk meldt – kjøkken', 'Smoke reported – kitchen'],
     [anAlert({ rule: 'call:water', evidence: someEvidence({ event: 'water', place: 'bod' }) }), 'Vannlekkasje meldt – bod', 'Water leak reported – bod'],
+    [anAlert({ rule: 'call:gas', evidence: someEvidence({ event: 'gas', place: 'kitchen' }) }), 'Gass meldt – kjøkken', 'Gas reported – kitchen'],
+    [anAlert({ rule: 'dose:missed', evidence: someEvidence({ event: 'dose_missed' }) }), 'Medisindose ikke tatt', 'A medicine dose was not taken'],
+    [
+      anAlert({ evidence: { ...low.evidence, low: 81, high: 87, span_s: 14 } }),
+      'SpO₂ under rød grense 88 % (81 til 87 % på 14 s)',
+      'SpO₂ below the red limit 88 % (81 to 87 % in 14 s)',
+    ],
+    [
+      anAlert({ rule: 'technical:config_not_taken', evidence: someEvidence({ cause: 'it refuses' }) }),
+      'Hjemmesentralen tar ikke i bruk oppsettet sitt',
+      'The gateway does not take its configuration into use',
+    ],
     [anAlert({ rule: 'night:door', evidence: someEvidence({ event: 'door_opened', place: 'front door' }) }), 'Ytterdør åpnet om natten', 'Front door opened in the night'],
     [anAlert({ rule: 'night:door', evidence: someEvidence({ event: 'door_opened' }) }), 'Dør åpnet om natten', 'Door opened in the night'],
     [

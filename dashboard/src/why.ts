@@ -1,5 +1,5 @@
 // An alert in words: the large word or number, and the sentence that says why.
-import { moment, signed, withUnit } from './format'
+import { moment, number, signed, withUnit } from './format'
 import { KINDS } from './kinds'
 import type { Alert } from './protocol'
 import type { Words } from './words/nb'
@@ -36,10 +36,17 @@ function ruleWord(alert: Alert, words: Words): string {
 }
 
 export function why(alert: Alert, now: number, words: Words): string {
-  const sentence = reason(alert, words)
+  const sentence = withExtremes(reason(alert, words), alert, words)
   const since = alert.evidence.since ?? null
   const happenedOnce = Boolean(alert.evidence.event)
   return since === null || happenedOnce ? sentence : words.why.since(sentence, moment(Date.parse(since), now, words))
+}
+
+/** Of an interval, `value` is the median: what it hides stands behind the reason. */
+function withExtremes(sentence: string, alert: Alert, words: Words): string {
+  const { kind, low, high, span_s: span } = alert.evidence
+  if (!kind || low == null || high == null || span == null) return sentence
+  return words.why.interval(sentence, number(low, KINDS[kind].decimals, words), withUnit(high, kind, words), number(span, 0, words))
 }
 
 function reason(alert: Alert, words: Words): string {

@@ -10,7 +10,7 @@ from server.detection.findings import LimitFinding
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HelpCall:
-    """Fall, SOS, smoke, water, CO: each press. `subject`: the patient if the device is bound to one, else the home."""
+    """Fall, SOS, smoke, water, CO, gas: each press. `subject`: the patient whose the device is, else the home."""
 
     subject: Subject
     type: EventType
@@ -32,6 +32,17 @@ class DoorAtNight:
     late: bool
     place: str | None = None
     rule: str = "night:door"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DoseMissed:
+    """A medicine dispenser says that nobody took a dose: each one. `subject` as of a HelpCall."""
+
+    subject: Subject
+    at: datetime
+    late: bool
+    place: str | None = None
+    rule: str = "dose:missed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,8 +69,17 @@ ROWS_LOST = "technical:rows_lost"
 SET_ASIDE = "technical:set_aside"
 IDENTITY_CONFLICT = "technical:identity_conflict"
 MONITOR_WAS_DOWN = "technical:monitor_was_down"
+CONFIG_NOT_TAKEN = "technical:config_not_taken"
 
-TECHNICAL_RULES = (SENSOR_OFF, GATEWAY_SILENT, ROWS_LOST, SET_ASIDE, IDENTITY_CONFLICT, MONITOR_WAS_DOWN)
+TECHNICAL_RULES = (
+    SENSOR_OFF,
+    GATEWAY_SILENT,
+    ROWS_LOST,
+    SET_ASIDE,
+    IDENTITY_CONFLICT,
+    MONITOR_WAS_DOWN,
+    CONFIG_NOT_TAKEN,
+)
 
 
 def sensor_off(subject: Subject, at: datetime) -> Fault:
@@ -96,11 +116,20 @@ def monitor_was_down(subject: Subject, at: datetime, *, cause: str) -> Fault:
     return Fault(subject=subject, rule=MONITOR_WAS_DOWN, at=at, cause=cause)
 
 
+def config_not_taken(subject: Subject, at: datetime, *, cause: str) -> Fault:
+    """A gateway refuses its configuration, or has had time enough to take it."""
+    return Fault(subject=subject, rule=CONFIG_NOT_TAKEN, at=at, cause=cause)
+
+
+def config_taken(subject: Subject, at: datetime) -> FaultOver:
+    return FaultOver(subject=subject, rule=CONFIG_NOT_TAKEN, at=at)
+
+
 def fault_over(subject: Subject, rule: str, at: datetime) -> FaultOver:
     return FaultOver(subject=subject, rule=rule, at=at)
 
 
-Finding = LimitFinding | HelpCall | DoorAtNight | Fault | FaultOver
+Finding = LimitFinding | HelpCall | DoorAtNight | DoseMissed | Fault | FaultOver
 
 
 def subject_of(finding: Finding) -> Subject:

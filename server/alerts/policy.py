@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from devices.limits import Level
-from server.alerts.findings import DoorAtNight, Fault, FaultOver, Finding, HelpCall, subject_of
+from server.alerts.findings import DoorAtNight, DoseMissed, Fault, FaultOver, Finding, HelpCall, subject_of
 from server.alerts.lifecycle import OPEN, TRANSITIONS, Happening
 from server.alerts.model import Action, Alert, Change, Priority, State, Subject
 from server.detection.findings import Crossing, Evidence, LimitFinding
@@ -40,6 +40,8 @@ def _decide_one(alert: Alert | None, finding: Finding, now: datetime) -> Change 
             return _help_call(alert, finding, now)
         case DoorAtNight():
             return _door(alert, finding, now)
+        case DoseMissed():
+            return _dose_missed(alert, finding, now)
         case Fault():
             return _fault(alert, finding, now)
         case FaultOver():
@@ -135,6 +137,24 @@ def _door(alert: Alert | None, door: DoorAtNight, now: datetime) -> Change:
     return _repeat(alert, evidence, door.at, now)
 
 
+def _dose_missed(alert: Alert | None, dose: DoseMissed, now: datetime) -> Change:
+    """Each dose is news of its own, also to who has the one before it [proposal]."""
+    evidence = Evidence(event="dose_missed", place=dose.place, since=dose.at)
+    if alert is None:
+        return _raise(dose, Priority.YELLOW, dose.at, evidence, now, late=dose.late, rings=not dose.late)
+    if dose.at <= alert.last_at:  # an older one out of a backlog
+        return _repeat(alert, alert.evidence, dose.at, now)
+    anew = replace(
+        alert,
+        last_at=dose.at,
+        raised_at=alert.raised_at if alert.state is State.RAISED else now,
+        count=alert.count + 1,
+        late=alert.late and dose.late,
+        evidence=evidence,
+    )
+    return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=not dose.late)
+
+
 def _fault(alert: Alert | None, fault: Fault, now: datetime) -> Change | None:
     evidence = Evidence(cause=fault.cause, since=fault.at)
     if alert is None:
@@ -148,7 +168,7 @@ def _fault_over(alert: Alert, over: FaultOver, now: datetime) -> Change | None:
 
 
 def _raise(
-    finding: LimitFinding | HelpCall | DoorAtNight | Fault,
+    finding: LimitFinding | HelpCall | DoorAtNight | DoseMissed | Fault,
     priority: Priority,
     began_at: datetime,
     evidence: Evidence,

@@ -12,7 +12,7 @@ from server.alerts.model import Change, Conflict
 from server.api import schemas, shapes
 from server.api.desk import DeskOfApp, Token, Work
 from server.api.problems import ConflictError, RefusedError
-from server.store import alerts, board
+from server.store import alerts, board, commands
 
 AlertId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
@@ -61,6 +61,8 @@ def _change(work: Work, alert: int, decide: Decide) -> schemas.Alert:
     if isinstance(decision, Conflict):
         as_it_stands = shapes.alert(_row(work, alert))
         raise ConflictError(as_it_stands, _who_was_first(decision, as_it_stands))
+    if standing.owner is None:  # now a person has it; the home hears of it
+        commands.acknowledged(work.conn, standing, work.now)
     alerts.apply(work.conn, [decision], work.now)
     return shapes.alert(_row(work, alert))
 

@@ -47,18 +47,18 @@ def get_series(
         room_for_gaps = points // GAPS_SHARE
         buckets = board.series(work.conn, patient, kind, from_at=from_, to_at=to, buckets=points - room_for_gaps)
     bucket_s = (to - from_).total_seconds() / (points - room_for_gaps)
-    gaps = gaps_between(buckets, bucket_s=bucket_s, at_most=room_for_gaps)
+    gaps = gaps_between(buckets, kind, bucket_s=bucket_s, at_most=room_for_gaps)
     return _series(patient, kind, buckets, gaps)
 
 
-def gaps_between(buckets: Sequence[Bucket], *, bucket_s: float, at_most: int) -> list[datetime]:
+def gaps_between(buckets: Sequence[Bucket], kind: Kind, *, bucket_s: float, at_most: int) -> list[datetime]:
     """An instant inside each silence that must not be drawn over; of too many, those in the longest."""
     found = []
     for before, after in pairwise(buckets):
-        silence = after.at - before.at
-        joined_s = max(2 * bucket_s, join_within_s(Mode(max(before.mode, after.mode))))
+        silence = after.at - before.until
+        joined_s = max(2 * bucket_s, join_within_s(kind, Mode(max(before.mode, after.mode))))
         if silence.total_seconds() > joined_s:
-            found.append((silence, before.at + silence / 2))
+            found.append((silence, before.until + silence / 2))
     longest = sorted(found, reverse=True)[:at_most]
     return sorted(at for _, at in longest)
 

@@ -70,6 +70,9 @@ class Evidence(Shape):
     cause: str | None = None
     since: datetime | None = None
     reference: str = ""
+    low: Annotated[float | None, Field(description="the least in an interval of which `value` is the median")] = None
+    high: float | None = None
+    span_s: Annotated[float | None, Field(description="how long that interval was; null: a single reading")] = None
 
 
 class Alert(Shape):
@@ -143,6 +146,7 @@ class LatestValue(Shape):
     sign: Annotated[int, Field(ge=-1, le=1)]
     quality: Annotated[int, Field(ge=0, le=3)]
     taken_at: datetime
+    span_s: Annotated[float, Field(description="of an interval that began at `taken_at`; it is as old as its end")]
     received_at: datetime
     clock: Annotated[int, Field(ge=0, le=3)]
     device: str
@@ -155,7 +159,8 @@ class SparkPoint(Shape):
 
 
 class Vital(Shape):
-    """One kind of one patient as the board shows it. `spark` is thinned; points are not joined across `gap_s`."""
+    """One kind of one patient as the board shows it. `spark` is thinned; points are not joined across `gap_s`. An
+    interval is old `stale_after_s` after the next one should have ended."""
 
     kind: Kind
     latest: LatestValue
@@ -231,6 +236,48 @@ class SetAside(Shape):
     size: int
 
 
+class ConfigState(Shape):
+    """A version is the second in which it was made; `in_use` 0: none came yet, the gateway's own file is used."""
+
+    version: int
+    made_at: datetime
+    published_at: datetime | None
+    in_use: int
+    taken_at: Annotated[datetime | None, Field(description="when the gateway first said what it uses now")]
+    refused: Annotated[str, Field(description="why the gateway does not take it; empty: it does not refuse")]
+    fault: Annotated[str, Field(description="why a newer one cannot be made; empty: there is none to make")]
+
+
+class DeviceState(Shape):
+    """As its gateway says it."""
+
+    device: str
+    state: str
+    seen_at: datetime | None
+    rssi_dbm: int | None
+    battery_percent: int | None
+    refused: int
+    model: Annotated[str, Field(description="maker, model and firmware, as the device says them")]
+
+
+class TechnicalGateway(GatewayRow):
+    version: Annotated[str, Field(description="of its program")]
+    config: ConfigState | None
+    devices: list[DeviceState]
+    clock_ahead_s: Annotated[
+        float | None, Field(description="its clock minus the server's, the way included; null: it has not said")
+    ]
+
+
+class LocalAlarm(Shape):
+    """With the line down a gateway itself gave the alarm at home, because of this device."""
+
+    gateway: str | None
+    device: str
+    at: datetime
+    received_at: datetime
+
+
 class Technical(Shape):
     """What a technician must see: what was set aside, whose readings are nobody's, what each gateway complains of."""
 
@@ -241,7 +288,8 @@ class Technical(Shape):
     unknown_fields: Annotated[
         int, Field(description="fields that this server does not know, since its monitor started: a gateway is newer")
     ]
-    gateways: list[GatewayRow]
+    gateways: list[TechnicalGateway]
+    local_alarms: list[LocalAlarm]
 
 
 class Alive(Shape):

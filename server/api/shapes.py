@@ -85,6 +85,7 @@ def latest(row: board.ValueRow) -> schemas.LatestValue:
         sign=row.sign,
         quality=row.quality,
         taken_at=row.taken_at,
+        span_s=row.span_s,
         received_at=row.received_at,
         clock=row.clock,
         device=row.device,
@@ -119,7 +120,7 @@ def vital(row: board.ValueRow, spark: board.SparkRow | None) -> schemas.Vital:
         latest=latest(row),
         limits=None if limit is None else _limits(limit),
         spark=_spark.validate_python([{"at": at, "value": value} for at, value in points]),
-        gap_s=join_within_s(mode),
+        gap_s=join_within_s(kind, mode) + row.span_s,
         stale_after_s=stale_after_s(kind, mode),
     )
 

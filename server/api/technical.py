@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from server.access import Deed
-from server.api import schemas, shapes
-from server.api.desk import DeskOfApp, Token
+from server.api import equipment, schemas
+from server.api.desk import DeskOfApp, Token, Work
 from server.store import board, technical
 
 router = APIRouter(prefix="/api/v1", tags=["technical"])
@@ -22,10 +22,22 @@ def get_technical(desk: DeskOfApp, token: Token) -> schemas.Technical:
             unassigned=technical.unassigned(work.conn) if sees else {},
             lost_rows=technical.lost_rows(work.conn),
             unknown_fields=technical.unknown_fields(work.conn),
-            gateways=shapes.gateways(board.gateways(work.conn, teams) + technical.homeless_gateways(work.conn))
-            if sees
-            else [],
+            gateways=_gateways(work, teams) if sees else [],
+            local_alarms=_local_alarms(technical.local_alarms(work.conn, work.now)) if sees else [],
         )
+
+
+def _gateways(work: Work, teams: frozenset[int]) -> list[schemas.TechnicalGateway]:
+    rows = board.gateways(work.conn, teams) + technical.homeless_gateways(work.conn)
+    configs = technical.configs(work.conn, [row.id for row in rows])
+    return [equipment.gateway(row, configs.get(row.id)) for row in rows]
+
+
+def _local_alarms(rows: list[technical.LocalAlarmRow]) -> list[schemas.LocalAlarm]:
+    return [
+        schemas.LocalAlarm(gateway=row.gateway, device=row.device, at=row.at, received_at=row.received_at)
+        for row in rows
+    ]
 
 
 def _set_aside(rows: list[technical.SetAsideRow]) -> list[schemas.SetAside]:

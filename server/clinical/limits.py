@@ -51,23 +51,37 @@ HYSTERESIS: Final[Mapping[Kind, float]] = MappingProxyType(
         Kind.HEART_RATE: 5,
         Kind.PULSE_RATE: 5,
         Kind.GLUCOSE: 0.3,
+        Kind.GLUCOSE_ISF: 0.3,
         Kind.BODY_TEMPERATURE: 0.2,
     }
 )
 
+# A glucose sensor speaks every 5 minutes: one value may be missing, and a little late, and it is still one stream
+# [proposal]. Its red, too, counts with the second value in a row.
+LONGEST_GAP_OF_KIND_S: Final[Mapping[Kind, float]] = MappingProxyType({Kind.GLUCOSE_ISF: 11 * 60})
+# A sensor that says LO has measured what it cannot put a number on: that is red with the first value, in a stream too.
+LO_IS_RED_AT_ONCE: Final = frozenset({Kind.GLUCOSE, Kind.GLUCOSE_ISF})
+
 HOUR_S: Final = 3600.0
-CONTINUOUS_STALE_AFTER_S: Final = 120.0  # two longest gaps [proposal]
+STALE_AFTER_GAPS: Final = 2  # longest gaps of a continuous stream [proposal]
 SPOT_STALE_AFTER_S: Final = 36 * HOUR_S  # a daily reading, and half a day of grace [proposal]
-SPOT_STALE_AFTER_OF_KIND_S: Final[Mapping[Kind, float]] = MappingProxyType({Kind.GLUCOSE: 12 * HOUR_S})
+SPOT_STALE_AFTER_OF_KIND_S: Final[Mapping[Kind, float]] = MappingProxyType(
+    {Kind.GLUCOSE: 12 * HOUR_S, Kind.GLUCOSE_ISF: 12 * HOUR_S}
+)
+
+
+def longest_gap_s(kind: Kind) -> float:
+    """A longer silence in a continuous stream starts every count again."""
+    return LONGEST_GAP_OF_KIND_S.get(kind, PERSISTENCE.longest_gap_s)
 
 
 def stale_after_s(kind: Kind, mode: Mode) -> float:
-    """From this age on a value must look old [proposal]."""
+    """From this age on a value must look old [proposal]. An interval is as old as its end."""
     if mode is Mode.CONTINUOUS:
-        return CONTINUOUS_STALE_AFTER_S
+        return STALE_AFTER_GAPS * longest_gap_s(kind)
     return SPOT_STALE_AFTER_OF_KIND_S.get(kind, SPOT_STALE_AFTER_S)
 
 
-def join_within_s(mode: Mode) -> float:
+def join_within_s(kind: Kind, mode: Mode) -> float:
     """Two points further apart than this are not joined by a line; 0: spot readings are dots, never lines."""
-    return PERSISTENCE.longest_gap_s if mode is Mode.CONTINUOUS else 0.0
+    return longest_gap_s(kind) if mode is Mode.CONTINUOUS else 0.0

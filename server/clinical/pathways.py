@@ -80,6 +80,7 @@ COMMON: Final[Mapping[Kind, DefaultLimit]] = MappingProxyType(
         Kind.PULSE_RATE: PULSE_PER_MIN,
         Kind.SPO2: SPO2_PERCENT,
         Kind.GLUCOSE: GLUCOSE_MMOL_PER_L,
+        Kind.GLUCOSE_ISF: GLUCOSE_MMOL_PER_L,
         Kind.BODY_TEMPERATURE: TEMPERATURE_CEL,
         Kind.SYSTOLIC: SYSTOLIC_MMHG,
         Kind.DIASTOLIC: DIASTOLIC_MMHG,

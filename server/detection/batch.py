@@ -1,16 +1,19 @@
 """A micro-batch as the arithmetic wants it: usable readings by stream and time, with the streams they belong to."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.vocabulary import Mode, Quality
+from devices.vocabulary import KINDS, Mode, Quality
+from server.clinical.limits import LO_IS_RED_AT_ONCE
 from server.detection.levels import Levels, severities, shown_values, usable
 from server.detection.panel import NEVER, Panel, Streams
 from server.detection.rows import Bools, Floats, Ints, Rows, stream_keys
-from server.detection.thresholds import LONGEST_GAP_MS, Readings
+from server.detection.thresholds import Readings
+
+LO_NUMBERS: Final = np.array([KINDS[kind].number for kind in sorted(LO_IS_RED_AT_ONCE)], np.int16)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +24,7 @@ class Batch:
     stream: Ints
     streams: Streams
     taken_ms: Ints
+    end_ms: Ints
     number: Floats
     sign: NDArray[np.int8]
     low: Levels
@@ -38,6 +42,7 @@ class Batch:
             stream=stream,
             streams=self.streams[present],
             taken_ms=self.taken_ms[which],
+            end_ms=self.end_ms[which],
             number=self.number[which],
             sign=self.sign[which],
             low=self.low[which],
@@ -53,6 +58,13 @@ class Batch:
         """Of each stream."""
         return self.taken_ms[np.searchsorted(self.stream, np.arange(len(self.streams)), side="right") - 1]
 
+    def newest_end_ms(self) -> Ints:
+        """Of each stream: how far its intervals reach, those that were known before too."""
+        ends = self.streams["end_ms"].copy()
+        np.maximum.at(ends, self.stream, self.end_ms)
+        reach: Ints = ends
+        return reach
+
     def busy(self) -> Bools:
         """Streams that are or were anything but well inside their limits."""
         busy: Bools = (self.streams["level"] != 0) | (self.streams["pending_since_ms"] != NEVER)
@@ -62,23 +74,27 @@ class Batch:
     def readings(self, rows: Rows) -> Readings:
         low_eased, high_eased = severities(self.number, self.sign, self.streams["eased"][self.stream])
         spot = rows.mode[self.row] == Mode.SPOT
+        said_lo = (self.sign < 0) & np.isin(rows.kind[self.row], LO_NUMBERS)
         return Readings(
             stream=self.stream,
             taken_ms=self.taken_ms,
+            end_ms=self.end_ms,
             low=self.low,
             high=self.high,
             low_eased=low_eased,
             high_eased=high_eased,
             good=rows.quality[self.row] == Quality.GOOD,
             spot=spot,
-            gap=self._silence_ms() > LONGEST_GAP_MS + rows.span_s[self.row] * 1000,
+            at_once=spot | said_lo,
+            gap=self._silence_ms() > self.streams["longest_gap_ms"][self.stream],
         )
 
     def _silence_ms(self) -> Ints:
-        """Before each reading. Before the first ever it is 0: there is nothing that it could interrupt."""
+        """Before each reading, since the end of the one before. Before the first ever it is 0: there is nothing that it
+        could interrupt."""
         first = np.append(True, self.stream[1:] != self.stream[:-1])
-        last_ms = self.streams["last_ms"][self.stream]
-        before = np.where(first, np.where(last_ms == NEVER, self.taken_ms, last_ms), np.roll(self.taken_ms, 1))
+        end_ms = self.streams["end_ms"][self.stream]
+        before = np.where(first, np.where(end_ms == NEVER, self.taken_ms, end_ms), np.roll(self.end_ms, 1))
         silence: Ints = self.taken_ms - before
         return silence
 
@@ -90,13 +106,15 @@ def batch_of(panel: Panel, rows: Rows) -> Batch:
     row, keys = row[order], keys[order]
     distinct, stream = np.unique(keys, return_inverse=True)
     streams = panel.look_up(distinct)
+    taken_ms = rows.taken_ms[row]
     number = shown_values(rows.value[row], streams["decimals"][stream])
     low, high = severities(number, rows.sign[row], streams["limit"][stream])
     return Batch(
         row=row,
         stream=stream,
         streams=streams,
-        taken_ms=rows.taken_ms[row],
+        taken_ms=taken_ms,
+        end_ms=taken_ms + np.rint(rows.span_s[row] * 1000.0).astype(np.int64),
         number=number,
         sign=rows.sign[row],
         low=low,

@@ -1,7 +1,7 @@
 """New readings in, findings and moved states out. Pure: the panel changes only when the delta is applied."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ from server.detection.batch import Batch, batch_of
 from server.detection.findings import Crossing, Direction, Evidence, LimitFinding
 from server.detection.late import LATE_S, has_been, settle
 from server.detection.panel import NEVER, Delta, Panel, Streams
-from server.detection.rows import Rows, Stream, stream_of
+from server.detection.rows import Ints, Rows, Stream, stream_of
 from server.detection.still import still_outside
 from server.detection.thresholds import Crossings, Readings, cross
 
@@ -31,19 +31,19 @@ def step(panel: Panel, rows: Rows, now_ms: int) -> tuple[list[LimitFinding], Del
     moved = heard.streams.copy()
     moved["last_ms"] = heard.newest_ms()
     busy = heard.busy()
-    fresh_from_ms = now_ms - LATE_MS
     seen: list[_Seen] = []
     if busy.any():
         judged = heard.keep(busy[heard.stream])
         readings = judged.readings(rows)
         crossings, moved[busy] = cross(readings, judged.streams)
         seen += _crossed(judged, crossings)
-        seen += _still(judged, readings, crossings, fresh_from_ms)
+        seen += _still(judged, readings, crossings, now_ms)
     seen.sort(key=lambda each: each.row)
-    found = [_finding(panel, rows, each, fresh_from_ms) for each in seen]
+    found = [_finding(panel, rows, each, now_ms) for each in seen]
+    moved["end_ms"] = heard.newest_end_ms()
     if any(finding.late for finding in found):
-        found = settle(found, _freshness(moved, fresh_from_ms))
-    past = [_finding(panel, rows, each, now_ms + 1) for each in _out_of_order(batch.keep(older), rows)]
+        found = settle(found, _freshness(moved, now_ms))
+    past = [replace(_finding(panel, rows, each, now_ms), late=True) for each in _out_of_order(batch.keep(older), rows)]
     return found + has_been(past), Delta(streams=moved)
 
 
@@ -79,7 +79,8 @@ def _crossed(judged: Batch, crossings: Crossings) -> Iterator[_Seen]:
         )
 
 
-def _still(judged: Batch, readings: Readings, crossings: Crossings, fresh_from_ms: int) -> Iterator[_Seen]:
+def _still(judged: Batch, readings: Readings, crossings: Crossings, now_ms: int) -> Iterator[_Seen]:
+    fresh_from_ms = _fresh_from_ms(judged.streams, now_ms)
     which, levels, since = still_outside(readings, crossings, judged.streams, fresh_from_ms)
     rows = judged.row[which].tolist()
     keys = judged.streams["key"][judged.stream[which]].tolist()
@@ -115,10 +116,10 @@ def _direction(level: int) -> Direction:
     return "low" if level < 0 else "high"
 
 
-def _finding(panel: Panel, rows: Rows, seen: _Seen, fresh_from_ms: int) -> LimitFinding:
+def _finding(panel: Panel, rows: Rows, seen: _Seen, now_ms: int) -> LimitFinding:
     patient, kind_number = stream_of(seen.key)
     kind = KIND_BY_NUMBER[kind_number]
-    at_ms = int(rows.taken_ms[seen.row])
+    at_ms, span_s = int(rows.taken_ms[seen.row]), float(rows.span_s[seen.row])
     since = _instant(at_ms if seen.since_ms == NEVER else seen.since_ms)
     level = Level(seen.level)
     evidence = Evidence(
@@ -130,6 +131,9 @@ def _finding(panel: Panel, rows: Rows, seen: _Seen, fresh_from_ms: int) -> Limit
         direction=seen.direction,
         since=since,
         reference=panel.basis(seen.key),
+        low=_number(rows.low[seen.row]),
+        high=_number(rows.high[seen.row]),
+        span_s=span_s or None,
     )
     return LimitFinding(
         patient=patient,
@@ -139,14 +143,24 @@ def _finding(panel: Panel, rows: Rows, seen: _Seen, fresh_from_ms: int) -> Limit
         level=level,
         began=since,
         at=_instant(at_ms),
-        late=at_ms < fresh_from_ms,
+        late=at_ms + span_s * 1000 < int(_fresh_from_ms(panel.look_up(np.array([seen.key])), now_ms)[0]),
         evidence=evidence,
     )
 
 
-def _freshness(moved: Streams, fresh_from_ms: int) -> dict[Stream, bool]:
-    pairs = zip(moved["key"].tolist(), moved["last_ms"].tolist(), strict=True)
-    return {stream_of(key): last_ms >= fresh_from_ms for key, last_ms in pairs}
+def _freshness(moved: Streams, now_ms: int) -> dict[Stream, bool]:
+    fresh = moved["end_ms"] >= _fresh_from_ms(moved, now_ms)
+    return {stream_of(key): is_fresh for key, is_fresh in zip(moved["key"].tolist(), fresh.tolist(), strict=True)}
+
+
+def _fresh_from_ms(streams: Streams, now_ms: int) -> Ints:
+    """What came after says how it is now. Of a stream that speaks every few minutes there is nothing newer to have."""
+    fresh_from_ms: Ints = now_ms - np.maximum(streams["longest_gap_ms"], LATE_MS)
+    return fresh_from_ms
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _instant(ms: int) -> datetime:

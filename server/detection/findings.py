@@ -13,7 +13,9 @@ Direction = Literal["low", "high"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """Why: the rule, the numbers, the window and the reference. The same shape as the API's."""
+    """Why: the rule, the numbers, the window and the reference. The same shape as the API's.
+
+    `low`, `high`: the extremes in an interval of `span_s`, of which `value` is the median; None: a single reading."""
 
     kind: Kind | None = None
     value: float | None = None
@@ -26,6 +28,9 @@ class Evidence:
     cause: str | None = None
     since: datetime | None = None
     reference: str = ""
+    low: float | None = None
+    high: float | None = None
+    span_s: float | None = None
 
 
 class Crossing(StrEnum):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from devices.limits import Limit, shown
 from devices.vocabulary import KIND_BY_NUMBER, KINDS
-from server.clinical.limits import HYSTERESIS
+from server.clinical.limits import HYSTERESIS, longest_gap_s
 from server.detection.findings import Direction
 from server.detection.rows import Ints, Rows, Stream, stream_keys, stream_of
 from server.detection.state import StreamSetting, StreamState
@@ -23,6 +23,8 @@ STREAM: Final = np.dtype(
     [
         ("key", "i8"),
         ("last_ms", "i8"),
+        ("end_ms", "i8"),
+        ("longest_gap_ms", "i8"),
         ("since_ms", "i8"),
         ("pending_since_ms", "i8"),
         ("pending_far_since_ms", "i8"),
@@ -34,7 +36,7 @@ STREAM: Final = np.dtype(
         ("decimals", "i1"),
     ]
 )
-MOVING: Final = ("last_ms", "since_ms", "pending_since_ms", "pending_far_since_ms", "level", "pending_level")
+MOVING: Final = ("last_ms", "end_ms", "since_ms", "pending_since_ms", "pending_far_since_ms", "level", "pending_level")
 Streams = NDArray[np.void]
 
 
@@ -153,7 +155,9 @@ def _fill(stream: Streams, key: int, setting: StreamSetting, turn: int) -> None:
     stream["touched"] = turn
     _fill_limit(stream, setting.kind, setting.limit)
     state = setting.state
+    stream["longest_gap_ms"] = int(longest_gap_s(KIND_BY_NUMBER[setting.kind]) * 1000)
     stream["last_ms"] = NEVER if state is None else state.last_ms
+    stream["end_ms"] = stream["last_ms"] if state is None or state.end_ms is None else state.end_ms
     stream["since_ms"] = _ms(None if state is None else state.since_ms)
     stream["level"] = 0 if state is None else state.level
     stream["pending_level"] = 0 if state is None else state.pending_level
@@ -193,13 +197,15 @@ def _time(ms: int) -> int | None:
 
 def _state(stream: np.void) -> StreamState:
     patient, kind = stream_of(int(stream["key"]))
+    last_ms, end_ms = int(stream["last_ms"]), int(stream["end_ms"])
     return StreamState(
         patient=patient,
         kind=kind,
-        last_ms=int(stream["last_ms"]),
+        last_ms=last_ms,
         level=int(stream["level"]),
         since_ms=_time(int(stream["since_ms"])),
         pending_level=int(stream["pending_level"]),
         pending_since_ms=_time(int(stream["pending_since_ms"])),
         pending_far_since_ms=_time(int(stream["pending_far_since_ms"])),
+        end_ms=None if end_ms == last_ms else end_ms,
     )

@@ -15,7 +15,8 @@ class Rows:
     """One row per reading, in the order of arrival; all columns are equally long.
 
     `value` NaN: no reading. `kind` is KindFacts.number; `quality`, `sign` and `mode` are the numbers of vocabulary.
-    `span_s`: how long a thinned interval is that begins at `taken_ms`; 0 for a raw reading."""
+    `span_s`: how long a thinned interval is that begins at `taken_ms`; 0 for a raw reading. `low`, `high`: the extremes
+    in it; NaN: `value` is all there is."""
 
     patient: NDArray[np.int32]
     kind: NDArray[np.int16]
@@ -25,6 +26,8 @@ class Rows:
     quality: NDArray[np.int8]
     mode: NDArray[np.int8]
     span_s: NDArray[np.float32]
+    low: Floats
+    high: Floats
 
     def __len__(self) -> int:
         return len(self.patient)

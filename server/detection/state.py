@@ -7,7 +7,8 @@ from devices.limits import Limit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamState:
-    """Times are milliseconds since 1970. `level`: -2 red low .. 2 red high.
+    """Times are milliseconds since 1970. `level`: -2 red low .. 2 red high. `end_ms`: of an interval that began at
+    `last_ms` or before; None: the last reading was a single one.
 
     `pending_level` is the level next to `level` that readings have been at, or beyond, without a break since
     `pending_since_ms`; `pending_far_since_ms` the same for the level beyond that one. With nothing pending
@@ -21,6 +22,7 @@ class StreamState:
     pending_level: int
     pending_since_ms: int | None
     pending_far_since_ms: int | None
+    end_ms: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,12 +12,12 @@ SAID_AGAIN_EVERY_MS: Final = 30 * 60 * 1000  # [proposal: 30-60 min]
 
 
 def still_outside(
-    readings: Readings, crossings: Crossings, streams: Streams, fresh_from_ms: int
+    readings: Readings, crossings: Crossings, streams: Streams, fresh_from_ms: Ints
 ) -> tuple[Ints, Ints, Ints]:
     """The readings that say so, each with its level and since when the stream has been there.
 
     A spot reading outside always does. A continuous stream does every half hour since its crossing, and with the first
-    fresh reading (from `fresh_from_ms` on) after older ones: what was so then is so now."""
+    fresh reading (from its stream's `fresh_from_ms` on) after older ones: what was so then is so now."""
     level, since = _standing(readings, crossings, streams)
     quiet = np.ones(len(readings), np.bool_)
     quiet[crossings.reading] = False
@@ -45,13 +45,15 @@ def _standing(readings: Readings, crossings: Crossings, streams: Streams) -> tup
     return level, since
 
 
-def _said_again(readings: Readings, since: Ints, streams: Streams, fresh_from_ms: int) -> Bools:
-    taken = readings.taken_ms
+def _said_again(readings: Readings, since: Ints, streams: Streams, fresh_from_ms: Ints) -> Bools:
+    taken, end = readings.taken_ms, readings.end_ms
     first = np.append(True, readings.stream[1:] != readings.stream[:-1])
     before = np.where(first, streams["last_ms"][readings.stream], np.roll(taken, 1))
     known = (before != NEVER) & (since != NEVER)
     before, since = np.where(known, before, taken), np.where(known, since, taken)
     another = (taken - since) // SAID_AGAIN_EVERY_MS > (before - since) // SAID_AGAIN_EVERY_MS
-    now_fresh = (before < fresh_from_ms) & (taken >= fresh_from_ms)
+    ended = np.where(first, streams["end_ms"][readings.stream], np.roll(end, 1))
+    fresh_from = fresh_from_ms[readings.stream]
+    now_fresh = (ended < fresh_from) & (end >= fresh_from) & known
     again: Bools = another | now_fresh
     return again

@@ -25,7 +25,6 @@ from server.detection.rows import Bools, Ints
 # The levels that a stream at this level can go to; a farther one comes after the nearer on its way.
 # To reach the other side a stream goes by way of 0; the reading that took it there is judged again from there.
 CLOCKS: Final = MappingProxyType({-2: (-1, 0), -1: (0, -2), 0: (-1, -2, 1, 2), 1: (0, 2), 2: (1, 0)})
-LONGEST_GAP_MS: Final = int(PERSISTENCE.longest_gap_s * 1000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,16 +32,19 @@ class Readings:
     """Usable readings sorted by stream, then time, none older than what its stream has seen.
 
     `low` and `high` say how far outside the limits a reading is (0, 1, 2), `low_eased` and `high_eased` how far outside
-    the limits moved inwards by the hysteresis. `gap`: the silence before it was too long for any clock."""
+    the limits moved inwards by the hysteresis. `gap`: the silence before it was too long for any clock. `at_once`: it
+    needs no second one beside it."""
 
     stream: Ints
     taken_ms: Ints
+    end_ms: Ints
     low: Levels
     high: Levels
     low_eased: Levels
     high_eased: Levels
     good: Bools
     spot: Bools
+    at_once: Bools
     gap: Bools
 
     def __len__(self) -> int:
@@ -66,7 +68,7 @@ class Clock:
 
     start: Ints
     counts: Ints
-    counts_spot: Ints
+    counts_at_once: Ints
     segment: Ints  # a reading before which, or by which, the clock is stopped
     ripe: Ints  # crosses, if nothing but these readings is known
     stopped: Bools  # this reading, or the silence before it, stops a clock that an earlier batch started
@@ -150,7 +152,7 @@ class _Walk:
         inside = np.minimum(start, len(taken) - 1)
         began = np.where(running, carried, taken[inside])
         enough = np.searchsorted(self.line, self.line[inside] + began - taken[inside] + clock.wait_ms)
-        ripe = np.minimum(clock.counts[np.maximum(enough, start)], clock.counts_spot[start])
+        ripe = np.minimum(clock.counts[np.maximum(enough, start)], clock.counts_at_once[start])
         segment = np.minimum(clock.segment[at + 1], end)
         now = known & (ripe < segment)
         later = np.minimum(clock.ripe[segment], end)
@@ -217,11 +219,11 @@ def _clock(readings: Readings, first: Ints, level: int, target: int) -> Clock:
     began = start[segment_of]
     wait_ms = _wait_ms(level, target)
     ran = readings.taken_ms - readings.taken_ms[np.minimum(began, len(readings) - 1)]
-    ripe = there & (began <= places) & (readings.spot | (ran >= wait_ms))
+    ripe = there & (began <= places) & (readings.at_once | (ran >= wait_ms))
     return Clock(
         start=start,
         counts=_at_or_after(there),
-        counts_spot=_at_or_after(there & readings.spot),
+        counts_at_once=_at_or_after(there & readings.at_once),
         segment=_at_or_after(segment),
         ripe=_at_or_after(ripe),
         stopped=stopped,

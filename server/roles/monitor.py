@@ -1,7 +1,7 @@
 """The monitor: MQTT in, store, detect and alert in one transaction, receipt after the commit.
 
 Two lanes that never wait for each other: alarms and heartbeats, and bulk. Each has a session with the broker, a bounded
-mailbox and a worker with a connection of its own.
+mailbox and a worker with a connection of its own. A third thread tells gateways what they have to do.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ from server.store.arrival import Arrival
 from server.store.ingest import Watch
 from server.store.lane import STUCK_AFTER_S, LaneWorker
 from server.store.mailbox import Mailbox
+from server.store.publisher import Publisher
 from server.store.rolelife import BEAT_S
 
 LANES: Final = {"alarm": (Channel.ALARM, Channel.STATUS), "bulk": (Channel.OBS,)}
@@ -89,6 +90,12 @@ class Monitor:
         self.lanes = {
             name: Lane(name, dsn=dsn, address=address, watch=self._watch, stuck_after_s=stuck_after_s) for name in LANES
         }
+        self.publisher = Publisher(
+            dsn=dsn,
+            configs_by=self.lanes["bulk"].session,
+            commands_by=self.lanes["alarm"].session,
+            now=lambda: datetime.now(UTC),
+        )
         self._stopping = threading.Event()
         self._started = datetime.now(UTC)
         self._refreshed = time.monotonic()
@@ -97,12 +104,14 @@ class Monitor:
         """Until `stop`. Bounded: what it holds in memory is two mailboxes, a panel and the caches of two workers."""
         for lane in self.lanes.values():
             lane.start()
+        self.publisher.start()
         try:
             while not self._stopping.is_set():
                 self._watch_over()
                 self._check_lanes()
                 self._stopping.wait(RETRY_S * random.uniform(0.5, 1.5))
         finally:
+            self.publisher.stop()
             for lane in self.lanes.values():
                 lane.stop()
 
@@ -131,6 +140,7 @@ class Monitor:
     def _beat(self, conn: psycopg.Connection) -> None:
         if all(lane.hears for lane in self.lanes.values()):
             detail = {name: asdict(lane.worker.tally) | self._box(lane) for name, lane in self.lanes.items()}
+            detail["publisher"] = asdict(self.publisher.tally)
             rolelife.monitor_hears(conn, datetime.now(UTC), self._started, detail)
         rolelife.watch(conn, rolelife.CLOCK, datetime.now(UTC), watched_since=self._started)
 

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from devices.limits import Limit
 from devices.vocabulary import KINDS, Kind
+from server.clinical.limits import LONGEST_GAP_OF_KIND_S
 from server.store import queries
 
 SQL: Final = queries.load("board")
@@ -18,6 +19,8 @@ LIVE_WINDOW: Final = timedelta(minutes=15)
 LIVE_BUCKET: Final = timedelta(seconds=15)
 SPOT_WINDOW: Final = timedelta(days=14)
 SPARK_POINTS: Final = 60
+# Continuous streams of which the live window would show a few points only.
+SLOW: Final = [KINDS[kind].number for kind in LONGEST_GAP_OF_KIND_S]
 
 Conn = Connection
 
@@ -85,6 +88,7 @@ class ValueRow:
     mode: int
     clock: int
     taken_at: datetime
+    span_s: float
     received_at: datetime
     batch: int
     device: str
@@ -134,7 +138,10 @@ class GatewayRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bucket:
+    """`at`: when its first reading began, `until`: when its last one ended."""
+
     at: datetime
+    until: datetime
     value: float
     low: float
     high: float
@@ -252,6 +259,7 @@ def _sparks(conn: Conn, teams: Collection[int], now: datetime) -> list[SparkRow]
         "bucket": LIVE_BUCKET,
         "spot_from": now - SPOT_WINDOW,
         "points": SPARK_POINTS,
+        "slow": SLOW,
     }
     with conn.cursor(row_factory=class_row(SparkRow)) as cursor:
         live = cursor.execute(SQL["live_sparks"], given).fetchall()

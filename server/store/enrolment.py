@@ -89,8 +89,13 @@ class EnrolledGateway(_Entry, frozen=True, kw_only=True):
 
 
 class Device(_Entry, frozen=True, kw_only=True):
+    """`cadence_s`: its continuous streams in intervals of so many seconds, 0: every value, None: as the profile says.
+    `label`: what stands on it. The gateway is told, so it must not be a patient's name."""
+
     address: Address
     profile: Name
+    cadence_s: Annotated[float, Meta(ge=0, le=3600)] | None = None
+    label: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]*$")] | None = None
 
 
 class DeviceBinding(_Entry, frozen=True, kw_only=True, rename={"from_": "from"}):

@@ -29,14 +29,24 @@ class Gateway:
     home_id: int | None
     team_id: int | None
     state: str
+    state_since: datetime
     started: str | None
 
 
 def hold(conn: psycopg.Connection, ids: Iterable[int]) -> dict[int, Gateway]:
     found = conn.execute(SQL["hold"], {"ids": np.array(sorted(ids), np.int32)})
     return {
-        id_: Gateway(id=id_, name=name, bucket=bucket, home_id=home_id, team_id=team_id, state=state, started=started)
-        for id_, name, bucket, home_id, team_id, state, started in found
+        id_: Gateway(
+            id=id_,
+            name=name,
+            bucket=bucket,
+            home_id=home_id,
+            team_id=team_id,
+            state=state,
+            state_since=state_since,
+            started=started,
+        )
+        for id_, name, bucket, home_id, team_id, state, state_since, started in found
     }
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from devices.vocabulary import CALLS_FOR_HELP, EventType
-from server.alerts.findings import DoorAtNight, Finding, HelpCall, sensor_off, sensor_on
+from server.alerts.findings import DoorAtNight, DoseMissed, Finding, HelpCall, sensor_off, sensor_on
 from server.alerts.model import Subject, device_subject, home_subject, patient_subject
 from server.detection.late import LATE_S
 from server.store.events import FiledEvent
@@ -22,7 +22,7 @@ def findings(events: Sequence[FiledEvent], gateway_homes: Mapping[int, int], nig
 
 def reaches_nobody(event: FiledEvent, gateway_homes: Mapping[int, int]) -> bool:
     """A call for help from a device that is nobody's, heard by a gateway that stands in no home."""
-    return event.type in CALLS_FOR_HELP and _help_call(event, gateway_homes) is None
+    return event.type in CALLS_FOR_HELP and _concerned(event, gateway_homes) is None
 
 
 def is_front_door_opening(event: FiledEvent) -> bool:
@@ -38,21 +38,33 @@ def _finding(event: FiledEvent, gateway_homes: Mapping[int, int], night: bool) -
     if night and is_front_door_opening(event):
         home = home_subject(event.binding.home_id, device=event.device_id)
         return DoorAtNight(subject=home, at=event.occurred_at, late=_is_late(event), place=event.binding.place)
-    return None
+    if event.type is EventType.DOSE_MISSED:
+        return _dose_missed(event, gateway_homes)
+    return None  # it is stored, and shown where somebody looks for it
 
 
 def _help_call(event: FiledEvent, gateway_homes: Mapping[int, int]) -> HelpCall | None:
-    """A button that is bound to nobody still calls: for the home of the gateway that heard it. None: it has no home."""
-    subject: Subject
-    home_id = event.binding.home_id or gateway_homes.get(event.gateway_id, 0)
-    if event.binding.patient_id:
-        subject = patient_subject(event.binding.patient_id, device=event.device_id)
-    elif home_id:
-        subject = home_subject(home_id, device=event.device_id)
-    else:
+    subject = _concerned(event, gateway_homes)
+    if subject is None:
         return None
     place = event.binding.place or None
     return HelpCall(subject=subject, type=event.type, at=event.occurred_at, late=_is_late(event), place=place)
+
+
+def _dose_missed(event: FiledEvent, gateway_homes: Mapping[int, int]) -> DoseMissed | None:
+    subject = _concerned(event, gateway_homes)
+    if subject is None:
+        return None
+    place = event.binding.place or None
+    return DoseMissed(subject=subject, at=event.occurred_at, late=_is_late(event), place=place)
+
+
+def _concerned(event: FiledEvent, gateway_homes: Mapping[int, int]) -> Subject | None:
+    """A button that is bound to nobody still calls: for the home of the gateway that heard it. None: it has no home."""
+    home_id = event.binding.home_id or gateway_homes.get(event.gateway_id, 0)
+    if event.binding.patient_id:
+        return patient_subject(event.binding.patient_id, device=event.device_id)
+    return home_subject(home_id, device=event.device_id) if home_id else None
 
 
 def _device(event: FiledEvent) -> Subject:

@@ -11,7 +11,7 @@ from devices.wire.messages import LinkState, Status
 from server.alerts.findings import IDENTITY_CONFLICT, Finding, gateway_back, identity_conflict
 from server.alerts.model import Subject, gateway_subject
 from server.detection.silence import gateway_due_at
-from server.store import deadlines, gateways, teamlog
+from server.store import commands, configs, deadlines, gateways, teamlog
 from server.store.deadlines import Deadline, DeadlineType
 from server.store.gateways import TURNS_WITHIN, Gateway
 from server.store.intake import Heartbeat
@@ -50,22 +50,29 @@ def hear(
     standing = gateways.hold(conn, {each.gateway_id for each in heard})
     findings: list[Finding] = []
     entries: list[teamlog.Entry] = []
+    spoke: list[Heard] = []
     awaited: dict[tuple[DeadlineType, int], Deadline] = {}
     for each in heard:
         gateway = standing[each.gateway_id]
         if gateways.says_nothing_new(gateway, each.status):
             continue
         gateways.hear(conn, gateway.id, each.status, each.at)
-        standing[gateway.id] = replace(gateway, state=str(each.status.state), started=each.status.started)
+        since = gateway.state_since if gateway.state == each.status.state else each.at
+        standing[gateway.id] = replace(
+            gateway, state=str(each.status.state), state_since=since, started=each.status.started
+        )
         if gateway.state != each.status.state:
             entries += gateways.entry(gateway)
         if each.status.state is not LinkState.LOST:
+            spoke.append(each)
             found = _alive(conn, each, gateway)
             findings += found
             for type_, due_at in _awaited(each, found):
                 subject_id = held[each.subject]
                 every_s = (due_at - each.at).total_seconds()
                 awaited[type_, subject_id] = Deadline(subject_id=subject_id, due_at=due_at, every_s=every_s)
+    findings += configs.hear(conn, [_told(each, standing[each.gateway_id]) for each in spoke])
+    commands.done(conn, [(each.gateway_id, id_) for each in spoke for id_ in each.status.done], heard[-1].at)
     for type_ in sorted({type_ for type_, _ in awaited}):
         deadlines.set_deadlines(conn, type_, [each for key, each in awaited.items() if key[0] is type_])
     return findings, entries
@@ -79,6 +86,16 @@ def _alive(conn: psycopg.Connection, heard: Heard, gateway: Gateway) -> list[Fin
     if gateways.takes_turns(conn, gateway.id, heard.status.outbox, heard.at):
         findings.append(identity_conflict(subject, heard.at))
     return findings
+
+
+def _told(heard: Heard, gateway: Gateway) -> configs.Told:
+    return configs.Told(
+        gateway_id=gateway.id,
+        status=heard.status,
+        at=heard.at,
+        online_since=gateway.state_since,
+        subject=gateway_subject(gateway.id, home=gateway.home_id),
+    )
 
 
 def _awaited(heard: Heard, found: Sequence[Finding]) -> Iterator[tuple[DeadlineType, datetime]]:

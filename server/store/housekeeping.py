@@ -6,12 +6,13 @@ from typing import Final
 import numpy as np
 import psycopg
 
-from server.store import delivery, observations, queries
+from server.store import commands, delivery, observations, queries
 
 SQL: Final = queries.load("housekeeping")
 LEADER: Final = 0x686A656D6B6C6B6B  # "hjemklkk"
 DAYS_AHEAD: Final = 7
 SET_ASIDE_MAX: Final = 10_000
+COMMANDS_KEPT: Final = timedelta(days=1)
 
 
 def take_the_lead(conn: psycopg.Connection) -> bool:
@@ -26,3 +27,4 @@ def chores(conn: psycopg.Connection, now: datetime) -> None:
         observations.make_days(conn, np.array([day]).astype("datetime64[us]"))
     conn.execute(SQL["prune_sessions"], {"before": now - timedelta(days=1)})
     delivery.prune_set_aside(conn, SET_ASIDE_MAX)
+    commands.prune(conn, now - COMMANDS_KEPT)

@@ -1,8 +1,8 @@
 """One transaction: what arrived is stored, looked at and alerted, and the watermarks move; all of it or nothing.
 
 The order of locks is the same everywhere, which makes deadlocks impossible: watermarks, devices, readings, `latest` and
-stream states, events, subjects, gateways, deadlines and alerts, teams; each by key. Rows that others refer to are
-locked FOR NO KEY UPDATE, for a foreign key takes a lock on them out of this order.
+stream states, events, subjects, gateways, their configurations and commands, deadlines and alerts, teams; each by key.
+Rows that others refer to are locked FOR NO KEY UPDATE, for a foreign key takes a lock on them out of this order.
 """
 
 import contextlib

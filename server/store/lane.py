@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import msgspec
 import psycopg
 
 from devices.wire.codec import encode
+from devices.wire.columns import to_millis
 from devices.wire.topics import Topic
 from server.store import intake, pool
 from server.store.devices import StaleNamesError
@@ -50,7 +52,7 @@ class LaneWorker:
         dsn: str,
         mailbox: Mailbox,
         watch: Watch,
-        publish: Callable[[Topic, bytes], None],
+        publish: Callable[[Topic, bytes], object],
         now: Callable[[], datetime],
         stuck_after_s: float = STUCK_AFTER_S,
     ) -> None:
@@ -149,7 +151,7 @@ class LaneWorker:
         for each in opened:
             each.arrival.acknowledge()
         for topic, receipt in filed.receipts:
-            self._publish(topic, encode(receipt))
+            self._publish(topic, encode(msgspec.structs.replace(receipt, at=to_millis(self._now()))))
         self.tally.messages += len(opened)
         self.tally.readings += filed.readings
         self.tally.transactions += 1

@@ -17,6 +17,7 @@ SQL: Final = queries.load("signals")
 class Channel(StrEnum):
     READINGS = "hjemvakt_readings"  # a batch was committed: `latest` has rows with this batch
     ENROLMENT = "hjemvakt_enrolment"  # limits, pathways or bindings may have changed
+    COMMAND = "hjemvakt_command"  # gateway_command has a new row
     TEAM = "hjemvakt_team"  # a team's log has grown: the payload is the team's id
 
 

@@ -21,7 +21,7 @@ from server.store.devices import StaleNamesError
 from server.store.rows import Rows
 
 SQL: Final = queries.load("streams")
-_TIMES: Final = ("last_ms", "since_ms", "pending_since_ms", "pending_far_since_ms")
+_TIMES: Final = ("last_ms", "end_ms", "since_ms", "pending_since_ms", "pending_far_since_ms")
 _LEVELS: Final = ("level", "pending_level")
 
 
@@ -54,6 +54,8 @@ def for_detection(rows: Rows) -> DetectionRows:
         quality=rows.quality.astype(np.int8),
         mode=rows.mode.astype(np.int8),
         span_s=rows.span_s,
+        low=rows.low,
+        high=rows.high,
     )
 
 
@@ -65,7 +67,7 @@ def _instants(millis: "np.ndarray[Any, np.dtype[np.int64]]") -> "np.ndarray[Any,
 
 def _setting(row: tuple[Any, ...]) -> StreamSetting:
     patient, number, pathway, has_own, *rest = row
-    edges, (has_state, last, level, since, pending_level, pending, far) = rest[:4], rest[4:]
+    edges, (has_state, last, end, level, since, pending_level, pending, far) = rest[:4], rest[4:]
     kind = KIND_BY_NUMBER[number]
     red_low, yellow_low, yellow_high, red_high = edges
     own = Limit(red_low=red_low, yellow_low=yellow_low, yellow_high=yellow_high, red_high=red_high) if has_own else None
@@ -80,6 +82,7 @@ def _setting(row: tuple[Any, ...]) -> StreamSetting:
             pending_level=pending_level,
             pending_since_ms=_millis(pending),
             pending_far_since_ms=_millis(far),
+            end_ms=_millis(end),
         )
     return StreamSetting(
         patient=patient,

@@ -54,6 +54,8 @@ def _batch(patients: Ints, values: Floats, each: int = 1) -> Rows:
         quality=np.zeros(count, np.int8),
         mode=np.full(count, Mode.CONTINUOUS, np.int8),
         span_s=np.zeros(count, np.float32),
+        low=np.full(count, np.nan),
+        high=np.full(count, np.nan),
     )
 
 

@@ -30,7 +30,21 @@ from devices.wire.codec import (
     unknown_fields,
     unpack,
 )
-from devices.wire.messages import Batch, Lane, LinkState, Lost, LostWhy, RawBatch, Status
+from devices.wire.messages import (
+    Batch,
+    Command,
+    DeviceSetup,
+    GatewayConfig,
+    KindLimit,
+    Lane,
+    LinkState,
+    Lost,
+    LostWhy,
+    RawBatch,
+    Receipt,
+    SlotSetup,
+    Status,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 # 1735732800000 ms is 2025-01-01 12:00:00 UTC: `date -u -d @1735732800`.
@@ -210,3 +224,67 @@ def test_a_receipt_of_version_1_is_read_for_ever() -> None:
 def test_config_and_command_of_version_1_are_read_for_ever() -> None:
     assert decode_config(golden("v1_config")).version == 7
     assert decode_command(golden("v1_command")).command == "scan"
+
+
+def test_a_whole_config_is_read_for_ever() -> None:
+    config = decode_config(golden("v1_config_full"))
+    glucose = KindLimit(kind=Kind.GLUCOSE, red_low=3.0, yellow_low=3.9, yellow_high=13.9, red_high=20.0)
+    spo2 = KindLimit(kind=Kind.SPO2, red_low=88, yellow_low=90)
+    assert config == GatewayConfig(
+        gateway="hjem-3f2a",
+        version=1735732800,
+        devices=[
+            DeviceSetup(address="A4:C1:38:00:00:09", profile="bthome_door", name="front door", slots=[SlotSetup()]),
+            DeviceSetup(
+                address="C0:26:DA:00:00:01",
+                profile="glucose",
+                slots=[SlotSetup(slot=1, limits=[glucose]), SlotSetup(slot=2)],
+            ),
+            DeviceSetup(
+                address="C0:26:DA:00:00:02",
+                profile="oximeter",
+                name="oximeter by the bed",
+                cadence_s=15,
+                slots=[SlotSetup(limits=[spo2])],
+            ),
+        ],
+    )
+
+
+def test_a_config_that_says_nothing_of_devices_leaves_the_gateways_own() -> None:
+    assert decode_config(golden("v1_config")).devices is None
+
+
+def test_the_command_that_a_person_has_the_alert_is_read_for_ever() -> None:
+    command = decode_command(golden("v1_command_acknowledged"))
+    assert (command.command, command.id, command.type) == ("acknowledged", "00112233445566ff", EventType.SOS)
+    assert (command.device, command.slot, command.kind) == ("A4:C1:38:00:00:0A", 0, None)
+    assert (command.at, command.until, command.occurred_at) == (1735732860000, 1735733460000, 1735732800000)
+
+
+def test_a_receipt_that_tells_the_time_is_read_for_ever() -> None:
+    receipt = decode_receipt(golden("v1_receipt_at"))
+    assert (receipt.alarm, receipt.bulk, receipt.at) == (3, 0, 1735732860123)
+    assert decode_receipt(golden("v1_receipt")).at is None
+
+
+def test_a_heartbeat_about_its_config_and_commands_is_read_for_ever() -> None:
+    status = decode_status(golden("v1_status_config"))
+    assert status.config == 1735732800
+    assert status.config_refused == "device C0:26:DA:00:00:01: this program has no profile 'glucose_new'"
+    assert status.done == ["00112233445566ff"]
+    assert status.devices[0].model == "Nonin 3230, firmware 1.02"
+    assert (decode_status(golden("v1_status")).config, decode_status(golden("v1_status")).done) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("v1_config_full", GatewayConfig),
+        ("v1_command_acknowledged", Command),
+        ("v1_receipt_at", Receipt),
+        ("v1_status_config", Status),
+    ],
+)
+def test_what_the_server_says_today_has_no_unknown_field(name: str, kind: type) -> None:
+    assert unknown_fields(golden(name), kind) == 0

@@ -16,10 +16,12 @@ from argon2 import PasswordHasher
 from psycopg.types.json import Jsonb
 from websockets.asyncio.client import ClientConnection, connect
 
+from devices.limits import Level
 from devices.vocabulary import KINDS, EventType, Kind
 from server.alerts import policy
 from server.alerts.findings import HelpCall
 from server.alerts.model import patient_subject
+from server.detection.findings import Crossing, Evidence, LimitFinding
 from server.store import alerts, arrays, signals, teamlog
 
 PASSWORD = "a long sentence about nothing"
@@ -120,6 +122,26 @@ class Town:
         return self.one(
             "select max(id) from alert where patient_id = %s and rule = %s", self.patients[name], f"call:{event}"
         )
+
+    def desaturate(self, name: str, at: datetime) -> int:
+        """Oxygen below the red limit, raised as the monitor does it; the alert's id."""
+        patient = self.patients[name]
+        evidence = Evidence(kind=Kind.SPO2, value=82, limit=88, level=Level.RED_LOW, direction="low", since=at)
+        finding = LimitFinding(
+            patient=patient,
+            kind=Kind.SPO2,
+            crossing=Crossing.BEGAN,
+            direction="low",
+            level=Level.RED_LOW,
+            began=at,
+            at=at,
+            late=False,
+            evidence=evidence,
+        )
+        with self.connection() as conn:
+            held = alerts.hold(conn, [patient_subject(patient)])
+            alerts.apply(conn, policy.decide(alerts.open_alerts(conn, held.values()), [finding], at), at)
+        return self.one("select max(id) from alert where patient_id = %s and rule = 'limit:spo2:low'", patient)
 
     def gateway_says(self, name: str, state: str, **status: object) -> None:
         now = datetime.now(UTC)

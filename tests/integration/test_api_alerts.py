@@ -1,10 +1,12 @@
 """Acknowledge and handle: the first nurse has it, the second sees who."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
-from devices.vocabulary import EventType
+from devices.vocabulary import EventType, Kind
+from devices.wire.codec import decode_command
 
 pytestmark = pytest.mark.integration
 
@@ -85,3 +87,60 @@ def test_who_mends_equipment_does_not_handle_alerts(api, town):
     for login in ("tor", "rune"):
         assert acknowledge(api.signed_in(login), alert).status_code == 403
     assert town.sql("select state from alert") == [("raised",)]
+
+
+def told(town):
+    """What gateways will be told: gateway, and the command without its random id."""
+    question = """select g.name, c.content from gateway_command c join gateway g on g.id = c.gateway_id
+                  order by g.name, c.made_at"""
+    rows = town.sql(question)
+    return [(gateway, decode_command(content.encode())) for gateway, content in rows]
+
+
+def test_the_home_of_the_patient_is_told_that_a_person_has_the_alert(api, town):
+    kari, at = api.signed_in("kari"), datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    happened = """insert into event (device_id, slot, type, occurred_at, received_at, clock, patient_id, gateway_id)
+                  values (%s, 3, 'sos', %s, now(), 2, %s, (select id from gateway where name = 'gw-anna'))"""
+    town.sql(happened, town.devices["anna"], at, town.patients["anna"])
+    alert = town.press("anna", at=at)
+    town.sql("update alert set device_id = %s", town.devices["anna"])
+    acknowledge(kari, alert).raise_for_status()
+    ((gateway, command),) = told(town)
+    assert (gateway, command.command, command.gateway) == ("gw-anna", "acknowledged", "gw-anna")
+    assert (command.device, command.slot) == ("AA:BB:CC:DD:EE:01", 3)
+    assert (command.type, command.kind) == (EventType.SOS, None)
+    assert command.occurred_at == 1772366400000  # date -u -d 2026-03-01T12:00:00Z +%s000
+    handle(kari, alert, 2).raise_for_status()
+    assert len(told(town)) == 1
+
+
+def test_of_a_limit_the_home_is_told_the_kind_and_the_device_that_measured(api, town):
+    kari, at = api.signed_in("kari"), datetime.now(UTC)
+    town.measure("anna", Kind.SPO2, 82, at, mode=1)
+    alert = town.desaturate("anna", at)
+    acknowledge(kari, alert).raise_for_status()
+    ((gateway, command),) = told(town)
+    assert (gateway, command.kind, command.type) == ("gw-anna", Kind.SPO2, None)
+    assert (command.device, command.slot) == ("AA:BB:CC:DD:EE:01", 0)
+
+
+def test_who_handles_an_alert_at_once_has_it_too_and_the_home_is_told(api, town):
+    kari, alert = api.signed_in("kari"), town.press("anna")
+    handle(kari, alert, 1).raise_for_status()
+    assert [gateway for gateway, _ in told(town)] == ["gw-anna"]
+
+
+def test_a_refused_acknowledgement_tells_nobody(api, town):
+    kari, alert = api.signed_in("kari"), town.press("anna")
+    assert acknowledge(kari, alert, rev=7).status_code == 409
+    assert told(town) == []
+
+
+def test_every_gateway_of_the_home_is_told_and_no_other(api, town):
+    kari, alert = api.signed_in("kari"), town.press("anna")
+    more = """insert into gateway (name, home_id, bucket, enrolled)
+              values ('gw-attic', %s, 0, true), ('gw-depot', null, 0, true)"""
+    town.sql(more, town.homes["anna"])
+    acknowledge(kari, alert).raise_for_status()
+    assert [gateway for gateway, _ in told(town)] == ["gw-anna", "gw-attic"]
+    assert len({command.id for _, command in told(town)}) == 2

@@ -60,6 +60,7 @@ def test_a_value_comes_with_its_unit_its_limits_its_level_and_the_age_at_which_i
         "sign": 0,
         "quality": 0,
         "taken_at": minutes_ago(60).isoformat().replace("+00:00", "Z"),
+        "span_s": 0,
         "received_at": minutes_ago(60).isoformat().replace("+00:00", "Z"),
         "clock": 0,
         "device": "AA:BB:CC:DD:EE:02",
@@ -253,4 +254,4 @@ def test_a_nurse_sees_that_something_is_wrong_and_no_more(api, town):
     troubles(town)
     page = get(api.signed_in("kari"), "/api/v1/technical")
     counts = {"set_aside_count": 1, "lost_rows": 10, "unknown_fields": 0}
-    assert page == {**counts, "set_aside": [], "unassigned": {}, "gateways": []}
+    assert page == {**counts, "set_aside": [], "unassigned": {}, "gateways": [], "local_alarms": []}

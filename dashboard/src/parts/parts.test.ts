@@ -2,13 +2,14 @@
 import { cleanup, render, screen } from '@testing-library/svelte'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Desk } from '../desk.svelte'
-import { aBoard, anAlert, aPatient, aReading, at, aVital, NOON, someEvidence } from '../examples'
-import type { Alert } from '../protocol'
+import { aBoard, aGateway, anAlert, aPatient, aReading, at, aVital, NOON, someEvidence } from '../examples'
+import type { Alert, TechnicalGateway } from '../protocol'
 import type { Remark } from '../remark'
 import { EMPTY, reduce } from '../state'
 import { nb } from '../words/nb'
 import AlertCard from './AlertCard.svelte'
 import Closing from './Closing.svelte'
+import GatewayFacts from './GatewayFacts.svelte'
 import VitalCell from './VitalCell.svelte'
 
 const kari = { id: 1, name: 'Kari Vaktesen', initials: 'KV' }
@@ -131,6 +132,10 @@ describe('a value', () => {
     expect(cell({ taken_at: at(-130) }).textContent?.replace(/\s+/g, ' ')).toMatch(/93 % .*for 2 min siden/)
   })
 
+  test('that is an interval is as old as its end', () => {
+    expect(cell({ taken_at: at(-210), span_s: 80 }).textContent?.replace(/\s+/g, ' ')).toMatch(/93 % .*for 2 min siden/)
+  })
+
   test('too old is struck through', () => {
     expect(cell({ taken_at: at(-301) }).querySelector('s')?.textContent).toBe('93 %')
     expect(cell({ taken_at: at(-300) }).querySelector('s')).toBeNull()
@@ -147,5 +152,41 @@ describe('a value', () => {
     expect(none.textContent).toContain('–')
     expect(none.textContent).toContain('ingen verdi')
     expect(none.textContent).not.toContain('0')
+  })
+})
+
+describe('a gateway for the technician', () => {
+  const NINE = Date.parse(at(-3 * 3600)) / 1000 // 09:00 in Oslo
+  const config = { version: NINE, made_at: at(-3 * 3600), published_at: at(-3 * 3600), in_use: NINE, taken_at: at(-3599), refused: '', fault: '' }
+
+  function facts(change: Partial<TechnicalGateway>, language: 'nb' | 'en' = 'nb'): string {
+    const gateway = { ...aGateway(), version: '0.2.0', config, devices: [], clock_ahead_s: 0.1, ...change }
+    const desk = deskWith(anAlert())
+    desk.language = language
+    return render(GatewayFacts, { gateway, desk }).container.textContent?.replace(/\s+/g, ' ') ?? ''
+  }
+
+  test.each([
+    [{ config: null }, 'har ikke fått noe oppsett herfra'],
+    [{}, 'oppsettet fra kl. 09:00 er i bruk'],
+    [{ config: { ...config, in_use: 0 } }, 'oppsettet fra kl. 09:00 er ikke tatt i bruk ennå · bruker sin egen fil'],
+    [{ config: { ...config, in_use: NINE - 3600 } }, 'er ikke tatt i bruk ennå · bruker oppsettet fra kl. 08:00'],
+    [{ config: { ...config, in_use: 0, refused: 'no profile x' } }, 'avviser oppsettet: no profile x'],
+    [{ config: { ...config, fault: 'too many devices' } }, 'nytt oppsett kan ikke lages: too many devices'],
+    [{ clock_ahead_s: 0.1 }, 'klokken går riktig'],
+    [{ clock_ahead_s: 200 }, 'klokken går 3 min for fort'],
+    [{ clock_ahead_s: -7300 }, 'klokken går 2 t for sakte'],
+    [{ troubles: ['no Bluetooth'] }, 'no Bluetooth'],
+  ])('%# says it', (change, says) => {
+    expect(facts(change)).toContain(says)
+  })
+
+  test('says it in English too', () => {
+    expect(facts({ config: { ...config, in_use: 0 }, clock_ahead_s: 200 }, 'en')).toMatch(/clock is 3 min fast.*of 09:00 is not in use yet · uses its own file/)
+  })
+
+  test('names each device with what it is', () => {
+    const device = { device: 'C0:11:00:00:00:01', state: 'connected', seen_at: at(-60), rssi_dbm: -71, battery_percent: 80, refused: 0, model: 'Nonin 3230' }
+    expect(facts({ devices: [device] })).toMatch(/Apparater: 1 .*C0:11:00:00:00:01 Nonin 3230 connected hørt for 1 min siden batteri 80 % signal .71 dBm/)
   })
 })

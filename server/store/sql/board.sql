@@ -53,7 +53,7 @@ order by patient.id
 -- name: values
 -- Newest values with what a person's own limits say, all of them or those after a batch.
 select latest.patient_id as patient, latest.kind, latest.value, latest.sign, latest.quality, latest.mode, latest.clock,
-       latest.taken_at, latest.received_at, latest.batch, device.address as device, patient.pathway,
+       latest.taken_at, latest.span_s, latest.received_at, latest.batch, device.address as device, patient.pathway,
        own.patient_id is not null as has_own, own.red_low, own.yellow_low, own.yellow_high, own.red_high
 from my_latest latest
 join patient on patient.id = latest.patient_id and patient.active and patient.team_id = any (%(teams)s)
@@ -66,23 +66,24 @@ left join lateral (
 where latest.batch > %(after_batch)s
 
 -- name: live_sparks
--- Means of short buckets for streams that run now.
+-- Means of short buckets for streams that run now; each raw value of an interval counts.
 select patient.id as patient, latest.kind, array_agg(spark.at order by spark.at) as at,
        array_agg(spark.value order by spark.at) as value
 from patient
 join my_latest latest on latest.patient_id = patient.id
 cross join lateral (
-    select min(reading.taken_at) as at, avg(reading.value) as value
+    select min(reading.taken_at) as at, sum(reading.value * reading.n) / sum(reading.n) as value
     from my_observation reading
     where reading.patient_id = latest.patient_id and reading.kind = latest.kind
       and reading.taken_at > %(live_from)s and reading.taken_at <= %(now)s and reading.value is not null
     group by time_bucket(%(bucket)s, reading.taken_at)
 ) spark
-where patient.team_id = any (%(teams)s) and patient.active and latest.mode = 1 and latest.taken_at > %(live_from)s
+where patient.team_id = any (%(teams)s) and patient.active and latest.mode = 1 and latest.kind <> all (%(slow)s)
+  and latest.taken_at > %(live_from)s
 group by patient.id, latest.kind
 
 -- name: spot_sparks
--- The newest single readings of everything else.
+-- The newest single readings of everything else, and of streams that speak every few minutes.
 select patient.id as patient, latest.kind, array_agg(spark.at order by spark.at) as at,
        array_agg(spark.value order by spark.at) as value
 from patient
@@ -94,7 +95,8 @@ cross join lateral (
       and reading.taken_at > %(spot_from)s and reading.taken_at <= %(now)s and reading.value is not null
     order by reading.taken_at desc limit %(points)s
 ) spark
-where patient.team_id = any (%(teams)s) and patient.active and latest.mode = 0 and latest.taken_at > %(spot_from)s
+where patient.team_id = any (%(teams)s) and patient.active and (latest.mode = 0 or latest.kind = any (%(slow)s))
+  and latest.taken_at > %(spot_from)s
 group by patient.id, latest.kind
 
 -- name: sensors_off
@@ -133,9 +135,9 @@ order by gateway.name
 select team_id from patient where id = %(patient)s
 
 -- name: series
--- Readings in equal buckets: the mean, and the extremes of what was measured there.
-select min(taken_at) as at, avg(value) as value, min(coalesce(low, value)) as low, max(coalesce(high, value)) as high,
-       max(mode) as mode
+-- Readings in equal buckets: the mean, in which each raw value of an interval counts, and the extremes.
+select min(taken_at) as at, max(taken_at + make_interval(secs => span_s)) as until, sum(value * n) / sum(n) as value,
+       min(coalesce(low, value)) as low, max(coalesce(high, value)) as high, max(mode) as mode
 from my_observation
 where patient_id = %(patient)s and kind = %(kind)s and taken_at >= %(from_at)s and taken_at < %(to_at)s and value is not null
 group by floor(extract(epoch from taken_at - %(from_at)s) / %(bucket_s)s)

@@ -35,13 +35,13 @@ on conflict do nothing
 
 -- name: move_latest
 -- The board's values: only a newer reading replaces one.
-insert into latest (patient_id, kind, taken_at, value, quality, sign, mode, clock, device_id, received_at, batch)
-select patient_id, kind, taken_at, nullif(value, 'NaN'), quality, sign, mode, clock, device_id, received_at, %(batch)s
-from unnest(%(patient_id)s, %(kind)s, %(taken_at)s, %(value)s, %(quality)s, %(sign)s, %(mode)s, %(clock)s, %(device_id)s,
-            %(received_at)s)
-     as u (patient_id, kind, taken_at, value, quality, sign, mode, clock, device_id, received_at)
+insert into latest (patient_id, kind, taken_at, span_s, value, quality, sign, mode, clock, device_id, received_at, batch)
+select patient_id, kind, taken_at, span_s, nullif(value, 'NaN'), quality, sign, mode, clock, device_id, received_at, %(batch)s
+from unnest(%(patient_id)s, %(kind)s, %(taken_at)s, %(span_s)s, %(value)s, %(quality)s, %(sign)s, %(mode)s, %(clock)s,
+            %(device_id)s, %(received_at)s)
+     as u (patient_id, kind, taken_at, span_s, value, quality, sign, mode, clock, device_id, received_at)
 on conflict (patient_id, kind) do update
-set taken_at = excluded.taken_at, value = excluded.value, quality = excluded.quality, sign = excluded.sign,
+set taken_at = excluded.taken_at, span_s = excluded.span_s, value = excluded.value, quality = excluded.quality, sign = excluded.sign,
     mode = excluded.mode, clock = excluded.clock, device_id = excluded.device_id, received_at = excluded.received_at,
     batch = excluded.batch
 where latest.taken_at < excluded.taken_at

@@ -63,8 +63,10 @@ where (gateway.home_id, gateway.bucket, gateway.enrolled) is distinct from (excl
 
 -- name: put_device
 -- A device by its address; one that was only heard of becomes enrolled.
-insert into device (address, profile) values (%(address)s, %(profile)s)
-on conflict (address) do update set profile = excluded.profile where device.profile is distinct from excluded.profile
+insert into device (address, profile, cadence_s, label) values (%(address)s, %(profile)s, %(cadence_s)s, %(label)s)
+on conflict (address) do update
+set profile = excluded.profile, cadence_s = excluded.cadence_s, label = excluded.label
+where (device.profile, device.cadence_s, device.label) is distinct from (excluded.profile, excluded.cadence_s, excluded.label)
 
 -- name: hold_devices
 -- Held until commit, in the order in which every program locks devices.

@@ -13,3 +13,7 @@ listen hjemvakt_team
 -- name: listen_enrolment
 -- Limits, pathways or bindings may have changed.
 listen hjemvakt_enrolment
+
+-- name: listen_command
+-- A gateway has something to be told.
+listen hjemvakt_command

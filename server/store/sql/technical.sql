@@ -23,3 +23,17 @@ from role_life, jsonb_each(detail) as lane (name, told) where role = 'monitor'
 -- Those that stand in no home.
 select name as id, null::int as home, null::int as team, state, state_since, heard_at, status
 from my_homeless_gateways order by name limit %(limit)s
+
+-- name: configs
+-- The newest configuration of each gateway, and what it says of it.
+select gateway, version, made_at, published_at, fault, taken_version, taken_at, refused
+from my_gateway_config where gateway = any(%(names)s::text[])
+
+-- name: local_alarms
+-- Alarms that gateways gave at home by themselves, because the line was down.
+select gateway.name as gateway, device.address as device, event.occurred_at as at, event.received_at
+from event
+join device on device.id = event.device_id
+left join gateway on gateway.id = event.gateway_id
+where event.type = 'local_alarm' and event.occurred_at > %(from_at)s
+order by event.occurred_at desc limit %(limit)s

@@ -136,5 +136,26 @@ def test_hysteresis_is_what_clinical_8_says():
 def test_a_live_value_is_old_sooner_than_a_daily_one_and_only_a_live_one_is_drawn_as_a_line():
     assert stale_after_s(Kind.SPO2, Mode.CONTINUOUS) < stale_after_s(Kind.GLUCOSE, Mode.SPOT)
     assert stale_after_s(Kind.GLUCOSE, Mode.SPOT) < stale_after_s(Kind.SPO2, Mode.SPOT)
-    assert join_within_s(Mode.CONTINUOUS) == PERSISTENCE.longest_gap_s
-    assert join_within_s(Mode.SPOT) == 0
+    assert join_within_s(Kind.SPO2, Mode.CONTINUOUS) == PERSISTENCE.longest_gap_s
+    assert join_within_s(Kind.SPO2, Mode.SPOT) == 0
+
+
+def test_tissue_glucose_has_the_limits_of_glucose_and_the_patience_of_a_sensor_that_speaks_every_five_minutes():
+    for pathway in Pathway:
+        assert limits_for(pathway, Kind.GLUCOSE_ISF, None) == limits_for(pathway, Kind.GLUCOSE, None)
+    assert HYSTERESIS[Kind.GLUCOSE_ISF] == 0.3
+    assert 600 < join_within_s(Kind.GLUCOSE_ISF, Mode.CONTINUOUS) < 900
+    assert stale_after_s(Kind.GLUCOSE_ISF, Mode.CONTINUOUS) == 2 * join_within_s(Kind.GLUCOSE_ISF, Mode.CONTINUOUS)
+
+
+def test_what_only_trends_and_the_technician_read_has_no_limits():
+    without = {
+        Kind.HEIGHT,
+        Kind.BMI,
+        Kind.BODY_FAT,
+        Kind.MUSCLE_MASS,
+        Kind.BODY_WATER,
+        Kind.PERFUSION_INDEX,
+        Kind.RR_INTERVAL,
+    }
+    assert all(limits_for(pathway, kind, None) is None for pathway in Pathway for kind in without)

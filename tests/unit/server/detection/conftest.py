@@ -31,6 +31,8 @@ class Reading:
     quality: Quality = Quality.GOOD
     sign: Sign = Sign.EXACT
     span_s: float = 0
+    low: float | None = None
+    high: float | None = None
 
 
 def rows_of(readings: Sequence[Reading]) -> Rows:
@@ -43,6 +45,8 @@ def rows_of(readings: Sequence[Reading]) -> Rows:
         quality=np.array([each.quality for each in readings], np.int8),
         mode=np.array([each.mode for each in readings], np.int8),
         span_s=np.array([each.span_s for each in readings], np.float32),
+        low=np.array([each.low for each in readings], np.float64),
+        high=np.array([each.high for each in readings], np.float64),
     )
 
 

@@ -30,6 +30,8 @@ def rows(*patients: int) -> Rows:
         quality=np.zeros(count, np.int8),
         mode=np.zeros(count, np.int8),
         span_s=np.zeros(count, np.float32),
+        low=np.full(count, np.nan),
+        high=np.full(count, np.nan),
     )
 
 

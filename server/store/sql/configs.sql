@@ -1,0 +1,73 @@
+-- name: wanted
+-- Every enrolled gateway that stands in a home, with what is bound now to that home or to those who live in it.
+with bound as (
+    select b.home_id, b.device_id, b.slot, b.place, null::int as patient_id, null::text as pathway
+    from binding b where b.home_id is not null and b.valid_from <= %(now)s and b.valid_to > %(now)s
+    union all
+    select p.home_id, b.device_id, b.slot, b.place, p.id, p.pathway
+    from binding b join patient p on p.id = b.patient_id
+    where p.home_id is not null and b.valid_from <= %(now)s and b.valid_to > %(now)s
+)
+select g.id, d.address, d.profile, coalesce(d.label, bound.place, ''), d.cadence_s, bound.slot, bound.patient_id, bound.pathway
+from gateway g
+     left join bound on bound.home_id = g.home_id
+     left join device d on d.id = bound.device_id and d.profile is not null
+where g.enrolled and g.home_id is not null
+order by g.id, d.address, bound.slot
+
+-- name: own_limits
+-- The limits in force that patients have of their own.
+select distinct on (patient_id, kind) patient_id, kind, red_low, yellow_low, yellow_high, red_high
+from patient_limit where patient_id = any(%(patients)s)
+order by patient_id, kind, set_at desc
+
+-- name: digests
+-- What each gateway's newest configuration is, and whether a restored backup fell behind the gateway.
+select gateway_id, digest, fault, taken_version > version from gateway_config
+
+-- name: renew
+-- In order of key. A version never goes back, not even behind what a gateway took before a backup was restored.
+insert into gateway_config (gateway_id, version, content, digest, made_at)
+select g, extract(epoch from %(now)s::timestamptz)::bigint, c, d, %(now)s
+from unnest(%(gateways)s, %(contents)s::text[], %(digests)s::text[]) as u (g, c, d) order by g
+on conflict (gateway_id) do update
+set version = least(greatest(excluded.version, gateway_config.version + 1, gateway_config.taken_version + 1), 9007199254740992),
+    content = excluded.content, digest = excluded.digest, made_at = excluded.made_at, published_at = null, fault = '',
+    refused = '', told = false
+
+-- name: mark_fault
+-- The newest configuration stays; why the next one cannot be made. A gateway without any gets one that changes nothing.
+insert into gateway_config (gateway_id, version, content, digest, made_at, fault)
+select g, extract(epoch from %(now)s::timestamptz)::bigint, 'null', '', %(now)s, f
+from unnest(%(gateways)s, %(faults)s::text[]) as u (g, f) order by g
+on conflict (gateway_id) do update set fault = excluded.fault
+
+-- name: standing
+-- What every gateway should have been told.
+select g.id, g.name, g.bucket, c.version
+from gateway_config c join gateway g on g.id = c.gateway_id
+where g.enrolled and g.home_id is not null
+order by g.id
+
+-- name: contents
+-- The configurations themselves.
+select g.id, g.name, g.bucket, c.version, c.content
+from gateway_config c join gateway g on g.id = c.gateway_id
+where g.id = any(%(gateways)s) order by g.id
+
+-- name: published
+-- The broker has them; what counts is the first time.
+update gateway_config c set published_at = %(now)s
+from unnest(%(gateways)s, %(versions)s) as u (g, v)
+where c.gateway_id = u.g and c.version = u.v and c.published_at is null
+
+-- name: known
+-- What these gateways should have, and what they said last.
+select gateway_id, version, published_at, taken_version, refused, told from gateway_config where gateway_id = any(%(gateways)s)
+
+-- name: taken
+-- What a gateway says that it uses; `told` belongs to the version that was looked at.
+update gateway_config
+set taken_at = case when taken_version = %(taken)s then taken_at else %(at)s end, taken_version = %(taken)s,
+    refused = %(refused)s, told = case when version = %(version)s then %(told)s else told end
+where gateway_id = %(gateway)s
