@@ -1,20 +1,21 @@
-"""Glucose Service (1808): measurement (2A18) and its context (2A34), fetched through the record access control point.
+"""Glucose Service (1808): measurement (2A18), fetched through the record access control point.
 
-Glucose Service 1.0.1, sections 3.1 and 3.2; GATT Specification Supplement.
+Glucose Service 1.0.1, section 3.1; GATT Specification Supplement.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, IntFlag
 from typing import Final
 
 from devices.errors import DecodeError
-from devices.gatt import Reader, date_time_bytes
-from devices.ieee11073 import SFLOAT_NAN, sfloat_word
-from devices.profiles import battery, racp
-from devices.profiles.base import Profile, Reach, Reading, Said, uuid16
+from devices.gatt import date_time, date_time_bytes
+from devices.ieee11073 import SFLOAT_NAN, sfloat, sfloat_word
+from devices.profiles import battery, current_time, device_information, glucose_context, racp
+from devices.profiles.base import Profile, Quirk, Reach, Reading, Said, SetsClock, uuid16
 from devices.profiles.decoding import by_characteristic, reading
+from devices.profiles.layout import Field, Layout
+from devices.profiles.wording import number_in, one_of, set_of, sfloat_in, time
 from devices.units import (
     MG_PER_DL_PER_KG_PER_L,
     MMOL_PER_MOL,
@@ -25,7 +26,7 @@ from devices.vocabulary import KINDS, Kind, Quality, Sign
 
 SERVICE: Final = uuid16(0x1808)
 MEASUREMENT: Final = uuid16(0x2A18)
-CONTEXT: Final = uuid16(0x2A34)
+CONTEXT: Final = glucose_context.CONTEXT
 
 
 class Flag(IntFlag):
@@ -37,9 +38,17 @@ class Flag(IntFlag):
 
 
 class Fluid(IntEnum):
-    """Type. Others (plasma, venous, interstitial ...) make no difference here."""
+    """Type. Only control solution and interstitial fluid make a difference here."""
 
     CAPILLARY_WHOLE_BLOOD = 1
+    CAPILLARY_PLASMA = 2
+    VENOUS_WHOLE_BLOOD = 3
+    VENOUS_PLASMA = 4
+    ARTERIAL_WHOLE_BLOOD = 5
+    ARTERIAL_PLASMA = 6
+    UNDETERMINED_WHOLE_BLOOD = 7
+    UNDETERMINED_PLASMA = 8
+    INTERSTITIAL_FLUID = 9
     CONTROL_SOLUTION = 10
 
 
@@ -47,6 +56,8 @@ class Place(IntEnum):
     """Sample Location."""
 
     FINGER = 1
+    ALTERNATE_SITE = 2
+    EARLOBE = 3
     CONTROL_SOLUTION = 4
     NOT_KNOWN = 15
 
@@ -85,29 +96,57 @@ HI_MMOL_PER_L: Final = Decimal("27.7")
 OFFSET_UNKNOWN: Final = (0x7FFF, -0x8000)  # overrun, underrun
 
 
+def _fluid_and_place(both: int) -> str:
+    return f"{one_of(Fluid)(both & 0xF)}, {one_of(Place)(both >> 4)}"
+
+
+LAYOUT: Final = Layout(
+    Field(name="flags", code="B", words=set_of(Flag)),
+    Field(name="sequence number", code="H"),
+    Field(name="base time", code="7s", words=time),
+    Field(name="time offset", code="h", when=Flag.OFFSET, words=number_in("min")),
+    Field(
+        name="concentration",
+        code="H",
+        when=Flag.CONCENTRATION,
+        unless=Flag.MOL_PER_L,
+        words=sfloat_in("mg/dL", MG_PER_DL_PER_KG_PER_L),
+    ),
+    Field(
+        name="concentration",
+        code="H",
+        when=Flag.CONCENTRATION | Flag.MOL_PER_L,
+        words=sfloat_in("mmol/L", MMOL_PER_MOL),
+    ),
+    Field(name="type and sample location", code="B", when=Flag.CONCENTRATION, words=_fluid_and_place),
+    Field(name="sensor status", code="H", when=Flag.STATUS, words=set_of(Status)),
+)
+
+
 def decode_measurement(data: bytes) -> tuple[Said, ...]:
-    reader = Reader(data)
-    flags = Flag(reader.u8("flags"))
-    record = reader.u16("sequence number")
-    base = reader.date_time("base time")
-    offset_min = reader.s16("time offset") if Flag.OFFSET in flags else 0
-    value, control = None, False
-    if Flag.CONCENTRATION in flags:
-        value = _mmol_per_l(reader.sfloat("concentration"), flags)
-        fluid_and_place = reader.u8("type and sample location")
-        control = fluid_and_place & 0xF == Fluid.CONTROL_SOLUTION or fluid_and_place >> 4 == Place.CONTROL_SOLUTION
-    status = Status(reader.u16("sensor status")) if Flag.STATUS in flags else Status(0)
-    reader.end()
-    local = None if Status.TIME_FAULT in status else _local_time(base, offset_min)
-    return (_judge(value, status, control, record, local),)
+    _, record, seven, offset_min, kg_per_l, mol_per_l, fluid_and_place, bits = LAYOUT.unpack(data)
+    value = _from_kg_per_l(kg_per_l) if mol_per_l is None else _from_mol_per_l(mol_per_l)
+    status = Status(bits or 0)
+    base = date_time(seven, "base time")
+    local = None if Status.TIME_FAULT in status else _local_time(base, offset_min or 0)
+    fluid, place = (0, 0) if fluid_and_place is None else (fluid_and_place & 0xF, fluid_and_place >> 4)
+    control = fluid == Fluid.CONTROL_SOLUTION or place == Place.CONTROL_SOLUTION
+    kind = Kind.GLUCOSE_ISF if fluid == Fluid.INTERSTITIAL_FLUID else Kind.GLUCOSE
+    return (_judge(kind, value, status, control, record, local),)
 
 
-def _mmol_per_l(value: Decimal | None, flags: Flag) -> Decimal | None:
-    if value is None:
-        return None
-    if Flag.MOL_PER_L in flags:
-        return value * MMOL_PER_MOL
-    return glucose_mmol_per_l_from_mg_per_dl(value * MG_PER_DL_PER_KG_PER_L)
+def explain(data: bytes) -> list[str]:
+    return list(LAYOUT.explain(LAYOUT.unpack(data)))
+
+
+def _from_mol_per_l(word: int) -> Decimal | None:
+    value = sfloat(word)
+    return None if value is None else value * MMOL_PER_MOL
+
+
+def _from_kg_per_l(word: int | None) -> Decimal | None:
+    value = None if word is None else sfloat(word)
+    return None if value is None else glucose_mmol_per_l_from_mg_per_dl(value * MG_PER_DL_PER_KG_PER_L)
 
 
 def _local_time(base: datetime | None, offset_min: int) -> datetime | None:
@@ -120,13 +159,15 @@ def _local_time(base: datetime | None, offset_min: int) -> datetime | None:
         raise DecodeError(f"base time {base} with an offset of {offset_min} minutes is no date") from error
 
 
-def _judge(value: Decimal | None, status: Status, control: bool, record: int, local: datetime | None) -> Reading:
+def _judge(
+    kind: Kind, value: Decimal | None, status: Status, control: bool, record: int, local: datetime | None
+) -> Reading:
     sign = _sign(value, status)
     if sign is not Sign.EXACT:
         value = _limit(value, sign)
     trust = Quality.QUESTIONABLE if status & DOUBTFUL else Quality.GOOD
     quality = Quality.DEMONSTRATION if control else trust
-    return reading(Kind.GLUCOSE, value, quality=quality, sign=sign, device_time=local, record=record)
+    return reading(kind, value, quality=quality, sign=sign, device_time=local, record=record)
 
 
 def _sign(value: Decimal | None, status: Status) -> Sign:
@@ -147,63 +188,37 @@ def _limit(value: Decimal | None, sign: Sign) -> Decimal:
     return LO_MMOL_PER_L if sign is Sign.BELOW else HI_MMOL_PER_L
 
 
-class ContextFlag(IntFlag):
-    CARBOHYDRATE = 0x01
-    MEAL = 0x02
-    TESTER_AND_HEALTH = 0x04
-    EXERCISE = 0x08
-    MEDICATION = 0x10
-    MEDICATION_LITRES = 0x20  # else kilograms
-    HBA1C = 0x40
-    EXTENDED = 0x80
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Context:
-    """What the person told the meter about a measurement; the numbers are those of the specification's lists."""
-
-    record: int
-    meal: int | None
-
-
-def parse_context(data: bytes) -> Context:
-    reader = Reader(data)
-    flags = ContextFlag(reader.u8("flags"))
-    record = reader.u16("sequence number")
-    if ContextFlag.EXTENDED in flags:
-        reader.u8("extended flags")
-    if ContextFlag.CARBOHYDRATE in flags:
-        reader.u8("carbohydrate id")
-        reader.sfloat("carbohydrate")
-    meal = reader.u8("meal") if ContextFlag.MEAL in flags else None
-    if ContextFlag.TESTER_AND_HEALTH in flags:
-        reader.u8("tester and health")
-    if ContextFlag.EXERCISE in flags:
-        reader.u16("exercise duration")
-        reader.u8("exercise intensity")
-    if ContextFlag.MEDICATION in flags:
-        reader.u8("medication id")
-        reader.sfloat("medication")
-    if ContextFlag.HBA1C in flags:
-        reader.sfloat("HbA1c")
-    reader.end()
-    return Context(record=record, meal=meal)
-
-
-def decode_context(data: bytes) -> tuple[Said, ...]:
-    """Checked, but nothing in it is a reading."""
-    parse_context(data)
-    return ()
-
-
 PROFILE: Final = Profile(
     name="glucose",
     reach=Reach.SPOT,
     service=SERVICE,
     subscribe=(MEASUREMENT, CONTEXT),
-    read=(battery.LEVEL,),
+    read=(battery.LEVEL, *device_information.READ),
     racp=racp.CONTROL_POINT,
-    decode=by_characteristic({MEASUREMENT: decode_measurement, CONTEXT: decode_context, battery.LEVEL: battery.decode}),
+    decode=by_characteristic(
+        {
+            MEASUREMENT: decode_measurement,
+            CONTEXT: glucose_context.decode,
+            battery.LEVEL: battery.decode,
+            **device_information.DECODERS,
+            **current_time.DECODERS,
+        }
+    ),
+    clock=SetsClock.CHECKS,
+    quirks=(
+        Quirk(
+            what="Pairing starts on the meter: its menu, wireless, pair; it shows a code or waits for a yes.",
+            source="github.com/NightscoutFoundation/xDrip/issues/208: Accu-Chek Guide",
+        ),
+        Quirk(
+            what="Until it has measured once there is nothing to fetch, and it may look as if it could not be used.",
+            source="github.com/NightscoutFoundation/xDrip/issues/208 and 634: Contour Next One",
+        ),
+        Quirk(
+            what="Fetch its records before its clock is set: stored ones keep the time that they were given.",
+            source="github.com/NightscoutFoundation/xDrip/issues/120",
+        ),
+    ),
 )
 
 
