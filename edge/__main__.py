@@ -2,14 +2,13 @@
 
 import argparse
 import asyncio
-import logging
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.config import load
-from edge.errors import GatewayError
+from edge.config import ADDRESS, load
+from edge.errors import AskedWrong, GatewayError
 
 LONGEST_SCAN_S = 3600.0
 DEFAULT_CONFIG = Path("/etc/hjemvakt/gateway.toml")
@@ -31,16 +30,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the agent until SIGTERM or Ctrl-C")
     run.set_defaults(do=_run)
-    status = commands.add_parser("status", help="say how the agent and its devices are")
+    status = commands.add_parser(
+        "status", help="say how the agent and its devices are; exit code 1: something is wrong"
+    )
     status.set_defaults(do=_status)
     scan = commands.add_parser("scan", help="list the sensors that are heard")
     scan.add_argument("--seconds", type=_seconds, default=10.0, help="how long to listen (default 10)")
     scan.set_defaults(do=_scan)
+    pair = commands.add_parser("pair", help="pair a sensor, and prove that it stays paired; the agent must not run")
+    pair.add_argument("address", help="its address, as the scan shows it: C0:26:DF:01:23:45")
+    pair.set_defaults(do=_pair)
     decode = commands.add_parser("decode", help="explain bytes of a sensor: decode 2A37 00:48")
     decode.add_argument("characteristic", help="its number (2A37), or FCD2 for BTHome service data")
     decode.add_argument("data", help="hex digits, with or without : - or spaces between bytes")
     decode.set_defaults(do=_decode)
-    for command in (run, status, scan):
+    for command in (run, status, scan, pair):
         command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default {DEFAULT_CONFIG}")
     return parser
 
@@ -53,11 +57,12 @@ def _seconds(text: str) -> float:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from edge.agent import Agent, alone_in  # here, so that `status` and `decode` need no radio libraries
+    from edge.agent import Agent  # here, so that `status` and `decode` need no radio libraries
+    from edge.lock import alone_in
+    from edge.systemd import is_journal, log_to
 
     config = load(chosen.config)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("bumble").setLevel(logging.WARNING)
+    log_to(sys.stderr, is_journal(sys.stderr))
     with alone_in(config.data_dir):
         asyncio.run(_agent(Agent, config))
     return 0
@@ -70,8 +75,10 @@ async def _agent(agent: type, config: object) -> None:
 def _status(chosen: argparse.Namespace) -> int:
     from edge.report import report
 
-    print(report(load(chosen.config).data_dir, datetime.now(UTC)))
-    return 0
+    config = load(chosen.config)
+    words, is_wrong = report(config.data_dir, config.gateway, datetime.now(UTC))
+    print(words)
+    return int(is_wrong)
 
 
 def _scan(chosen: argparse.Namespace) -> int:
@@ -81,6 +88,20 @@ def _scan(chosen: argparse.Namespace) -> int:
     for line in asyncio.run(scan(config, chosen.seconds)):
         print(line)
     return 0
+
+
+def _pair(chosen: argparse.Namespace) -> int:
+    from edge.lock import alone_in
+    from edge.pair import pair
+    from edge.remote_config import with_kept
+
+    config = load(chosen.config)
+    if not ADDRESS.fullmatch(chosen.address.upper()):
+        raise AskedWrong(f"{chosen.address} is not an address: write it as the scan shows it, C0:26:DF:01:23:45")
+    with alone_in(config.data_dir):
+        outcome = asyncio.run(pair(with_kept(config), chosen.address, print))
+    print(outcome.sentence)
+    return 0 if outcome.is_proven else 1
 
 
 def _decode(chosen: argparse.Namespace) -> int:

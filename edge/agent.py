@@ -1,36 +1,41 @@
 """The agent: makes the parts, starts them in order, keeps them running, and stops them in the opposite order."""
 
 import asyncio
-import contextlib
-import fcntl
 import logging
-import os
 import secrets
 import signal
-import socket
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Final, TypeVar
 
+from devices.errors import WireError
 from devices.profiles import PROFILES
+from devices.profiles.base import Profile
+from devices.vocabulary import Event, Item
 from devices.wire import codec
+from devices.wire.columns import to_millis
 from devices.wire.messages import Lane, LinkState
 from devices.wire.topics import Channel
-from edge import status_file
 from edge.adapters import doors_of
 from edge.ble import BleRadio
-from edge.config import Config
-from edge.core import health
-from edge.core.clock import NOT_BEFORE, own_time
+from edge.bulletin import Bulletin
+from edge.config import Config, DeviceConfig
+from edge.core.alone import RING_FOR_S
+from edge.core.commands import Answer, Commands
 from edge.core.delivery_words import Pace
 from edge.core.health import Troubles
-from edge.errors import ConfigError
+from edge.core.own_time import NOT_BEFORE
+from edge.core.shrink import Room
+from edge.errors import OutboxError
+from edge.home import LocalHome
 from edge.inbound import Inbound
+from edge.open_values import OpenValues
 from edge.outbound import Outbound
+from edge.outbox import Outbox
 from edge.outbox_thread import OutboxThread
+from edge.own_clock import SystemClock
+from edge.remote_config import RemoteConfig
+from edge.systemd import feed_watchdog, notify, still_starting
 from edge.uplink import Arrived, Identity, LineDown, LineEvent, LineUp, MqttUplink
 
 STOP_RADIO_S: Final = 2.0
@@ -38,68 +43,74 @@ STOP_FLUSH_S: Final = 0.7
 PART_AGAIN_S: Final = 5.0
 STATUS_FILE_S: Final = 10.0
 SILENT_HEARTBEATS: Final = 2.5
+MOST_RECALLED: Final = 50
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-class SystemClock:
-    """Ours, and never earlier than what the outbox has seen: without a battery it stands in 1970 after a power cut."""
-
-    def __init__(self) -> None:
-        self._not_before = NOT_BEFORE
-        self._known_s = time.monotonic()
-
-    def learn(self, not_before: datetime) -> None:
-        self._not_before = max(NOT_BEFORE, not_before)
-        self._known_s = time.monotonic()
-
-    def now(self) -> datetime:
-        return own_time(datetime.now(UTC), self._not_before, timedelta(seconds=time.monotonic() - self._known_s))
-
-    def is_wrong(self) -> bool:
-        return datetime.now(UTC) < self._not_before
-
-    def is_set(self) -> bool:
-        return not self.is_wrong()
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
 
 
 class Agent:
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._clock, self._troubles = SystemClock(), Troubles()
         self._run_id = secrets.token_hex(8)
-        self._outbox = OutboxThread(config.data_dir / "outbox.db")
+        self._clock, self._troubles, self._commands = SystemClock(), Troubles(), Commands()
+        room = Room(bytes=config.outbox.most_mib * 2**20, days=config.outbox.days)
+        self._outbox = OutboxThread(config.data_dir / "outbox.db", room)
         quiet_s = SILENT_HEARTBEATS * config.heartbeat_s  # a heartbeat asks for a receipt
+        self._home = LocalHome(config.home, config.zone, self._clock, self._troubles, self._write, quiet_s)
+        usual = Pace()
         self._outbound = Outbound(
             config.gateway,
             self._outbox,
             self._clock,
             self._troubles,
             self._say_hello,
-            Pace(
-                rebuild_first_s=max(quiet_s, Pace().rebuild_first_s), rebuild_cap_s=max(quiet_s, Pace().rebuild_cap_s)
-            ),
+            Pace(rebuild_first_s=max(quiet_s, usual.rebuild_first_s), rebuild_cap_s=max(quiet_s, usual.rebuild_cap_s)),
+            home=self._home,
         )
+        self._setup = RemoteConfig(
+            config.gateway, config.data_dir, config.devices, self._troubles, self._apply, self._say_hello
+        )
+        self._setup.load()
         self._inbound = Inbound(
-            config.devices, config.zone, self._outbox, self._clock, self._troubles, self._outbound.committed
+            self._setup.devices,
+            config.zone,
+            self._outbox,
+            self._clock,
+            self._troubles,
+            self._outbound.committed,
+            home=self._home,
+            open_values=OpenValues(config.data_dir / "open.jsonl"),
+        )
+        self._bulletin = Bulletin(
+            config,
+            self._run_id,
+            self._clock,
+            self._troubles,
+            self._inbound,
+            self._outbound,
+            self._setup,
+            self._commands,
         )
         self._uplink = MqttUplink(config.broker, self._identity, self._line)
         self._outbound.uplink = self._uplink
         self._radio: BleRadio | None = None
+        self._is_unanswered = True  # since the line is up
         self._stop = asyncio.Event()
+        self._name_devices()
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT."""
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, self._stop.set)
-        log.info("gateway %s starts, run %s, %d devices", self._config.gateway, self._run_id, len(self._config.devices))
+        log.info("gateway %s starts, run %s, %d devices", self._config.gateway, self._run_id, len(self._setup.devices))
         opening = asyncio.create_task(self._open())
         stopping = asyncio.create_task(self._stop.wait())
+        starting = asyncio.create_task(still_starting(lambda: "; ".join(self._troubles.sentences())))
         await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        starting.cancel()
         if self._stop.is_set():
             opening.cancel()
         else:
@@ -110,54 +121,84 @@ class Agent:
         log.info("gateway %s stopped", self._config.gateway)
 
     async def _open(self) -> None:
+        """A disk that cannot be read must not keep us from measuring; nothing is known then."""
         await self._outbound.load()
-        remembered, records, newest = await self._outbox.do(
-            lambda outbox: (outbox.remembered(), outbox.last_records(), outbox.newest_accepted())
-        )
-        self._clock.learn(newest or NOT_BEFORE)
-        self._inbound.recall(remembered)
-        profiles = {device.address: PROFILES[device.profile] for device in self._config.devices}
+        self._clock.learn(await self._known(lambda outbox: outbox.newest_accepted() or NOT_BEFORE, NOT_BEFORE))
+        self._clock.on_jump(lambda by, _since: self._home.jumped(by))
+        self._clock.on_jump(self._inbound.jumped)
+        self._clock.on_jump(self._outbound.clock_jumped)
+        self._inbound.recall(await self._known(lambda outbox: outbox.remembered(), {}))
+        self._home.recall(await self._known(_waiting_alarms, []), self._clock.now() - timedelta(seconds=RING_FOR_S))
+        doors = doors_of(self._config.radio, self._config.data_dir / "bonds.json")
         self._radio = BleRadio(
-            profiles,
-            records,
+            self._profiles(),
+            await self._last_records(),
             self._inbound,
             self._clock,
             self._troubles,
-            doors=doors_of(self._config.radio, self._config.data_dir / "bonds.json"),
+            doors=doors,
             zone=self._config.zone,
             canary=self._config.radio.canary,
         )
+        self._bulletin.radio, self._bulletin.adapters = self._radio, [door.name for door in doors]
+
+    async def _known(self, ask: Callable[[Outbox], T], otherwise: T) -> T:
+        try:
+            return await self._outbox.do(ask)
+        except OutboxError:  # told by the outbox itself
+            return otherwise
+
+    async def _last_records(self) -> Mapping[str, int]:
+        return await self._known(lambda outbox: outbox.last_records(), {})
+
+    def _profiles(self) -> dict[str, Profile]:
+        return {device.address: PROFILES[device.profile] for device in self._setup.devices}
+
+    async def _apply(self, devices: tuple[DeviceConfig, ...]) -> None:
+        """The server's new configuration, at once."""
+        records = await self._last_records()
+        self._name_devices()
+        self._inbound.configure(devices)
+        if self._radio is not None:
+            self._radio.set_devices(self._profiles(), records)
+
+    def _name_devices(self) -> None:
+        self._home.names({device.address: device.name for device in self._setup.devices})
 
     async def _work(self) -> None:
         assert self._radio is not None
-        async with contextlib.AsyncExitStack() as stack:
-            async with asyncio.TaskGroup() as group:
-                tasks = {
-                    name: group.create_task(self._keep_running(name, part))
-                    for name, part in (
-                        ("inbound", self._inbound.run),
-                        ("outbound", self._outbound.run),
-                        ("uplink", self._uplink.run),
-                        ("radio", self._radio.run),
-                        ("heartbeat", self._heartbeat),
-                        ("status file", self._write_status_file),
-                        ("watchdog", self._watchdog),
-                    )
-                }
-                await self._stop.wait()
-                await self._wind_down(tasks)
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                name: group.create_task(self._keep_running(name, part))
+                for name, part in (
+                    ("inbound", self._inbound.run),
+                    ("outbound", self._outbound.run),
+                    ("radio", self._radio.run),
+                    ("home", self._home.run),
+                    ("configuration", self._setup.run),
+                    ("uplink", self._uplink.run),
+                    ("heartbeat", self._heartbeat),
+                    ("status file", self._write_status_file),
+                    ("watchdog", lambda: feed_watchdog(self._ask_disk, self._bulletin.line)),
+                )
+            }
+            await asyncio.sleep(0)  # all of them are on their way now
+            notify("READY=1", f"STATUS={self._bulletin.line()}")
+            await self._stop.wait()
+            await self._wind_down(tasks)
 
     async def _wind_down(self, tasks: "dict[str, asyncio.Task[None]]") -> None:
         """Radio first, so that nothing new comes; then disk; then a goodbye to the server. Less than 5 s together."""
         log.info("stopping")
-        _notify("STOPPING=1")
-        tasks["radio"].cancel()
+        notify("STOPPING=1")
+        for name in ("radio", "home", "configuration"):
+            tasks[name].cancel()
         await asyncio.wait({tasks["radio"]}, timeout=STOP_RADIO_S)
         if not await self._inbound.flush(STOP_FLUSH_S):
             log.error("stopped before everything heard was written")
         await self._outbound.flush(STOP_FLUSH_S)
-        await self._uplink.farewell(self._status(LinkState.OFFLINE, hello=False))
-        self._save_status_file()
+        await self._uplink.farewell(self._bulletin.status(LinkState.OFFLINE, hello=False))
+        self._bulletin.save()
         for task in tasks.values():
             task.cancel()
 
@@ -176,25 +217,13 @@ class Agent:
             gateway=self._config.gateway,
             bucket=self._config.bucket,
             client_id=f"{self._config.gateway}-{self._outbound.outbox_id}",
-            last_will=codec.encode(health.last_will(self._me())),
-        )
-
-    def _me(self) -> health.Self:
-        assert self._outbound.outbox_id is not None
-        return health.Self(
-            gateway=self._config.gateway,
-            outbox=self._outbound.outbox_id,
-            run=self._run_id,
-            version=_version(),
-            every_s=self._config.heartbeat_s,
+            last_will=self._bulletin.last_will(),
         )
 
     def _line(self, event: LineEvent) -> None:
         match event:
-            case LineUp():
-                log.info("connected to the broker %s:%d", self._config.broker.host, self._config.broker.port)
-                self._troubles.end("line")
-                self._outbound.line_is_up()
+            case LineUp(deaf_to):
+                self._line_is_up(deaf_to)
             case LineDown(why):
                 broker = self._config.broker
                 sentence = (
@@ -204,28 +233,59 @@ class Agent:
                 if self._troubles.begin("line", sentence):
                     log.warning("%s Trying again; what is heard is kept here", sentence)
                 self._outbound.line_is_down()
-            case Arrived(_, payload):
-                self._outbound.receipt(payload)
+                self._home.line(is_up=False)
+                self._bulletin.save()
+            case Arrived(Channel.RECEIPT, payload):
+                self._receipt(payload)
+            case Arrived(Channel.CONFIG, payload):
+                self._setup.hear(payload)
+            case Arrived(Channel.COMMAND, payload):
+                self._command(payload)
+
+    def _line_is_up(self, deaf_to: Iterable[Channel]) -> None:
+        log.info("connected to the broker %s:%d", self._config.broker.host, self._config.broker.port)
+        self._troubles.end("line")
+        self._troubles.end("deaf")
+        if channels := ", ".join(deaf_to):
+            self._troubles.begin("deaf", f"the broker does not let us hear {channels}: check its access rules")
+        self._outbound.line_is_up()
+        self._home.line(is_up=True)
+        self._is_unanswered = True
+
+    def _receipt(self, payload: bytes) -> None:
+        unreadable = self._outbound.unreadable_receipts
+        self._outbound.receipt(payload)
+        if self._outbound.unreadable_receipts == unreadable:
+            self._home.answered()
+            if self._is_unanswered:
+                self._is_unanswered = False
+                self._bulletin.save()
+
+    def _command(self, payload: bytes) -> None:
+        try:
+            command = codec.decode_command(payload)
+            if command.gateway != self._config.gateway:
+                raise WireError(f"it is for {command.gateway}")
+        except WireError as error:
+            log.warning("a command that cannot be read: %s", error)
+            return
+        answer = self._commands.judge(command, to_millis(self._clock.now()), self._clock.is_set())
+        if answer is Answer.DO:
+            self._home.acknowledged(command)
+            self._commands.done(command)
+        elif answer is not Answer.DONE:
+            log.warning("command %s of the server is left alone: %s", command.command, answer.name.lower())
+        if answer in (Answer.DO, Answer.DONE):
+            self._say_hello()  # which names it, so that the server need not say it again
+
+    def _write(self, items: Iterable[Item]) -> None:
+        self._inbound.write(items)
 
     def _say_hello(self) -> None:
-        self._uplink.publish(Channel.STATUS, self._status(LinkState.ONLINE, hello=True))
+        self._uplink.publish(Channel.STATUS, self._bulletin.status(LinkState.ONLINE, hello=True))
 
-    def _status(self, state: LinkState, *, hello: bool) -> bytes:
-        if self._clock.is_wrong():
-            self._troubles.begin("clock", "the gateway's own clock is wrong: check its network time")
-        else:
-            self._troubles.end("clock")
-        message = health.status(
-            self._me(),
-            state,
-            at=self._clock.now(),
-            waiting=self._outbound.waiting(),
-            set_aside=self._outbound.set_aside,
-            devices=self._inbound.reports(self._radio.states() if self._radio else {}),
-            troubles=self._troubles.sentences(),
-            hello=hello,
-        )
-        return codec.encode(message)
+    async def _ask_disk(self) -> None:
+        await self._known(lambda _outbox: None, None)
 
     async def _heartbeat(self) -> None:
         while True:
@@ -234,82 +294,13 @@ class Agent:
 
     async def _write_status_file(self) -> None:
         while True:
-            self._save_status_file()
+            self._bulletin.save()
             await asyncio.sleep(STATUS_FILE_S)
 
-    def _save_status_file(self) -> None:
-        waiting = self._outbound.waiting()
-        names = {device.address: device for device in self._config.devices}
-        devices = [
-            status_file.DeviceLine(
-                address=report.device,
-                name=names[report.device].name,
-                profile=names[report.device].profile,
-                state=report.state,
-                seen_at=report.seen_at,
-                battery_percent=report.battery_percent,
-                refused=report.refused,
-            )
-            for report in self._inbound.reports(self._radio.states() if self._radio else {})
-        ]
-        with contextlib.suppress(OSError):  # a full disk is told by the outbox
-            status_file.write(
-                self._config.data_dir,
-                status_file.StatusFile(
-                    gateway=self._config.gateway,
-                    outbox=self._outbound.outbox_id,
-                    pid=os.getpid(),
-                    at=self._clock.now(),
-                    connected=self._outbound.is_connected,
-                    receipt_at=self._outbound.receipt_at,
-                    waiting_alarm=waiting.get(Lane.ALARM, 0),
-                    waiting_bulk=waiting.get(Lane.BULK, 0),
-                    set_aside=self._outbound.set_aside,
-                    devices=devices,
-                    troubles=self._troubles.sentences(),
-                ),
-            )
 
-    async def _watchdog(self) -> None:
-        """systemd restarts us when the event loop stands still."""
-        _notify("READY=1")
-        period_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 / 2
-        while period_s:
-            _notify("WATCHDOG=1")
-            await asyncio.sleep(period_s)
-        await asyncio.Event().wait()
-
-
-@contextlib.contextmanager
-def alone_in(directory: Path) -> Iterator[None]:
-    """Two agents on one outbox would confuse the server; the lock ends with the process."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / "agent.lock").open("w")
-    except OSError as error:
-        raise ConfigError(
-            f"data_dir {directory} cannot be used ({error.strerror}): write one that this user may write to"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                f"data_dir {directory} is in use by another gateway: stop that one, or give this one its own data_dir"
-            ) from error
-        yield
-
-
-def _version() -> str:
-    try:
-        return version("hjemvakt")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def _notify(word: str) -> None:
-    """sd_notify(3); nothing without systemd."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
-            door.sendto(word.encode(), "\0" + address[1:] if address.startswith("@") else address)
+def _waiting_alarms(outbox: Outbox) -> list[tuple[Lane, int, Event]]:
+    """The newest of them, for the lamp; delivery has them all."""
+    stock = outbox.stocks()[Lane.ALARM]
+    first = max(stock.mark + 1, stock.oldest, stock.newest - MOST_RECALLED + 1)
+    rows, _ = outbox.read(Lane.ALARM, first, stock.newest)
+    return [(Lane.ALARM, seq, item) for seq, item in rows if isinstance(item, Event)]

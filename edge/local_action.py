@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,7 @@ from edge.core.signs import ALARMS_FIRST, WORDS, Sign
 
 CHECK: Final = "check"
 WAITING: Final = 8  # signs; when there are more, the oldest that is no alarm goes unsaid
+REAP_S: Final = 0.5  # at once, unless the kernel itself hangs
 ENDS_S: Final = 0.5  # between asking a command to end and killing it
 CAN_WAIT: Final = len(ALARMS_FIRST)
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -68,31 +70,35 @@ class LocalAction:
 
     async def _run(self, word: str, environment: Mapping[str, str]) -> bool:
         """True: it ended well. What it says on its error output goes to our log."""
-        command = (*self._config.action, word)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                env={"PATH": os.environ.get("PATH", PATH), "LANG": "C.UTF-8", "HJEMVAKT_STATE": word, **environment},
-                start_new_session=True,  # so that what it starts ends with it
-            )
+            process = self._start(word, environment)
         except OSError as error:
             self._failed(f"cannot be started ({error.strerror})")
             return False
+        is_ended = False
         try:
-            async with asyncio.timeout(self._config.timeout_s):
-                status = await process.wait()
-        except TimeoutError:
-            self._failed(f"did not end within {self._config.timeout_s:g} s at {word!r} and was stopped")
-            return False
+            is_ended = await _ended(process, self._config.timeout_s)
+            if not is_ended:
+                _signal(process, signal.SIGTERM)
+                await _ended(process, ENDS_S)
         finally:
-            await _end(process)
-        if status:
-            self._failed(f"ended with status {status} at {word!r}")
-            return False
-        self._troubles.end("home")
-        return True
+            _bury(process, is_ended)
+        if not is_ended:
+            self._failed(f"did not end within {self._config.timeout_s:g} s at {word!r} and was stopped")
+        elif process.returncode:
+            self._failed(f"ended with status {process.returncode} at {word!r}")
+        else:
+            self._troubles.end("home")
+        return is_ended and not process.returncode
+
+    def _start(self, word: str, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            (*self._config.action, word),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={"PATH": os.environ.get("PATH", PATH), "LANG": "C.UTF-8", "HJEMVAKT_STATE": word, **environment},
+            start_new_session=True,  # so that what it started can be ended with it
+        )
 
     def _failed(self, how: str) -> None:
         sentence = f"lamp and sound at home do not work: {self._config.action[0]} {how}: try it by hand"
@@ -114,14 +120,31 @@ def _environment(task: Task) -> dict[str, str]:
     }
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """It and whatever it started, when it has not ended by itself or we are cancelled."""
-    if process.returncode is not None:
-        return
-    for kind in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, kind)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ENDS_S):
-                await process.wait()
-                return
+async def _ended(process: "subprocess.Popen[bytes]", limit_s: float) -> bool:
+    """asyncio's own processes leave a thread and a warning behind when their waiting is cancelled."""
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    handle = os.pidfd_open(process.pid)
+    loop.add_reader(handle, ended.set)
+    try:
+        async with asyncio.timeout(limit_s):
+            await ended.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+    return True
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _bury(process: "subprocess.Popen[bytes]", is_ended: bool) -> None:
+    """If it has not ended by itself, then with whatever it started; before it is waited for, for then its number is
+    free."""
+    if not is_ended:
+        _signal(process, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(REAP_S)

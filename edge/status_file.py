@@ -1,5 +1,6 @@
 """The small file that the agent writes and `hjemvakt-gateway status` reads."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 import msgspec
 
 NAME: Final = "status.json"
+RUNTIME: Final = Path("/run/hjemvakt-gateway")  # RuntimeDirectory= of our unit
 
 
 class DeviceLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,16 +47,28 @@ class StatusFile(msgspec.Struct, frozen=True, kw_only=True):
     adapters: list[str] = []
 
 
-def write(directory: Path, status: StatusFile) -> None:
+def directory(data_dir: Path) -> Path:
+    """systemd gives us one in memory: this file changes every few seconds, and an SD card wears."""
+    given = os.environ.get("RUNTIME_DIRECTORY", "")
+    return Path(given.split(":")[0]) if given else data_dir
+
+
+def write(where: Path, status: StatusFile) -> None:
     """A reader sees the old file or the new one, never half of one."""
-    draft = directory / f"{NAME}.new"
+    draft = where / f"{NAME}.new"
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(status), indent=1))
-    draft.replace(directory / NAME)
+    draft.replace(where / NAME)
 
 
-def read(directory: Path) -> StatusFile | None:
-    """None: no agent has run here, or the file is not readable."""
+def read(data_dir: Path, gateway: str) -> StatusFile | None:
+    """The newest; None: no agent has run here, or the file is not readable."""
+    found = [_read(where / NAME) for where in (data_dir, RUNTIME)]
+    ours = [status for status in found if status is not None and status.gateway == gateway]
+    return max(ours, key=lambda status: status.at, default=None)
+
+
+def _read(path: Path) -> StatusFile | None:
     try:
-        return msgspec.json.decode((directory / NAME).read_bytes(), type=StatusFile)
+        return msgspec.json.decode(path.read_bytes(), type=StatusFile)
     except (OSError, msgspec.MsgspecError):
         return None

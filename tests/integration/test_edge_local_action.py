@@ -213,7 +213,7 @@ async def test_a_command_that_does_not_work_is_told_to_the_technician_at_the_sta
 
 
 async def test_what_a_command_started_ends_with_it(tmp_path: Path) -> None:
-    told = Told(tmp_path, script="sleep 60 & echo $!; wait")
+    told = Told(tmp_path, script="sh -c 'trap \"\" TERM; sleep 60; sleep 60' & echo $!; wait")
     async with acting(LocalAction(HomeConfig(action=(str(told.command),), timeout_s=0.5), troubles := Troubles())):
         child = int(await told.line())
         assert "did not end" in await trouble(troubles)
