@@ -1,7 +1,8 @@
 """Bytes of a sensor in words: what the profiles make of them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from devices.errors import DecodeError
 from devices.profiles import PROFILES
@@ -14,30 +15,44 @@ from devices.profiles.base import (
     Profile,
     Reading,
     Said,
-    Sender,
     SessionStarted,
     Switch,
     uuid16,
 )
+from devices.profiles.explained import EXPLAINED, NOBODY
 from devices.vocabulary import KINDS, Mode, Quality, Sign
 from edge.errors import AskedWrong
 
 
 def explain(characteristic: str, data: str) -> list[str]:
-    """One line for each profile that knows the characteristic and each thing said."""
+    """The fields as they were sent, then what each profile that knows the characteristic makes of them."""
     uuid = _uuid(characteristic)
     raw = _bytes(data)
-    lines: list[str] = []
-    answers: dict[tuple[str, ...], list[str]] = {}
-    for profile in PROFILES.values():
-        if uuid == profile.service if profile.decode_advert else uuid in (*profile.subscribe, *profile.read):
-            answers.setdefault(tuple(_says(profile, uuid, raw)), []).append(profile.name)
-    for said, profiles in answers.items():
-        lines += [f"{', '.join(profiles)}: {line}" for line in said]
-    if not lines:
-        known = sorted({short for profile in PROFILES.values() for short in _shorts(profile)})
+    readers = [profile for profile in PROFILES.values() if uuid in _understood(profile)]
+    if not readers and uuid not in EXPLAINED:
+        known = sorted({each[4:8].upper() for each in {*EXPLAINED, *chain(*map(_understood, PROFILES.values()))}})
         raise AskedWrong(f"no profile reads {characteristic}; known are {', '.join(known)}")
-    return lines
+    answers: dict[tuple[str, ...], list[str]] = {}
+    for profile in readers:
+        answers.setdefault(tuple(_says(profile, uuid, raw)), []).append(profile.name)
+    meanings = [f"{', '.join(profiles)}: {line}" for said, profiles in answers.items() for line in said]
+    return [*_fields(uuid, raw, is_read=bool(readers)), *meanings]
+
+
+def _fields(uuid: str, raw: bytes, *, is_read: bool) -> Sequence[str]:
+    """Of bytes that are refused, the profiles say why."""
+    try:
+        return EXPLAINED[uuid](raw) if uuid in EXPLAINED else ()
+    except DecodeError as error:
+        return () if is_read else (f"refused: {error}",)
+
+
+def _understood(profile: Profile) -> tuple[str, ...]:
+    """What the profile itself knows, beside what every device has (battery, name, clock)."""
+    if profile.decode_advert is not None:
+        return (profile.service,)
+    own = (uuid for uuid in profile.read if uuid not in EXPLAINED)
+    return (*profile.read_first, *profile.subscribe, *own)
 
 
 def _uuid(text: str) -> str:
@@ -55,21 +70,14 @@ def _bytes(text: str) -> bytes:
         raise AskedWrong(f"{text!r} are not bytes: write pairs of hex digits like 00:48") from None
 
 
-def _shorts(profile: Profile) -> Iterator[str]:
-    for uuid in (profile.service,) if profile.decode_advert else (*profile.subscribe, *profile.read):
-        yield uuid[4:8].upper()
-
-
 def _says(profile: Profile, uuid: str, raw: bytes) -> Iterator[str]:
     try:
         if profile.decode_advert is not None:
-            advert = profile.decode_advert(raw, Sender(address="00:00:00:00:00:00"))
-            said = advert.said
-            if advert.packet_id is not None:
-                yield f"packet {advert.packet_id}"
+            said = profile.decode_advert(raw, NOBODY).said
         else:
-            assert profile.decode is not None
-            said = profile.decode(uuid, raw)
+            decode = profile.decoder()
+            assert decode is not None
+            said = decode(uuid, raw)
     except DecodeError as error:
         yield f"refused: {error}"
         return
@@ -108,8 +116,12 @@ def _reading(reading: Reading) -> str:
         parts.append(reading.quality.name.lower().replace("_", " "))
     if reading.mode is Mode.CONTINUOUS:
         parts.append("continuous")
+    if reading.slot:
+        parts.append(f"user slot {reading.slot}")
     if reading.record is not None:
         parts.append(f"record {reading.record}")
     if reading.device_time is not None:
         parts.append(f"device time {reading.device_time:%Y-%m-%d %H:%M:%S}")
+    if reading.into_session is not None:
+        parts.append(f"{reading.into_session} into the session")
     return ", ".join(parts)

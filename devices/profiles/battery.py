@@ -19,6 +19,11 @@ def decode(data: bytes) -> tuple[Said, ...]:
     return (of_percent(percent),)
 
 
+def explain(data: bytes) -> list[str]:
+    decode(data)
+    return [f"battery level: {data[0]} %"]
+
+
 @lru_cache(maxsize=101)
 def of_percent(percent: int) -> Reading:
     return reading(Kind.BATTERY, Decimal(percent))

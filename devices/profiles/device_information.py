@@ -66,6 +66,11 @@ DECODERS: Final[Mapping[str, Callable[[bytes], tuple[Said, ...]]]] = MappingProx
 )
 
 
+def explain(uuid: str, data: bytes) -> list[str]:
+    said = [f"{word.what}: {word.text}" for word in DECODERS[uuid](data) if isinstance(word, Identity)]
+    return said or ["an empty text"]
+
+
 def encode_text(text: str) -> bytes:
     return text.encode()
 

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from devices.errors import DecodeError
 from devices.gatt import Reader
 from devices.profiles.base import uuid16
+from devices.profiles.wording import name
 
 CONTROL_POINT: Final = uuid16(0x2A52)
 E = TypeVar("E", bound=IntEnum)
@@ -145,6 +146,20 @@ def encode_answer(answer: Answer) -> bytes:
             return bytes((_COUNT_ANSWER, Which.NONE)) + records.to_bytes(2, "little")
         case Finished(order=order, result=result):
             return bytes((_RESULT_ANSWER, Which.NONE, order, result))
+
+
+def explain(data: bytes) -> list[str]:
+    """Both sides of the talk: the first byte tells them apart."""
+    if data and data[0] in set(Order):
+        request = decode_request(data)
+        numbers = " to ".join(str(record) for record in request.records)
+        asked = f"{name(request.which)} {numbers}".strip()
+        return [f"request: {name(request.order)}" + ("" if request.which is Which.NONE else f", records: {asked}")]
+    match decode_answer(data):
+        case Count(records=records):
+            return [f"answer: {records} records"]
+        case Finished(order=order, result=result):
+            return [f"answer to {name(order)}: {name(result)}"]
 
 
 def _member(words: type[E], number: int) -> E:

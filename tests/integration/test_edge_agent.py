@@ -261,6 +261,7 @@ async def test_decode_explains_bytes() -> None:
     # Heart Rate Service 1.0, table 3.1: flags 0x06 = contact supported and there, 8 bit value 0x48 = 72
     assert await command("decode", "2A37", "06:48") == (
         0,
+        "flags: contact, contact supported\nheart rate: 72 /min\n"
         "heart_rate: on the body\nheart_rate: heart_rate 72 /min, continuous\n",
         "",
     )
