@@ -11,6 +11,11 @@ from typing import Final
 from edge.errors import OutboxDamaged, OutboxError, OutboxFull
 
 VERSION: Final = 2  # the newest of outbox_schema/v*.sql
+# Read at the start: when the disk fails, an outbox in memory is made without it.
+SCHEMA: Final = tuple(
+    files("edge").joinpath("outbox_schema", f"v{version}.sql").read_text(encoding="utf-8")
+    for version in range(1, VERSION + 1)
+)
 IN_MEMORY: Final = Path(":memory:")
 _DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -35,7 +40,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         return
     if version > VERSION:
         raise OutboxError(f"{path} was written by a newer gateway (version {version}): update this one")
-    steps = "\n".join(_schema(step) for step in range(version + 1, VERSION + 1))
+    steps = "\n".join(SCHEMA[version:])
     try:
         db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION};")
         db.execute("INSERT OR IGNORE INTO identity VALUES (1, ?, NULL)", (new_id(),))
@@ -44,10 +49,6 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def _schema(version: int) -> str:
-    return files("edge").joinpath("outbox_schema", f"v{version}.sql").read_text(encoding="utf-8")
 
 
 def new_id() -> str:
