@@ -47,6 +47,7 @@ from server.store.watermark import Verdict, judge
 
 DAY_MS: Final = 86_400_000
 ASIDES_REMEMBERED: Final = 1000
+UNKNOWN_WORDS: Final = "they say what this server does not know yet: is the gateway newer?"
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +185,8 @@ class Ingest:
         for each in accepted:
             if each.parcel.aside is not None:
                 gathered.asides.append(each.parcel.aside)
-                gathered.unfiled[each.key.gateway_id, "they could not be read or filed"] += new_rows(each)
+                why = UNKNOWN_WORDS if each.parcel.strange else "they could not be read or filed"
+                gathered.unfiled[each.key.gateway_id, why] += new_rows(each)
 
     def _hold_devices(self, accepted: Sequence[Accepted]) -> None:
         ids = {self._names.devices[address] for each in accepted for address in each.parcel.body.devices}

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from devices.errors import HeaderError, WireError
 from devices.wire.codec import check_gateway, decode_body, decode_header, decode_status, unknown_fields
 from devices.wire.messages import Batch, Body, Lane, RawBatch, Refusal, Status
@@ -12,6 +14,7 @@ from devices.wire.topics import Channel, Topic
 from devices.wire.topics import parse as parse_topic
 from server.store.arrival import Arrival
 from server.store.delivery import Aside
+from server.store.newer import without_strange_words
 
 LANES: Final = {Channel.ALARM: Lane.ALARM, Channel.OBS: Lane.BULK}
 _topic = lru_cache(maxsize=65_536)(parse_topic)
@@ -19,13 +22,15 @@ _topic = lru_cache(maxsize=65_536)(parse_topic)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parcel:
-    """A batch with a readable header. `aside`: its body is not readable, and goes there whole."""
+    """A batch with a readable header. `aside`: its body is not readable, and goes there whole; or, when there is
+    `strange`, it is kept because of those of its rows, which are not in `body`: they say words unknown here."""
 
     arrival: Arrival
     topic: Topic
     header: RawBatch
     body: Body
     aside: Aside | None
+    strange: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,10 +103,25 @@ def _parcel(arrival: Arrival, topic: Topic) -> Opened:
     if header.lane is not LANES.get(topic.channel):
         raise WireError(f"lane {header.lane} does not belong on {topic.channel}")
     try:
-        body, aside_ = decode_body(header), None
+        return Parcel(arrival=arrival, topic=topic, header=header, body=decode_body(header), aside=None)
     except WireError as error:
-        body, aside_ = Body(), _aside(arrival, topic.gateway, str(error))
-    return Parcel(arrival=arrival, topic=topic, header=header, body=body, aside=aside_)
+        return _newer(arrival, topic, header) or Parcel(
+            arrival=arrival, topic=topic, header=header, body=Body(), aside=_aside(arrival, topic.gateway, str(error))
+        )
+
+
+def _newer(arrival: Arrival, topic: Topic, header: RawBatch) -> Parcel | None:
+    """The rows of a body that say known words; None: that does not help."""
+    strange = without_strange_words(bytes(header.body))
+    if strange is None:
+        return None
+    try:
+        body = decode_body(msgspec.structs.replace(header, body=msgspec.Raw(strange.body)))
+    except WireError:
+        return None
+    why = f"{len(strange.seqs)} rows say what this server does not know yet: {', '.join(strange.words)}"
+    aside = _aside(arrival, topic.gateway, why)
+    return Parcel(arrival=arrival, topic=topic, header=header, body=body, aside=aside, strange=strange.seqs)
 
 
 def _heartbeat(arrival: Arrival, topic: Topic) -> Heartbeat:

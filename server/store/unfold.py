@@ -78,14 +78,18 @@ def lost_of(each: Accepted) -> Iterator[LostRange]:
     for lost in header.lost:
         if lost.last > each.mark:
             yield LostRange(key=each.key, first=max(lost.first, each.mark + 1), last=lost.last, why=str(lost.why))
-    if each.parcel.aside is None and undeclared(header, body):
-        for first, last in missing(each.mark, header, body):
+    is_whole = each.parcel.aside is None or each.parcel.strange
+    if is_whole and undeclared(header, body) != len(each.parcel.strange):
+        for first, last in missing(each.mark, header, body, each.parcel.strange):
             yield LostRange(key=each.key, first=first, last=last, why=UNDECLARED)
 
 
 def new_rows(each: Accepted) -> int:
-    """How many rows its header announces that the lane did not have, without those that are lost."""
+    """How many rows its header announces that the lane did not have, without those that are lost; of a body with
+    strange words, those rows alone."""
     header = each.parcel.header
+    if each.parcel.strange:
+        return sum(1 for seq in each.parcel.strange if seq > each.mark)
     first = max(each.mark, header.after) + 1
     lost = sum(max(0, gone.last - max(gone.first, first) + 1) for gone in header.lost)
     return max(0, header.last - first + 1 - lost)

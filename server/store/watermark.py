@@ -1,6 +1,6 @@
 """The rule of delivery: which batch may be committed when. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 
 from devices.wire.messages import Body, Header
@@ -19,10 +19,11 @@ def judge(mark: int, header: Header) -> Verdict:
     return Verdict.FILE if header.after <= mark else Verdict.TOO_EARLY
 
 
-def missing(mark: int, header: Header, body: Body) -> Iterator[tuple[int, int]]:
-    """Rows above the mark that were neither sent nor declared lost, as ranges: a fault of the gateway."""
+def missing(mark: int, header: Header, body: Body, strange: Sequence[int] = ()) -> Iterator[tuple[int, int]]:
+    """Rows above the mark that were neither sent nor declared lost, as ranges: a fault of the gateway. `strange`: rows
+    that were sent and are not in the body."""
     sections = (body.observations, body.events, body.gaps)
-    there = [(seq, seq) for section in sections for seq in section.seq]
+    there = [(seq, seq) for section in sections for seq in section.seq] + [(seq, seq) for seq in strange]
     there += [(lost.first, lost.last) for lost in header.lost]
     expected = max(mark, header.after) + 1
     for first, last in sorted(there):
