@@ -215,6 +215,7 @@ class BleRadio:
             Wish(
                 device=known.address,
                 reach=known.profile.reach,
+                is_urgent=known.session.is_urgent(),
                 since_s=known.session.wanted_since_s,
                 heard_by=self._heard_by(known),
             )
@@ -227,6 +228,7 @@ class BleRadio:
             Busy(
                 device=known.address,
                 reach=known.profile.reach,
+                is_urgent=known.session.is_urgent(),
                 adapter=known.visit.adapter,
                 phase=_phase(known.visit, known.session),
                 since_s=known.visit.since_s,

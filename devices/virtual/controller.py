@@ -25,6 +25,7 @@ Status = hci.HCI_StatusReturnParameters
 class VirtualController(Controller):
     le_acl_data_packet_length = 251  # 27 would cut an ordinary ATT packet in pieces
     in_range = True
+    is_deaf = False
     rssi_dbm = USUAL_RSSI_DBM
 
     @property
@@ -36,7 +37,7 @@ class VirtualController(Controller):
         return self.le_scan_enable or self.pending_le_connection is not None
 
     def accepts_connections_at(self, address: hci.Address) -> bool:
-        return self.in_range and any(
+        return (self.in_range and not self.is_deaf) and any(
             advertiser.enabled
             and advertiser.address == address
             and advertiser.parameters is not None

@@ -76,6 +76,10 @@ class Air:
             if not is_in_range:
                 controller.drop_all(SUPERVISION_TIMEOUT)
 
+    def set_deaf(self, peripheral: Addressed, is_deaf: bool) -> None:
+        """It is heard, but hears nobody: an attempt to connect has no end."""
+        self._peripherals[peripheral.address].is_deaf = is_deaf
+
     def set_rssi(self, peripheral: Addressed, rssi_dbm: int) -> None:
         self._rssi_dbm[peripheral.address] = rssi_dbm
         if controller := self._peripherals.get(peripheral.address):

@@ -1,8 +1,8 @@
 """Who may connect next, and through which adapter: spot-check devices first, then who has waited longest.
 
 An adapter sets up one connection at a time. A meter is on the air for seconds: it takes the turn from a stream, and
-from another meter that has not answered for some seconds, and the place when there is none. Streams that are more than
-the places take turns.
+from another meter that has not answered for some seconds, and the place when there is none. A meter that is always on
+the air is in no hurry. Streams that are more than the places take turns.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,10 +18,12 @@ TURN_OF_STREAM_S: Final = 120.0  # a stream may keep another one waiting for so 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
-    """A device that wants a connection since `since_s`. `heard_by`: adapters, the one that hears it best first."""
+    """A device that wants a connection since `since_s`. `heard_by`: adapters, the one that hears it best first.
+    `is_urgent`: a meter that has just come on the air."""
 
     device: str
     reach: Reach
+    is_urgent: bool
     since_s: float
     heard_by: tuple[str, ...]
 
@@ -47,6 +49,7 @@ class Busy:
 
     device: str
     reach: Reach
+    is_urgent: bool
     adapter: str
     phase: Phase
     since_s: float
@@ -68,7 +71,7 @@ def next_up(
 ) -> Go | GiveWay | None:
     """`places` by adapter that is alive. None: nobody now."""
     taken = tuple(busy)
-    for wish in sorted(wishes, key=lambda wish: (wish.reach is not Reach.SPOT, wish.since_s)):
+    for wish in sorted(wishes, key=lambda wish: (not wish.is_urgent, wish.since_s)):
         for adapter in wish.heard_by:
             if adapter not in places:
                 continue
@@ -96,7 +99,7 @@ def _place_of_a_stream(wish: Wish, there: tuple[Busy, ...], now_s: float) -> Giv
         return None
     longest = min(streaming, key=lambda other: other.since_s)
     is_its_turn = now_s - wish.since_s > TURN_OF_STREAM_S and now_s - longest.since_s > TURN_OF_STREAM_S
-    return GiveWay(longest.device) if wish.reach is Reach.SPOT or is_its_turn else None
+    return GiveWay(longest.device) if wish.is_urgent or is_its_turn else None
 
 
 def _is_full(wish: Wish, there: tuple[Busy, ...], places: Places) -> bool:
@@ -105,10 +108,10 @@ def _is_full(wish: Wish, there: tuple[Busy, ...], places: Places) -> bool:
 
 
 def _first_to_yield(wish: Wish, rivals: list[Busy], now_s: float) -> GiveWay | None:
-    if wish.reach is not Reach.SPOT:
+    if not wish.is_urgent:
         return None
     for rival in rivals:
-        if rival.reach is not Reach.SPOT or now_s - rival.since_s > TURN_OF_METER_S:
+        if not rival.is_urgent or now_s - rival.since_s > TURN_OF_METER_S:
             return GiveWay(rival.device)
     return None
 

@@ -41,6 +41,7 @@ REAPPEARED_S: Final = 5.0  # a meter that was off the air for so long has measur
 CLOCK_WRONG: Final = timedelta(seconds=30)
 CUT_SHORT: Final = 4  # so many links in a row that ended at once: it has lost the key, and says it in this way
 NEEDED_TRIES: Final = 3  # then the device is heard without what should be read first
+URGENT_TRIES: Final = 3  # a meter that stays on the air after so many visits is always there
 TELL_AFTER: Final = {Reach.SPOT: 3, Reach.STREAM: 5}  # failures in a row
 
 
@@ -56,6 +57,7 @@ class Session:
         self._bonds = profile.bonds
         self._failures = 0  # in a row, an empty visit to a meter among them
         self._faults = 0  # in a row, only what went wrong
+        self._tries = 0  # since it came on the air
         self._refusals = 0
         self._cuts = 0
         self._is_wrong_profile = False
@@ -71,6 +73,10 @@ class Session:
 
     def is_busy(self) -> bool:
         return self.state not in (State.AWAY, State.WANTED)
+
+    def is_urgent(self) -> bool:
+        """A meter that has just come on the air, and will soon be off it."""
+        return self.profile.reach is Reach.SPOT and self._tries <= URGENT_TRIES
 
     def trouble(self) -> str | None:
         """For a technician: what is wrong with this device, and what to do."""
@@ -123,12 +129,13 @@ class Session:
     def _seen(self, now_s: float) -> None:
         away_s, self._seen_s = now_s - self._seen_s, now_s
         if self.profile.reach is Reach.SPOT and away_s > REAPPEARED_S:
-            self._not_before_s = min(self._not_before_s, now_s)
+            self._not_before_s, self._tries = min(self._not_before_s, now_s), 0
         if self.state is State.AWAY and now_s >= self._not_before_s:
             self.state, self.wanted_since_s = State.WANTED, now_s
 
     def _begin(self) -> None:
         self.state = State.CONNECTING
+        self._tries += 1
         self._step: Command = Connect()
         self._steps = deque(self._visit())
         self._subscribed = self._progress = 0

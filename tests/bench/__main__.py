@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("detection", "ingest", "agent")
+BENCHES = ("decoding", "detection", "ingest", "agent", "radio")
 
 
 def _print(name: str, rows: list[tuple[str, ...]]) -> None:

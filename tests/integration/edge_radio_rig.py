@@ -19,6 +19,7 @@ from edge.config import RadioConfig
 from edge.core.health import Troubles
 
 PATIENCE_S: Final = 30.0
+LOOK_AGAIN_S: Final = 0.02
 ADAPTERS: Final = ("5C:F3:70:00:00:01", "5C:F3:70:00:00:02")
 NOON: Final = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
 
@@ -52,15 +53,18 @@ class Listener:
     notes: list[tuple[str, str, bytes]] = field(default_factory=list)
     said: list[tuple[str, Said]] = field(default_factory=list)
     remembered: dict[str, int] = field(default_factory=dict)
+    stirred: asyncio.Event = field(default_factory=asyncio.Event)
 
     def seen(self, device: str, rssi_dbm: int | None) -> None:
         self.seen_dbm.setdefault(device, []).append(rssi_dbm)
 
     def advertised(self, device: str, service_data: bytes) -> None:
         self.adverts.append((device, service_data))
+        self.stirred.set()
 
     def notified(self, device: str, uuid: str, data: bytes) -> tuple[Said, ...]:
         self.notes.append((device, uuid, data))
+        self.stirred.set()
         decode = self.profiles[device].decode
         said = decode(uuid, data) if decode is not None else ()
         self.said += ((device, word) for word in said)
@@ -68,6 +72,7 @@ class Listener:
 
     async def remember(self, device: str, record: int) -> bool:
         self.remembered[device] = record
+        self.stirred.set()
         return True
 
     def values(self, device: str, kind: str) -> list[float | None]:
@@ -83,12 +88,22 @@ class Rig:
     troubles: Troubles
     clock: Clock
 
-    async def until(self, is_so: Callable[[], bool], limit_s: float = PATIENCE_S) -> None:
+    async def is_in_time(self, is_so: Callable[[], bool], limit_s: float) -> bool:
+        """Looked at whenever something is heard, and now and then: not everything that is waited for is heard."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while not is_so():
-                    await asyncio.sleep(0.01)
-        assert is_so(), (self.radio.states(), self.troubles.sentences(), self.ears.notes[-5:])
+                    self.ears.stirred.clear()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self.ears.stirred.wait(), LOOK_AGAIN_S)
+        return is_so()
+
+    async def until(self, is_so: Callable[[], bool], limit_s: float = PATIENCE_S) -> None:
+        assert await self.is_in_time(is_so, limit_s), (
+            self.radio.states(),
+            self.troubles.sentences(),
+            self.ears.notes[-5:],
+        )
 
     def trouble(self, part: str) -> bool:
         return any(part in sentence for sentence in self.troubles.sentences())

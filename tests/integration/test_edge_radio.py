@@ -12,8 +12,8 @@ import pytest
 from bumble import att
 from bumble.gatt import Service
 
-from devices.profiles import PROFILES, bthome, current_time, glucose, heart_rate, thermometer
-from devices.profiles.base import DeviceClock, Profile, SetsClock
+from devices.profiles import PROFILES, current_time, glucose, heart_rate, thermometer
+from devices.profiles.base import DeviceClock, SetsClock
 from devices.virtual.gatt_servers.connectable import READ, WRITE, WRITEABLE, characteristic, service
 from devices.virtual.hci_server import HciServer, serve_hci
 from devices.virtual.peripherals import BTHomeAdvertiser, Glucose, HeartRate, Thermometer
@@ -28,7 +28,7 @@ STRAP, METER, EAR, BELL, STRAP_2 = (f"F1:00:00:00:01:0{number}" for number in ra
 STRAPS = PROFILES["heart_rate"]
 METERS = replace(PROFILES["glucose"], clock=SetsClock.NO, bonds=True)
 BEAT = heart_rate.encode_measurement(per_min=72, on_body=True)
-LOCAL_NOON = datetime(2026, 7, 1, 12, 0)  # in Oslo: 10 UTC, where the clock of the rig stands
+LOCAL_NOON = datetime(2026, 7, 1, 12, 0)  # noqa: DTZ001 - a device knows no zone; in Oslo it is 10 UTC, as in the rig
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_notifications_do_not_multiply_however_often_the_link_drops(air: A
             before = len(rig.ears.values(STRAP, Kind.HEART_RATE))
             for _ in range(5):
                 assert await strap.publish(BEAT) == 1
-            await rig.until(lambda: len(rig.ears.values(STRAP, Kind.HEART_RATE)) >= before + 5)
+            await rig.until(lambda least=before + 5: len(rig.ears.values(STRAP, Kind.HEART_RATE)) >= least)  # type: ignore[misc]
             await strap.set_battery(50 + drop)  # behind the beats: had they come twice, they would be here by now
             assert len(rig.ears.values(STRAP, Kind.HEART_RATE)) == before + 5
             air.drop(strap)

@@ -1,5 +1,7 @@
 """Who may connect next, through which adapter, who gives way, and when a device is tried again."""
 
+from dataclasses import replace
+
 from devices.profiles.base import Reach
 from edge.core.schedule import (
     TURN_OF_METER_S,
@@ -20,22 +22,34 @@ TWO = {"hci0": Places(), "hci1": Places()}
 
 
 def wish(device: str, reach: Reach = STREAM, since_s: float = 0, heard_by: tuple[str, ...] = ("hci0",)) -> Wish:
-    return Wish(device=device, reach=reach, since_s=since_s, heard_by=heard_by)
+    return Wish(device=device, reach=reach, is_urgent=reach is SPOT, since_s=since_s, heard_by=heard_by)
 
 
 def streams(count: int, *, adapter: str = "hci0", since_s: float = 0) -> list[Busy]:
     return [
-        Busy(device=f"b{i}", reach=STREAM, adapter=adapter, phase=Phase.STREAMING, since_s=since_s + i)
+        Busy(device=f"b{i}", reach=STREAM, is_urgent=False, adapter=adapter, phase=Phase.STREAMING, since_s=since_s + i)
         for i in range(count)
     ]
 
 
 def connecting(reach: Reach, *, since_s: float = 0, phase: Phase = Phase.CONNECTING) -> Busy:
-    return Busy(device="c", reach=reach, adapter="hci0", phase=phase, since_s=since_s)
+    return Busy(device="c", reach=reach, is_urgent=reach is SPOT, adapter="hci0", phase=phase, since_s=since_s)
+
+
+def calm(wish: Wish) -> Wish:
+    return replace(wish, is_urgent=False)
 
 
 def test_a_spot_check_meter_goes_ahead_of_everything() -> None:
     assert next_up([wish("a"), wish("m", SPOT, since_s=9)], [], ONE, 9) == Go("m", "hci0")
+
+
+def test_a_meter_that_is_always_on_the_air_waits_like_everybody() -> None:
+    assert next_up([calm(wish("m", SPOT, since_s=9)), wish("a")], [], ONE, 9) == Go("a", "hci0")
+    assert next_up([calm(wish("m", SPOT))], [connecting(STREAM)], ONE, 9) is None
+    attempt = replace(connecting(SPOT), is_urgent=False)
+    assert next_up([wish("m", SPOT)], [attempt], ONE, 0) == GiveWay("c")
+    assert next_up([calm(wish("m", SPOT))], streams(6), ONE, 9) == Go("m", "hci0")  # in the place kept for meters
 
 
 def test_among_equals_who_has_waited_longest() -> None:

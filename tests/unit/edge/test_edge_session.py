@@ -265,7 +265,7 @@ def test_a_meter_that_was_off_the_air_is_read_at_once_however_often_it_failed_be
 
 # clock
 
-NOON = datetime(2026, 3, 29, 12, 0)
+NOON = datetime(2026, 3, 29, 12, 0)  # noqa: DTZ001 - a device knows no zone
 
 
 def with_clock(sets: SetsClock) -> Session:
@@ -442,3 +442,21 @@ def test_a_device_with_another_profile_is_told_as_that() -> None:
     walk(session, admitted(session), missing=heart_rate.MEASUREMENT)
     trouble = session.trouble()
     assert trouble is not None and "profile right" in trouble
+
+
+def test_a_meter_is_urgent_when_it_comes_on_the_air_and_not_when_it_is_always_there() -> None:
+    session = Session(plain("thermometer"))
+    now_s = 100.0
+    for _ in range(6):
+        session.on(Event.SEEN, now_s)
+        urgent = session.is_urgent()
+        session.on(Event.ADMITTED, now_s)
+        session.on(Event.FAILED, now_s)
+        session.on(Event.LEFT, now_s)
+        for _ in range(40):
+            now_s += 1
+            session.on(Event.SEEN, now_s)
+    assert not urgent
+    session.on(Event.SEEN, now_s + 60)
+    assert session.is_urgent()
+    assert not Session(plain("heart_rate")).is_urgent()
