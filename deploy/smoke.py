@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from ledger import Account, Entry, Gap, balance
+from ledger import Account, Entry, Gap, Stored, balance
 from screen import Heard, Screen
 from stack import PRACTICE, Stack, StackError
 
@@ -32,6 +32,7 @@ TEMPO = {
 }
 PRESSES, PRESS_EVERY_S = 20, 0.4
 STREAM_S = 0.1  # ten times a second: the load
+CADENCE_S = 1.0  # an interval in each second, so that a minute has many
 EPISODES_WITHIN_S, BACK_WITHIN_S, DRAINED_WITHIN_S = 45.0, 15.0, 15.0
 
 
@@ -67,7 +68,7 @@ class Run:
         shutil.rmtree(DATA, ignore_errors=True)
         DATA.mkdir(parents=True)
         practice = tempo(json.loads(PRACTICE.read_text(encoding="utf-8")))
-        self.stack = Stack(DATA, practice=practice, heartbeat_s=1.0, stream_s=STREAM_S)
+        self.stack = Stack(DATA, practice=practice, heartbeat_s=1.0, stream_s=STREAM_S, cadence_s=CADENCE_S)
         self.kills: list[tuple[str, int, float]] = []  # what, when (ms), seconds until readings came again
         self.screen: Screen
 
@@ -205,7 +206,10 @@ class Run:
         return counts
 
     def books(self) -> dict[str, Account]:
-        stored = [Entry(device=d, what=w, value=v, at_ms=int(at)) for d, w, v, at in self.query(STORED)]
+        stored = [
+            Stored(device=d, what=w, value=v, low=low, high=high, n=n, at_ms=int(at), span_ms=round(1000 * span_s))
+            for d, w, v, low, high, n, span_s, at in self.query(STORED)
+        ]
         gaps = [Gap(device=d, from_ms=int(f), to_ms=int(t)) for d, f, t in self.query(GAPS)]
         kills = [at_ms for what, at_ms, _ in self.kills if what == "gateway agent"]
         readings = [entry for entry in self.said() if entry.what not in STATES]
@@ -215,22 +219,25 @@ class Run:
 MARKS = "select g.name, w.lane, w.seq from watermark w join gateway g on g.id = w.gateway_id"
 # Battery and contact are a device's own state, said anew by every run of an agent: no readings to count.
 STATES = ("battery", "sensor_on", "sensor_off")
+# Nor is it in the book of the virtual home what a sensor says beside its values.
+BESIDE = ("rr_interval", "perfusion_index", "local_alarm")
 ACCEPTED = f"""
-    select content ->> 'device', count(*) from item
-    where type <> 'g' and coalesce(content ->> 'kind', content ->> 'type') not in {STATES}
+    select content ->> 'device', sum(coalesce(content ->> 'n', 1)) from item
+    where type <> 'g' and coalesce(content ->> 'kind', content ->> 'type') not in {STATES + BESIDE}
     group by 1
 """  # noqa: S608
 STORED = """
-    select d.address, k.word, round(o.value::numeric, 1)::float8, extract(epoch from o.taken_at) * 1000
-    from (select device_id, kind, value, taken_at from observation union all
-          select device_id, kind, value, taken_at from device_observation) o
+    select d.address, k.word, round(o.value::numeric, 1)::float8, o.low, o.high, o.n, o.span_s,
+           extract(epoch from o.taken_at) * 1000
+    from (select device_id, kind, value, low, high, n, span_s, taken_at from observation union all
+          select device_id, kind, value, low, high, n, span_s, taken_at from device_observation) o
     join device d on d.id = o.device_id
     join (values (1, 'heart_rate'), (2, 'pulse_rate'), (3, 'spo2'), (4, 'glucose'), (5, 'body_temperature'))
       k (number, word) on k.number = o.kind
     union all
-    select d.address, e.type, null, extract(epoch from e.occurred_at) * 1000
+    select d.address, e.type, null, null, null, 1, 0, extract(epoch from e.occurred_at) * 1000
     from event e join device d on d.id = e.device_id
-    where e.type not in ('sensor_on', 'sensor_off')
+    where e.type not in ('sensor_on', 'sensor_off', 'local_alarm')
 """
 GAPS = """
     select d.address, extract(epoch from g.from_at) * 1000, extract(epoch from g.to_at) * 1000
@@ -249,14 +256,16 @@ def report(run: Run, accounts: dict[str, Account]) -> bool:
     print(f"\n  {'killed (-9)':<14}{'readings again after':>22}")
     for what, _, seconds in run.kills:
         print(f"  {what:<14}{seconds:>20.1f} s")
-    print(f"\n  {'device':<20}{'said':>7}{'accepted':>10}{'stored':>8}{'doubled':>9}{'lost':>6}{'undeclared':>12}")
+    columns = {"said": 7, "accepted": 10, "stored": 8, "doubled": 9, "untrue": 8, "lost": 6, "undeclared": 12}
+    print(f"\n  {'device':<20}" + "".join(f"{column:>{width}}" for column, width in columns.items()))
     good = True
     for device, account in sorted(accounts.items()):
-        right = account.accepted == account.stored and not account.doubled and not account.undeclared
+        wrong = account.doubled or account.untrue or account.undeclared
+        right = account.accepted == account.stored and not wrong
         good &= right
         print(
             f"  {device:<20}{account.said:>7}{account.accepted:>10}{account.stored:>8}{account.doubled:>9}"
-            f"{len(account.lost):>6}{len(account.undeclared):>12}{'' if right else '   WRONG'}"
+            f"{account.untrue:>8}{len(account.lost):>6}{len(account.undeclared):>12}{'' if right else '   WRONG'}"
         )
         for entry in account.undeclared:
             around = ", ".join(f"{(entry.at_ms - at_ms) / 1000:+.1f} s from {what}" for what, at_ms, _ in run.kills)

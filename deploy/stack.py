@@ -101,12 +101,14 @@ class Stack:
         episode: str | None = None,
         heartbeat_s: float = 5.0,
         stream_s: float = 1.0,
+        cadence_s: float | None = None,
     ) -> None:
+        """`cadence_s`: one interval of a continuous stream in so many seconds; None: as the profiles say."""
         self.data = data.resolve()
         self.practice: dict[str, Any] = practice or json.loads(PRACTICE.read_text(encoding="utf-8"))
         self.password = secrets.token_urlsafe(9)
         self._episode = episode
-        self._heartbeat_s, self._stream_s = heartbeat_s, stream_s
+        self._heartbeat_s, self._stream_s, self._cadence_s = heartbeat_s, stream_s, cadence_s
         self.homes: dict[str, Process] = {}
         self.gateways: dict[str, Process] = {}
         self._logs = self.data / "logs"
@@ -229,6 +231,7 @@ class Stack:
         ]
         for device in home["devices"]:
             lines += ["[[devices]]", f'address = "{device["address"]}"', f'profile = "{device["profile"]}"']
+            lines += [] if self._cadence_s is None else [f"cadence_s = {self._cadence_s}"]
         file = folder / "gateway.toml"
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return file
@@ -246,7 +249,11 @@ class Stack:
             ],
             "patients": [_patient(home, team) for home in homes],
             "gateways": [{"name": home["gateway"], "home": home["name"]} for home in homes],
-            "devices": [{"address": d["address"], "profile": d["profile"]} for home in homes for d in home["devices"]],
+            "devices": [
+                {"address": d["address"], "profile": d["profile"], "cadence_s": self._cadence_s}
+                for home in homes
+                for d in home["devices"]
+            ],
             "bindings": [_binding(home, device) for home in homes for device in home["devices"]],
         }
 

@@ -21,7 +21,7 @@ from edge.outbox import Outbox
 from edge.outbox_thread import OutboxReplaced, OutboxThread
 from edge.ports import Clock, Home
 
-TOGETHER_S: Final = 1.0  # how long a value of a stream waits for company; each commit is a write to flash
+TOGETHER_S: Final = 0.5  # how long a value of a stream waits for company: what a kill may lose
 TOGETHER_ROWS: Final = 500
 RETRY_S: Final = (1.0, 10.0)  # first and longest
 REMEMBER_S: Final = 10.0
