@@ -1,16 +1,19 @@
 """Whatever a device sends: a DecodeError, or readings that a living person can have."""
 
 import random
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.errors import DecodeError
 from devices.gatt import Reader
-from devices.profiles import PROFILES, racp
+from devices.profiles import PROFILES, bthome, current_time, device_information, racp
 from devices.profiles.base import Advert, Reading, Said, Sender
+from devices.profiles.explained import EXPLAINED
 from devices.vocabulary import KINDS, Quality, Sign
 
 ROUNDS = 3_000
@@ -24,8 +27,17 @@ def of_characteristic(decode: Callable[[str, bytes], tuple[Said, ...]], uuid: st
     return lambda data: decode(uuid, data)
 
 
-def of_advert(decode: Callable[[bytes, Sender], Advert]) -> Decoder:
-    return lambda data: decode(data, Sender(address="C0:26:DF:01:23:45")).said
+PLAIN = Sender(address="C0:26:DF:01:23:45")
+KEYED = Sender(address="C0:26:DF:01:23:45", key=bytes(range(16)))
+
+
+def of_advert(decode: Callable[[bytes, Sender], Advert], sender: Sender) -> Decoder:
+    return lambda data: decode(data, sender).said
+
+
+def of_sealed_advert(decode: Callable[[bytes, Sender], Advert]) -> Decoder:
+    """Whatever bytes a sender that has the key may seal."""
+    return lambda data: decode(bthome.sealed(b"\x40" + data, sender=KEYED, counter=len(data)), KEYED).said
 
 
 def decoders() -> dict[str, Decoder]:
@@ -35,7 +47,11 @@ def decoders() -> dict[str, Decoder]:
             for uuid in (*profile.read_first, *profile.subscribe, *profile.read):
                 every[f"{profile.name} {uuid[4:8]}"] = of_characteristic(profile.decode, uuid)
         if profile.decode_advert is not None:
-            every[profile.name] = of_advert(profile.decode_advert)
+            every[profile.name] = of_advert(profile.decode_advert, PLAIN)
+            every[f"{profile.name} with a key"] = of_advert(profile.decode_advert, KEYED)
+            every[f"{profile.name} sealed"] = of_sealed_advert(profile.decode_advert)
+    for uuid, decode in (device_information.DECODERS | current_time.DECODERS).items():
+        every[f"any device {uuid[4:8]}"] = decode
     return every
 
 
@@ -71,6 +87,7 @@ def test_random_bytes_never_become_an_impossible_reading(decode: Decoder) -> Non
 
 
 @pytest.mark.parametrize("decode", DECODERS.values(), ids=DECODERS.keys())
+@settings(max_examples=60)
 @given(data=st.binary(max_size=LONGEST))
 def test_no_bytes_raise_anything_but_a_decode_error(decode: Decoder, data: bytes) -> None:
     feed(decode, data)
@@ -83,6 +100,50 @@ def test_the_control_point_has_no_other_error_either(data: bytes) -> None:
             decode(data)
         except DecodeError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize("explain", EXPLAINED.values(), ids=[uuid[4:8] for uuid in EXPLAINED])
+@settings(max_examples=60)
+@given(data=st.binary(max_size=LONGEST))
+def test_what_is_explained_is_refused_in_the_same_way(explain: Callable[[bytes], Sequence[str]], data: bytes) -> None:
+    try:
+        assert all(isinstance(line, str) and line for line in explain(data))
+    except DecodeError as error:
+        assert str(error)
+
+
+def published() -> dict[str, list[bytes]]:
+    """The bytes of the vectors, by the name of their decoder."""
+    every: dict[str, list[bytes]] = {}
+    for path in sorted((Path(__file__).parents[2] / "vectors").glob("*.toml")):
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        for vector in table["vector"]:
+            profile = vector.get("profile") or table.get("profile")
+            name = f"{profile} {vector['uuid']:04x}" if "uuid" in vector else str(profile)
+            if "bytes" in vector and name in DECODERS:
+                every.setdefault(name, []).append(bytes.fromhex(vector["bytes"]))
+    return every
+
+
+def damaged(whole: bytes, chance: random.Random) -> Iterator[bytes]:
+    for _ in range(DAMAGES):
+        bits = bytearray(whole)
+        for _ in range(chance.randint(1, 3) if bits else 0):
+            bits[chance.randrange(len(bits))] ^= 1 << chance.randrange(8)
+        yield bytes(bits[: chance.randint(0, len(bits))]) if chance.random() < 0.2 else bytes(bits)
+    yield whole + chance.randbytes(3)
+
+
+DAMAGES = 60
+PUBLISHED = published()
+
+
+@pytest.mark.parametrize(("name", "messages"), PUBLISHED.items(), ids=PUBLISHED.keys())
+def test_a_real_message_with_bits_turned_never_becomes_an_impossible_reading(name: str, messages: list[bytes]) -> None:
+    chance = random.Random(20261122)
+    for whole in messages:
+        for each in damaged(whole, chance):
+            feed(DECODERS[name], each)
 
 
 REAL = {
