@@ -148,7 +148,7 @@ class Town:
         with self.connection() as conn:
             conn.execute(
                 "update gateway set state = %s, state_since = %s, heard_at = %s, status = %s where name = %s",
-                (state, now, now, Jsonb(status), f"gw-{name}"),
+                (state, now, now, Jsonb({"state": state, **status}), f"gw-{name}"),
             )
             team = conn.execute("select team_id from home where id = %s", (self.homes[name],)).fetchone()
             assert team is not None
