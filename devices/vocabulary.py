@@ -83,7 +83,7 @@ KINDS: Final = MappingProxyType(
             number=12, loinc="19935-6", ucum="L/min", mdc=152584, lowest=10, highest=1500, decimals=0
         ),
         Kind.FEV1: KindFacts(number=13, loinc="20150-9", ucum="L", mdc=152586, lowest=0.05, highest=12, decimals=2),
-        Kind.FVC: KindFacts(number=14, loinc="19870-5", ucum="L", mdc=0, lowest=0.05, highest=15, decimals=2),
+        Kind.FVC: KindFacts(number=14, loinc="19870-5", ucum="L", mdc=188928, lowest=0.05, highest=15, decimals=2),
         Kind.GLUCOSE_ISF: KindFacts(
             number=15, loinc="105272-9", ucum="mmol/L", mdc=160212, lowest=0.1, highest=60, decimals=1
         ),
@@ -91,7 +91,9 @@ KINDS: Final = MappingProxyType(
         Kind.BMI: KindFacts(number=17, loinc="39156-5", ucum="kg/m2", mdc=188752, lowest=5, highest=200, decimals=1),
         Kind.BODY_FAT: KindFacts(number=18, loinc="41982-0", ucum="%", mdc=188748, lowest=1, highest=95, decimals=1),
         Kind.MUSCLE_MASS: KindFacts(number=19, loinc="73964-9", ucum="kg", mdc=0, lowest=0.5, highest=250, decimals=1),
-        Kind.BODY_WATER: KindFacts(number=20, loinc="73706-4", ucum="kg", mdc=0, lowest=0.5, highest=300, decimals=1),
+        Kind.BODY_WATER: KindFacts(
+            number=20, loinc="73706-4", ucum="kg", mdc=188764, lowest=0.5, highest=300, decimals=1
+        ),
         Kind.PERFUSION_INDEX: KindFacts(
             number=21, loinc="61006-3", ucum="%", mdc=150488, lowest=0, highest=100, decimals=1
         ),

@@ -6,6 +6,7 @@ from devices.virtual.gatt_servers.bthome import BTHomeAdvertiser
 from devices.virtual.gatt_servers.cgm import GlucoseSensor
 from devices.virtual.gatt_servers.connectable import ConnectablePeripheral, DeviceInformation
 from devices.virtual.gatt_servers.glucose import Glucose, Record
+from devices.virtual.gatt_servers.health_sensor import HealthSensor
 from devices.virtual.gatt_servers.heart_rate import HeartRate
 from devices.virtual.gatt_servers.oximeter import PulseOximeter
 from devices.virtual.gatt_servers.scale import Scale
@@ -18,6 +19,7 @@ __all__ = [
     "DeviceInformation",
     "Glucose",
     "GlucoseSensor",
+    "HealthSensor",
     "HeartRate",
     "OnSaid",
     "Peripheral",

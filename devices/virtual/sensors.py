@@ -15,7 +15,9 @@ from devices.profiles import (
     bthome,
     cgm,
     dispenser,
+    elapsed_time,
     glucose,
+    health_sensor,
     heart_rate,
     oximeter,
     pendant,
@@ -23,11 +25,13 @@ from devices.profiles import (
     thermometer,
 )
 from devices.profiles.current_time import Summer
+from devices.profiles.health_codes import Unit
 from devices.units import glucose_mmol_per_l_from_mg_per_dl
 from devices.virtual import peripherals
 from devices.virtual.faults import Fault, Faulty, wrong_time
 from devices.virtual.radio import Air
 from devices.virtual.script import DeviceInHome
+from devices.vocabulary import KINDS, Kind
 
 MEANINGS_KEPT = 64  # payloads whose words are still to come over the air
 BATTERY_PERCENT = 93
@@ -297,6 +301,35 @@ class GlucosePatch(Sensor):
         self.patch.measure(payload)
 
 
+class Spirometer(Sensor):
+    """Who has less oxygen blows less hard: peak flow and FEV1 follow the saturation, as far as an exercise needs."""
+
+    MESSAGE_BYTES = 20  # of an ATT notification at the smallest MTU: an observation has several segments
+
+    def __init__(self, device: DeviceInHome, around: Around) -> None:
+        super().__init__(device, around)
+        self.peripheral = self.sensor = peripherals.HealthSensor(
+            around.air, name=device.name, address=device.address, battery_percent=BATTERY_PERCENT
+        )
+        self._segments = 0
+
+    async def measure(self, t_s: float) -> None:
+        short_of = max(0.0, 97 - self.person.spo2(t_s))
+        peak_flow, fev1 = round(max(60.0, 430 - 18 * short_of)), round(max(0.4, 2.6 - 0.1 * short_of), 2)
+        local = self._local_now()
+        since = self._shown(local) - elapsed_time.EPOCH
+        observation = health_sensor.encode_bundle(
+            health_sensor.encode_numeric(mdc=KINDS[Kind.PEAK_FLOW].mdc, unit=Unit.L_PER_MIN, value=peak_flow),
+            health_sensor.encode_numeric(mdc=KINDS[Kind.FEV1].mdc, unit=Unit.L, value=fev1, decimals=2),
+            since=max(since, timedelta()),
+        )
+        cut = health_sensor.segments(observation, size=self.MESSAGE_BYTES, counter=self._segments)
+        self._segments = (self._segments + len(cut)) % health_sensor.SEGMENTS
+        self.sensor.set_clock(elapsed_time.encode_clock(max(since, timedelta()), is_utc=False))
+        self.sensor.observe(*cut)
+        self._book_kept(local, ("peak_flow", peak_flow), ("fev1", fev1))
+
+
 class _Advertiser(Sensor):
     def __init__(self, device: DeviceInHome, around: Around) -> None:
         super().__init__(device, around)
@@ -418,6 +451,7 @@ SENSORS: dict[str, Callable[[DeviceInHome, Around], Sensor]] = {
     "blood_pressure_omron": OmronMeter,
     "scale": BathroomScale,
     "cgm": GlucosePatch,
+    "health_sensor": Spirometer,
     "bthome_sos": Button,
     "bthome_fall": FallPendant,
     "bthome_door": FrontDoor,

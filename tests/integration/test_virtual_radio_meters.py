@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bleak import BleakClient, BleakScanner
 
-from devices.virtual.peripherals import BloodPressure, GlucoseSensor, Scale
+from devices.virtual.peripherals import BloodPressure, GlucoseSensor, HealthSensor, Scale
 from devices.virtual.radio import Air
 
 pytestmark = pytest.mark.integration
@@ -25,6 +25,9 @@ FEATURE = "00002aa8-0000-1000-8000-00805f9b34fb"
 SESSION_START = "00002aaa-0000-1000-8000-00805f9b34fb"
 RUN_TIME = "00002aab-0000-1000-8000-00805f9b34fb"
 RECORD_ACCESS = "00002a52-0000-1000-8000-00805f9b34fb"
+LIVE = "00002b8b-0000-1000-8000-00805f9b34fb"
+CONTROL_POINT = "00002bf4-0000-1000-8000-00805f9b34fb"
+ELAPSED_TIME = "00002bf2-0000-1000-8000-00805f9b34fb"
 METER = "F2:00:00:00:00:01"
 PATIENCE_S = 10
 
@@ -247,3 +250,41 @@ async def test_a_new_session_counts_from_the_beginning(patch: GlucoseSensor) -> 
         reader = await Reader(client).begin()
         assert await reader.ask("01 01") == "06 00 01 01"
         assert reader.heard() == [MINUTES[5]]
+
+
+# The health sensor: GHSS 1.0. SpO2 91 % in two segments.
+SEGMENTS = [bytes.fromhex("01 01 0c 00 01 00 b8 4b"), bytes.fromhex("06 02 00 20 02 5b 00 00 00")]
+
+
+async def test_a_health_sensor_sends_nothing_until_it_is_told_to_start(air: Air) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    answers: asyncio.Queue[bytes] = asyncio.Queue()
+    async with HealthSensor(air, name="GHS", address=METER) as sensor:
+        sensor.observe(*SEGMENTS)
+        async with BleakClient(METER) as client:
+            await client.start_notify(LIVE, into(heard))
+            await client.start_notify(CONTROL_POINT, into(answers))
+            await client.read_gatt_char(ELAPSED_TIME)  # whatever it had sent would have come before this answer
+            assert heard.empty()
+            await client.write_gatt_char(CONTROL_POINT, b"\x01", response=True)
+            assert await next_of(answers) == b"\x80"
+            assert [await next_of(heard), await next_of(heard)] == SEGMENTS
+        assert sensor.unsent == ()
+
+
+async def test_a_health_sensor_has_to_be_told_in_each_visit(air: Air) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    answers: asyncio.Queue[bytes] = asyncio.Queue()
+    async with HealthSensor(air, name="GHS", address=METER) as sensor:
+        sensor.observe(SEGMENTS[0])
+        async with BleakClient(METER) as client:
+            await client.start_notify(CONTROL_POINT, into(answers))
+            await client.write_gatt_char(CONTROL_POINT, b"\x01", response=True)
+            assert await next_of(answers) == b"\x80"
+            await client.write_gatt_char(CONTROL_POINT, b"\x07", response=True)
+            assert await next_of(answers) == b"\x81"
+        async with BleakClient(METER) as client:
+            await client.start_notify(LIVE, into(heard))
+            await client.read_gatt_char(ELAPSED_TIME)
+            assert heard.empty()
+        assert sensor.unsent == (SEGMENTS[0],)

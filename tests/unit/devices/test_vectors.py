@@ -92,6 +92,12 @@ def expected(said: dict[str, Any]) -> Said:
             raise AssertionError(f"what is {said}?")
 
 
+def into_session(said: dict[str, Any]) -> timedelta | None:
+    if "into_session_min" in said:
+        return timedelta(minutes=said["into_session_min"])
+    return timedelta(seconds=said["into_session_s"]) if "into_session_s" in said else None
+
+
 def expected_reading(kind: Kind, said: dict[str, Any]) -> Reading:
     value: float | None = said.get("value")
     device_time: datetime | None = said.get("device_time")
@@ -104,7 +110,7 @@ def expected_reading(kind: Kind, said: dict[str, Any]) -> Reading:
         device_time=device_time,
         record=said.get("record"),
         slot=said.get("slot", 0),
-        into_session=timedelta(minutes=said["into_session_min"]) if "into_session_min" in said else None,
+        into_session=into_session(said),
     )
 
 
