@@ -23,6 +23,7 @@ from edge.core.hearing import Remembered
 from edge.core.holes import Hole
 from edge.core.shift import shifted
 from edge.core.shrink import Room
+from edge.errors import OutboxError
 from edge.outbox_db import IN_MEMORY, connect, new_id, sentences, used_bytes
 from edge.outbox_room import KEPT_FOR, Freed
 
@@ -58,7 +59,8 @@ class Outbox:
         self._work_frame = 0
 
     def close(self) -> None:
-        with sentences(self.path), contextlib.closing(self._db):
+        """A disk that cannot be written now keeps nobody from going: what is not written yet is only told again."""
+        with contextlib.suppress(OutboxError), sentences(self.path), contextlib.closing(self._db):
             if self._is_dirty or self._known:
                 with self._transaction():
                     pass

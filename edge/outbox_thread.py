@@ -26,6 +26,7 @@ from edge.salvage import open_outbox, replace
 
 PENDING: Final = 16  # further callers wait
 URGENT_S: Final = 2.0  # a disk that tidies up takes a second
+PATIENT_S: Final = 5.0  # for anything else, because an alarm may wait behind it
 SPARE_ROOM: Final = Room(bytes=8 * 2**20)  # about 50,000 rows
 MOVED_AT_ONCE: Final = 500
 
@@ -61,7 +62,10 @@ class OutboxThread:
 
     async def do(self, work: Callable[[Outbox], T]) -> T:
         """On the file. OutboxReplaced, or OutboxError: not now."""
-        frame = len(self._jumps)
+        return await self._on_file(work, len(self._jumps))
+
+    async def _on_file(self, work: Callable[[Outbox], T], frame: int) -> T:
+        """`frame`: how many jumps of our clock the work knows of."""
         return await self._run(lambda: self._do(work, frame))
 
     async def _run(self, job: Callable[[], T]) -> T:
@@ -83,20 +87,21 @@ class OutboxThread:
             raise OutboxReplaced(self.damage) from error
 
     async def accept(self, work: Callable[[Outbox], T], *, urgent: bool = False) -> Accepted[T]:
-        """Do it on the file, or if that cannot be written, in memory; if it does not answer and this is urgent, in both
-        (the server knows an observation and an event by device and time). OutboxReplaced: once more. OutboxError:
-        memory is full, too."""
+        """Do it on the file, or if that cannot be written, in memory; if it does not answer in time, in both (the server
+        knows an observation and an event by device and time). OutboxReplaced: once more. OutboxError: memory is full,
+        too."""
+        frame = len(self._jumps)
         if self.spare is None:
             try:
-                return Accepted(value=await self._in_time(work, URGENT_S if urgent else None), is_safe=True)
+                return Accepted(value=await self._in_time(work, frame, URGENT_S if urgent else PATIENT_S), is_safe=True)
             except OutboxReplaced:
                 raise
             except OutboxError as error:
                 self.use_spare(str(error))
-        return Accepted(value=await self.do_spare(work), is_safe=False)
+        return Accepted(value=self._in_memory(work, frame), is_safe=False)
 
-    async def _in_time(self, work: Callable[[Outbox], T], limit_s: float | None) -> T:
-        task = asyncio.create_task(self.do(work))
+    async def _in_time(self, work: Callable[[Outbox], T], frame: int, limit_s: float) -> T:
+        task = asyncio.create_task(self._on_file(work, frame))
         self._late.add(task)
         task.add_done_callback(self._no_longer_late)
         done, _ = await asyncio.wait({task}, timeout=limit_s)
@@ -117,10 +122,14 @@ class OutboxThread:
             self.switched()
 
     async def do_spare(self, work: Callable[[Outbox], T]) -> T:
-        """In memory, and therefore here and now."""
+        """`do`, in memory."""
+        return self._in_memory(work, len(self._jumps))
+
+    def _in_memory(self, work: Callable[[Outbox], T], frame: int) -> T:
+        """Here and now, for nothing has to be waited for."""
         if self.spare is None:
             raise OutboxError("there is no outbox in memory any more")
-        return self.spare.in_frame(self._jumps, len(self._jumps), work)
+        return self.spare.in_frame(self._jumps, frame, work)
 
     async def move_back(self, now: datetime) -> int:
         """What still waits in memory goes to the file, which takes over. OutboxError: the disk is not back yet."""

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from hashlib import sha256
 
 import paho.mqtt.client as mqtt
@@ -11,8 +12,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from devices.errors import WireError
 from devices.vocabulary import Item
 from devices.wire import codec
-from devices.wire.messages import Lane, LostWhy, Receipt, Refusal, Status
-from devices.wire.topics import Channel, Topic
+from devices.wire.columns import to_millis
+from devices.wire.messages import Lane, LostWhy, Message, Receipt, Refusal, Status
+from devices.wire.topics import MANNERS, Channel, Topic
 
 GATEWAY = "hv-line"
 BUCKET = 7
@@ -25,12 +27,15 @@ class ContractServer:
         self.changed = threading.Condition()
         self.stored: dict[tuple[Lane, int], Item] = {}
         self.arrivals: list[Lane] = []
+        self.accepted: list[Item] = []  # in the order in which they came, out of every outbox
         self.doubled = 0
         self.lost: dict[tuple[Lane, int], LostWhy] = {}
         self.marks = dict.fromkeys(Lane, 0)
         self.outbox: str | None = None
         self.statuses: list[Status] = []
         self.epoch = "e1"
+        self.clock: Callable[[], datetime] | None = None  # None: its receipts do not say the time
+        self._others: dict[str, tuple[dict[Lane, int], dict[tuple[Lane, int], Item]]] = {}
         self.is_deaf = False
         self.broken: Exception | None = None
         self.unreadable: Callable[[Item], bool] = lambda item: False
@@ -44,6 +49,14 @@ class ContractServer:
     def stop(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    def say(self, channel: Channel, message: Message) -> None:
+        manner = MANNERS[channel]
+        self._client.publish(self._topic(channel), codec.encode(message), manner.qos, manner.retain)
+
+    def take_back(self, channel: Channel) -> None:
+        """What the broker retains."""
+        self._client.publish(self._topic(channel), b"", 1, retain=True).wait_for_publish(20)
 
     def _topic(self, channel: Channel) -> str:
         return str(Topic(bucket=BUCKET, gateway=GATEWAY, channel=channel))
@@ -86,22 +99,27 @@ class ContractServer:
                 if seq > mark:
                     self.doubled += (header.lane, seq) in self.stored
                     self.stored[header.lane, seq] = item
+                    self.accepted.append(item)
             for lost in header.lost:
                 self.lost |= {(header.lane, seq): lost.why for seq in range(max(lost.first, mark + 1), lost.last + 1)}
             self.marks[header.lane] = max(mark, header.last)
         return self._receipt()
 
     def _meet(self, outbox: str) -> None:
-        """An outbox with another id begins at nothing."""
+        """Each outbox has its own marks; one that is new begins at nothing."""
         if self.outbox not in (None, outbox):
-            self.stored.clear()
-            self.marks = dict.fromkeys(Lane, 0)
+            self._others[str(self.outbox)] = self.marks, self.stored
+            self.marks, self.stored = self._others.pop(outbox, (dict.fromkeys(Lane, 0), {}))
         self.outbox = outbox
 
     def _receipt(self) -> Receipt:
-        marks = self.marks
         return Receipt(
-            gateway=GATEWAY, outbox=self.outbox, epoch=self.epoch, alarm=marks[Lane.ALARM], bulk=marks[Lane.BULK]
+            gateway=GATEWAY,
+            outbox=self.outbox,
+            epoch=self.epoch,
+            alarm=self.marks[Lane.ALARM],
+            bulk=self.marks[Lane.BULK],
+            at=None if self.clock is None else to_millis(self.clock()),
         )
 
     def restore(self, marks: dict[Lane, int], epoch: str) -> None:

@@ -6,6 +6,7 @@ from devices.wire.messages import Lane, LostWhy, Receipt, Refusal
 from edge.core.delivery import Delivery
 from edge.core.delivery_words import (
     Appended,
+    ClockSet,
     Command,
     Connected,
     Disconnected,
@@ -348,3 +349,45 @@ def test_pruned_rows_are_never_planned() -> None:
     d.on(Connected(), 0)
     (plan,) = plans(d.on(receipt(epoch="b"), 0.1))
     assert (plan.first, plan.last, plan.lost) == (41, 50, (Hole(first=1, last=40, why=LostWhy.RESTORED),))
+
+
+def unset(*, alarm: Stock | None = None, bulk: Stock | None = None) -> Delivery:
+    stocks = {Lane.ALARM: alarm or Stock(), Lane.BULK: bulk or Stock()}
+    return Delivery(outbox=OUTBOX, epoch="a", stocks=stocks, is_clock_set=False)
+
+
+def test_readings_wait_until_our_own_clock_is_set() -> None:
+    d = unset(bulk=Stock(newest=5))
+    assert plans(answered(d)) == []
+    assert spans(d.on(ClockSet(), 1)) == [(Lane.BULK, 0, 1, 5)]
+
+
+def test_readings_wait_two_minutes_for_the_clock_and_no_longer_however_often_the_line_goes() -> None:
+    d = unset(bulk=Stock(newest=5))
+    answered(d)
+    for minute_s in (60, 90, 115):
+        d.on(Disconnected(), minute_s)
+        assert plans(answered(d, at_s=minute_s + 1)) == []
+    assert d.due_s() == 120
+    assert spans(d.on(Tick(), 120)) == [(Lane.BULK, 0, 1, 5)]
+
+
+def test_an_alarm_waits_for_the_first_receipt_which_may_set_the_clock() -> None:
+    d = unset(alarm=Stock(newest=1))
+    assert plans(d.on(Connected(), 0)) == []
+    assert spans(d.on(receipt(), 0.3)) == [(Lane.ALARM, 0, 1, 1)]
+
+
+def test_an_alarm_waits_two_seconds_for_it_and_no_longer() -> None:
+    d = unset(alarm=Stock(newest=1))
+    d.on(Connected(), 0)
+    assert d.due_s() == 2
+    assert spans(d.on(Tick(), 2)) == [(Lane.ALARM, 0, 1, 1)]
+
+
+def test_an_alarm_of_later_does_not_wait_for_the_clock_again() -> None:
+    d = unset()
+    answered(d)
+    d.on(Disconnected(), 10)
+    answered(d, at_s=20)
+    assert spans(d.on(Appended(Lane.ALARM, 1), 21)) == [(Lane.ALARM, 0, 1, 1)]
