@@ -73,8 +73,9 @@ class RemoteConfig:
             log.info("configuration %d of the server is used, %d devices", self.version, len(self.devices))
 
     def hear(self, payload: bytes) -> None:
-        self._came = payload
-        self._something.set()
+        if payload:  # nothing: the broker was told to forget it, and it stays as it is
+            self._came = payload
+            self._something.set()
 
     async def run(self) -> None:
         while True:

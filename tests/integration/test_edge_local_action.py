@@ -1,7 +1,6 @@
 """Lamp and sound at home: real commands, run by the real home."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, time, timedelta
@@ -18,6 +17,7 @@ from edge.core.health import Troubles
 from edge.core.signs import Sign, State
 from edge.home import LocalHome
 from edge.local_action import WAITING, LocalAction, Task
+from tests.integration.lamp import TELLS, Lamp
 from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
@@ -25,38 +25,6 @@ pytestmark = pytest.mark.integration
 BUTTON, METER = "C0:00:00:00:00:02", "C0:00:00:00:00:03"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY, NIGHT = Night(begins=time(0), ends=time(0)), Night(begins=time(0), ends=time.max)
-TELLS = 'echo "$1|$HJEMVAKT_STATE|$HJEMVAKT_SOUND|$HJEMVAKT_DEVICE|$HJEMVAKT_TEXT"'
-
-
-class Told:
-    """What a script wrote into its pipe, line by line."""
-
-    def __init__(self, directory: Path, script: str = TELLS) -> None:
-        self._pipe = directory / "pipe"
-        os.mkfifo(self._pipe)
-        self.command = directory / "lamp"
-        self.command.write_text(f"#!/bin/sh\nexec 3>{self._pipe}\n{{ {script} ; }} >&3\n")
-        self.command.chmod(0o755)
-        descriptor = os.open(self._pipe, os.O_RDWR)  # so that it never ends
-        self._file = os.fdopen(descriptor, "rb", buffering=0)
-        self._rest = b""
-
-    async def line(self) -> str:
-        reader = asyncio.get_running_loop()
-        while b"\n" not in self._rest:
-            readable = asyncio.Event()
-            reader.add_reader(self._file, readable.set)
-            try:
-                async with asyncio.timeout(30):
-                    await readable.wait()
-            finally:
-                reader.remove_reader(self._file)
-            self._rest += self._file.read(4096)
-        line, self._rest = self._rest.split(b"\n", 1)
-        return line.decode()
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class StandingClock:
@@ -74,12 +42,18 @@ class StandingClock:
     def is_set(self) -> bool:
         return True
 
+    def is_wrong(self) -> bool:
+        return False
+
+    def hear(self, server_at: datetime) -> None:
+        pass
+
 
 class Rig:
-    def __init__(self, told: Told, *, night: Night = DAY) -> None:
-        self.told, self.clock, self.troubles = told, StandingClock(), Troubles()
+    def __init__(self, lamp: Lamp, *, night: Night = DAY) -> None:
+        self.lamp, self.clock, self.troubles = lamp, StandingClock(), Troubles()
         self.written: asyncio.Queue[Item] = asyncio.Queue()
-        config = HomeConfig(action=(str(told.command),), timeout_s=20, night=night)
+        config = HomeConfig(action=(str(lamp.command),), timeout_s=20, night=night)
         self.home = LocalHome(config, ZoneInfo("UTC"), self.clock, self.troubles, self._write, quiet_s=75)
         self.home.names({BUTTON: "knapp"})
 
@@ -99,73 +73,73 @@ class Rig:
 async def living(rig: Rig) -> AsyncIterator[Rig]:
     running = asyncio.create_task(rig.home.run())
     try:
-        assert (await rig.told.line()).startswith("check|check|")
+        assert (await rig.lamp.line()).startswith("check|check|")
         yield rig
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        rig.told.close()
+        rig.lamp.close()
 
 
 async def test_the_four_states_reach_the_lamp_in_norwegian(tmp_path: Path) -> None:
-    async with living(Rig(Told(tmp_path))) as rig:
+    async with living(Rig(Lamp(tmp_path))) as rig:
         rig.home.line(is_up=True)
         rig.home.answered()
         rig.hears(Observation(device=METER, kind=Kind.GLUCOSE, taken_at=NOW, value=6.0), Lane.BULK, 1)
-        assert await rig.told.line() == f"reading_saved|reading_saved|1|{METER}|Målingen er lagret."
+        assert await rig.lamp.line() == f"reading_saved|reading_saved|1|{METER}|Målingen er lagret."
         rig.press(1)
         rig.home.arrived(Lane.ALARM, 1)
-        assert await rig.told.line() == "alarm_sent|alarm_sent|1|knapp|Alarmen er sendt."
+        assert await rig.lamp.line() == "alarm_sent|alarm_sent|1|knapp|Alarmen er sendt."
         rig.home.acknowledged(Command(gateway="hv-0001", command="acknowledged", device=BUTTON, type=EventType.SOS))
-        assert (await rig.told.line()).startswith("acknowledged|acknowledged|1|knapp|Alarmen er sett.")
+        assert (await rig.lamp.line()).startswith("acknowledged|acknowledged|1|knapp|Alarmen er sett.")
         rig.home.line(is_up=False)
         rig.clock.ahead_s = 61
-        assert (await rig.told.line()).startswith("line_down|line_down|1||Ingen forbindelse.")
+        assert (await rig.lamp.line()).startswith("line_down|line_down|1||Ingen forbindelse.")
         assert rig.troubles.sentences() == []
 
 
 async def test_alone_the_alarm_is_given_here_and_written_down_once(tmp_path: Path) -> None:
-    async with living(Rig(Told(tmp_path), night=NIGHT)) as rig:
+    async with living(Rig(Lamp(tmp_path), night=NIGHT)) as rig:
         rig.clock.ahead_s = 20  # the line was never up
         rig.press(1)
-        assert (await rig.told.line()).startswith("alarm_not_sent|alarm_not_sent|1|knapp|Alarmen er ikke sendt")
+        assert (await rig.lamp.line()).startswith("alarm_not_sent|alarm_not_sent|1|knapp|Alarmen er ikke sendt")
         at = NOW + timedelta(seconds=20)
         assert await rig.written.get() == Event(device=BUTTON, type=EventType.LOCAL_ALARM, occurred_at=at)
         rig.clock.ahead_s = 81
-        said = {(await rig.told.line()).split("|")[0]: None for _ in range(2)}
+        said = {(await rig.lamp.line()).split("|")[0]: None for _ in range(2)}
         assert said.keys() == {"alarm_not_sent", "line_down"}
         rig.home.line(is_up=True)
         rig.home.answered()
         rig.home.arrived(Lane.ALARM, 1)
-        said = {(await rig.told.line()).split("|")[0]: None for _ in range(2)}
+        said = {(await rig.lamp.line()).split("|")[0]: None for _ in range(2)}
         assert list(said) == ["alarm_sent", "alarm_over"]
         assert rig.written.empty()
 
 
 async def test_at_night_a_lost_line_is_light_without_sound(tmp_path: Path) -> None:
-    async with living(Rig(Told(tmp_path), night=NIGHT)) as rig:
+    async with living(Rig(Lamp(tmp_path), night=NIGHT)) as rig:
         rig.clock.ahead_s = 61
-        assert (await rig.told.line()).startswith("line_down|line_down|0||")
+        assert (await rig.lamp.line()).startswith("line_down|line_down|0||")
 
 
 async def test_an_alarm_left_waiting_by_an_earlier_run_is_taken_up_again(tmp_path: Path) -> None:
-    async with living(Rig(Told(tmp_path))) as rig:
+    async with living(Rig(Lamp(tmp_path))) as rig:
         rig.clock.ahead_s = 20
         rig.home.recall([(Lane.ALARM, 4, Event(device=BUTTON, type=EventType.FALL, occurred_at=NOW))], since=NOW)
-        assert (await rig.told.line()).startswith("alarm_not_sent|")
+        assert (await rig.lamp.line()).startswith("alarm_not_sent|")
         rig.home.arrived(Lane.ALARM, 4)
-        assert (await rig.told.line()).startswith("alarm_sent|")
+        assert (await rig.lamp.line()).startswith("alarm_sent|")
 
 
 async def test_an_alarm_that_could_not_be_given_is_not_said_to_have_been(tmp_path: Path) -> None:
-    rig = Rig(Told(tmp_path, script=f'{TELLS}; [ "$1" = check ]'))
+    rig = Rig(Lamp(tmp_path, script=f'{TELLS}; [ "$1" = check ]'))
     async with living(rig):
         rig.clock.ahead_s = 20
         rig.press(1)
-        assert (await rig.told.line()).startswith("alarm_not_sent|")
+        assert (await rig.lamp.line()).startswith("alarm_not_sent|")
         rig.clock.ahead_s = 80
         for _ in range(2):
-            await rig.told.line()
+            await rig.lamp.line()
         assert rig.written.empty()
         (sentence,) = rig.troubles.sentences()
         assert sentence.startswith("lamp and sound at home do not work: /")
@@ -200,7 +174,7 @@ async def trouble(troubles: Troubles) -> str:
         ("trap '' TERM; sleep 60", "did not end within 0.3 s at 'check' and was stopped"),
     ],
 )
-async def test_a_command_that_does_not_work_is_told_to_the_technician_at_the_start(
+async def test_a_command_that_does_not_work_is_lamp_to_the_technician_at_the_start(
     tmp_path: Path, script: str | None, says: str
 ) -> None:
     command = tmp_path / "lamp"
@@ -213,12 +187,12 @@ async def test_a_command_that_does_not_work_is_told_to_the_technician_at_the_sta
 
 
 async def test_what_a_command_started_ends_with_it(tmp_path: Path) -> None:
-    told = Told(tmp_path, script="sh -c 'trap \"\" TERM; sleep 60; sleep 60' & echo $!; wait")
-    async with acting(LocalAction(HomeConfig(action=(str(told.command),), timeout_s=0.5), troubles := Troubles())):
-        child = int(await told.line())
+    lamp = Lamp(tmp_path, script="sh -c 'trap \"\" TERM; sleep 60; sleep 60' & echo $!; wait")
+    async with acting(LocalAction(HomeConfig(action=(str(lamp.command),), timeout_s=0.5), troubles := Troubles())):
+        child = int(await lamp.line())
         assert "did not end" in await trouble(troubles)
         await asyncio.to_thread(await_true, lambda: not _is_alive(child))
-    told.close()
+    lamp.close()
 
 
 def _is_alive(pid: int) -> bool:
@@ -229,28 +203,28 @@ def _is_alive(pid: int) -> bool:
 
 
 async def test_alarms_go_first_and_the_row_of_signs_is_bounded(tmp_path: Path) -> None:
-    told = Told(tmp_path)
-    action = LocalAction(HomeConfig(action=(str(told.command),)), Troubles())
+    lamp = Lamp(tmp_path)
+    action = LocalAction(HomeConfig(action=(str(lamp.command),)), Troubles())
     for number in range(3 * WAITING):
         action.do(task(State.READING_SAVED, f"M{number}"))
         action.do(task(State.READING_SAVED, f"M{number}"))
     action.do(task(State.ALARM_SENT))
     action.do(task(State.ALARM_NOT_SENT))
     async with acting(action):
-        said = [(await told.line()).split("|")[0] for _ in range(1 + WAITING)]
-    told.close()
+        said = [(await lamp.line()).split("|")[0] for _ in range(1 + WAITING)]
+    lamp.close()
     assert said == ["check", "alarm_not_sent", "alarm_sent", *["reading_saved"] * (WAITING - 2)]
 
 
 async def test_the_command_sees_nothing_of_our_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_OURS", "x")
-    told = Told(tmp_path, script="env | cut -d= -f1 | sort | tr '\\n' ' '; echo")
-    action = LocalAction(HomeConfig(action=(str(told.command),)), Troubles())
+    lamp = Lamp(tmp_path, script="env | cut -d= -f1 | sort | tr '\\n' ' '; echo")
+    action = LocalAction(HomeConfig(action=(str(lamp.command),)), Troubles())
     action.do(task(State.ALARM_SENT))
     async with acting(action):
-        await told.line()
-        names = set((await told.line()).split())
-    told.close()
+        await lamp.line()
+        names = set((await lamp.line()).split())
+    lamp.close()
     ours = {name for name in names if name.startswith("HJEMVAKT_")}
     assert ours == {f"HJEMVAKT_{each}" for each in ("STATE", "TEXT", "SOUND", "DEVICE", "SINCE")}
     assert names - ours <= {"PATH", "LANG", "PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
