@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -14,6 +15,7 @@ from devices.profiles.base import Profile, Reach
 from edge.adapters import doors_of
 from edge.config import RadioConfig
 from edge.core.health import Troubles
+from edge.core.nearby import Nearby
 from edge.core.schedule import Busy, GiveWay, Go, Phase, Places, Wish, next_up
 from edge.core.session import Session
 from edge.core.session_words import Event, State
@@ -23,28 +25,20 @@ from edge.listening import Listening
 from edge.ports import Clock, Ears
 from edge.visit import Visit
 
-FRESH_S: Final = {Reach.SPOT: 5.0, Reach.STREAM: 30.0, Reach.ADVERT: 30.0}  # heard so long ago, it may be connected to
-SMOOTHING: Final = 0.2  # of the signal strength: one lucky advertisement does not move a device
 CLOSE_S: Final = 2.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Heard:
-    device: BLEDevice
-    rssi_dbm: float
-    at_s: float
-
-
-@dataclass(slots=True)
 class _Known:
-    """`session` None: an advertiser, never connected to. `heard`: by adapter."""
+    """`session` None: an advertiser, never connected to. `devices`: as each adapter last heard it."""
 
     address: str
     profile: Profile
     session: Session | None
-    heard: dict[str, _Heard] = field(default_factory=dict)
+    nearby: Nearby
+    devices: dict[str, BLEDevice] = field(default_factory=dict)
     visit: Visit | None = None
     task: "asyncio.Task[None] | None" = None
 
@@ -65,12 +59,14 @@ class BleRadio:
         canary: str | None = None,
         places: Places | None = None,
         patience: Patience | None = None,
+        dice: random.Random | None = None,
     ) -> None:
         self._ears, self._clock, self._troubles, self._zone = ears, clock, troubles, zone
         self._doors = {door.name: door for door in (doors or doors_of(RadioConfig(), None))}
         self._canary, self._places, self._patience = canary, places or Places(), patience or Patience()
+        self._dice = dice or random.Random()
         self._listening: dict[str, Listening] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: list[asyncio.Task[None]] = []
         self._known: dict[str, _Known] = {}
         self.set_devices(devices, last_records)
 
@@ -93,7 +89,9 @@ class BleRadio:
         for address, profile in devices.items():
             if address not in self._known:
                 session = None if profile.reach is Reach.ADVERT else Session(profile, last_records.get(address))
-                self._known[address] = _Known(address=address, profile=profile, session=session)
+                self._known[address] = _Known(
+                    address=address, profile=profile, session=session, nearby=Nearby(reach=profile.reach)
+                )
         for listening in self._listening.values():
             listening.watchdog.is_expected = self._is_something_expected()
 
@@ -122,10 +120,11 @@ class BleRadio:
             advertised=self._advertised,
             lost=self._lost,
             has_links=self._has_links,
+            dice=self._dice,
         )
 
     async def _close(self) -> None:
-        visits = {known.task for known in self._known.values() if known.task is not None} | self._leaving
+        visits = [*self._leaving, *(known.task for known in self._known.values() if known.task is not None)]
         for visit in visits:
             visit.cancel()
         await asyncio.gather(*visits, return_exceptions=True)
@@ -145,12 +144,12 @@ class BleRadio:
         if known.visit is not None and known.task is not None:
             known.visit.deafen()
             known.task.cancel()
-            self._leaving.add(known.task)
-            known.task.add_done_callback(self._leaving.discard)
+            self._leaving.append(known.task)
+            known.task.add_done_callback(self._leaving.remove)
 
     def _state(self, known: _Known) -> str:
         assert known.session is not None
-        if known.session.state is State.WANTED and not self._heard_by(known):
+        if known.session.state is State.WANTED and not known.nearby.heard_by(self._clock.monotonic_s()):
             return State.AWAY.value
         return known.session.state.value
 
@@ -159,8 +158,9 @@ class BleRadio:
         if known is None:
             return
         now_s = self._clock.monotonic_s()
-        self._note(known, adapter, device, advert.rssi, now_s)
-        if self._heard_by(known)[0] == adapter:
+        known.nearby.hear(adapter, advert.rssi, now_s)
+        known.devices[adapter] = device
+        if known.nearby.heard_by(now_s)[0] == adapter:
             self._ears.seen(known.address, advert.rssi)
         if known.session is None:
             data = advert.service_data.get(known.profile.service)
@@ -171,24 +171,10 @@ class BleRadio:
         if known.session.state is State.WANTED:
             self._admit()
 
-    def _note(self, known: _Known, adapter: str, device: BLEDevice, rssi_dbm: int, now_s: float) -> None:
-        heard = known.heard.get(adapter)
-        if heard is None or now_s - heard.at_s > FRESH_S[known.profile.reach]:
-            known.heard[adapter] = _Heard(device=device, rssi_dbm=rssi_dbm, at_s=now_s)
-            return
-        heard.device, heard.at_s = device, now_s
-        heard.rssi_dbm += (rssi_dbm - heard.rssi_dbm) * SMOOTHING
-
-    def _heard_by(self, known: _Known) -> tuple[str, ...]:
-        """The adapter that hears it best first."""
-        since_s = self._clock.monotonic_s() - FRESH_S[known.profile.reach]
-        fresh = [(heard.rssi_dbm, name) for name, heard in known.heard.items() if heard.at_s >= since_s]
-        return tuple(name for _, name in sorted(fresh, reverse=True))
-
     def _lost(self, adapter: str) -> None:
         """Nothing is left of what went through this adapter; the others take over."""
         for known in self._known.values():
-            known.heard.pop(adapter, None)
+            known.nearby.lose(adapter)
             if known.visit is not None and known.visit.adapter == adapter and known.task is not None:
                 known.task.cancel()
 
@@ -211,13 +197,14 @@ class BleRadio:
                     visit.give_way()
 
     def _wishes(self) -> list[Wish]:
+        now_s = self._clock.monotonic_s()
         return [
             Wish(
                 device=known.address,
                 reach=known.profile.reach,
                 is_urgent=known.session.is_urgent(),
                 since_s=known.session.wanted_since_s,
-                heard_by=self._heard_by(known),
+                heard_by=known.nearby.heard_by(now_s),
             )
             for known in self._known.values()
             if known.session is not None and known.session.state is State.WANTED
@@ -241,12 +228,22 @@ class BleRadio:
         session = known.session
         assert session is not None
         commands = session.on(Event.ADMITTED, self._clock.monotonic_s())
-        device = known.heard[adapter].device
-        known.visit = Visit(known.address, session, self._doors[adapter], device, self._ears, self._clock, self._zone)
+        known.visit = Visit(
+            known.address,
+            session,
+            self._doors[adapter],
+            known.devices[adapter],
+            self._ears,
+            self._clock,
+            self._zone,
+            self._dice,
+        )
         known.task = asyncio.create_task(known.visit.run(commands))
         known.task.add_done_callback(lambda task: self._visited(known, session, task))
 
     def _visited(self, known: _Known, session: Session, task: "asyncio.Task[None]") -> None:
+        assert known.visit is not None
+        known.nearby.visited(known.visit.adapter, session.is_bonded)
         known.visit = known.task = None
         if not task.cancelled() and (error := task.exception()) is not None:
             # A bug of ours: the next visit may go better.

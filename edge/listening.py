@@ -39,10 +39,11 @@ class Listening:
         advertised: Advertised,
         lost: Callable[[str], None],
         has_links: Callable[[str], bool],
+        dice: random.Random,
     ) -> None:
         self.door, self.watchdog = door, watchdog
         self.is_scanning = False
-        self._clock, self._troubles, self._dice = clock, troubles, random.Random()
+        self._clock, self._troubles, self._dice = clock, troubles, dice
         self._canary, self._advertised, self._lost, self._has_links = canary, advertised, lost, has_links
         self._subject = f"radio {door.name}"
 
@@ -77,10 +78,12 @@ class Listening:
             log.info("%s: the radio is there again", self.door.name)
 
     async def _could_not_scan(self, error: BaseException) -> Step:
-        sentence = f"{self.door.name}: {no_bluetooth(error)}"
-        if self._troubles.begin(self._subject, sentence):
-            log.error("%s; trying again", sentence)
         step, wait_s = self.watchdog.not_scanning(self._dice.random())
+        sentence = f"{self.door.name}: {no_bluetooth(error)}"
+        if not self.watchdog.is_failing():
+            log.info("%s; trying again", sentence)
+        elif self._troubles.begin(self._subject, sentence):
+            log.error("%s; trying again", sentence)
         await asyncio.sleep(wait_s)
         return step
 

@@ -35,6 +35,7 @@ from edge.core.session_words import (
     SetClock,
     State,
     Subscribe,
+    Write,
 )
 from edge.doors import RADIO_FAULTS, Door, is_cut, is_refusal
 from edge.ports import Clock, Ears
@@ -51,13 +52,21 @@ log = logging.getLogger(__name__)
 
 class Visit:
     def __init__(
-        self, address: str, session: Session, door: Door, device: BLEDevice, ears: Ears, clock: Clock, zone: tzinfo
+        self,
+        address: str,
+        session: Session,
+        door: Door,
+        device: BLEDevice,
+        ears: Ears,
+        clock: Clock,
+        zone: tzinfo,
+        dice: random.Random,
     ) -> None:
         self.adapter = door.name
         self.since_s = clock.monotonic_s()
         self.is_giving_way = False
         self._address, self._session, self._door, self._device = address, session, door, device
-        self._ears, self._clock, self._zone, self._dice = ears, clock, zone, random.Random()
+        self._ears, self._clock, self._zone, self._dice = ears, clock, zone, dice
         self._inbox: asyncio.Queue[Happened | tuple[Command, ...]] = asyncio.Queue(INBOX)
         self._give_way = asyncio.Event()
         self._is_deaf = False
@@ -151,7 +160,7 @@ class Visit:
                     return await self._use(command)
         return Event.DONE
 
-    async def _use(self, command: ReadClock | SetClock | Read | Subscribe | Ask) -> Happened:
+    async def _use(self, command: ReadClock | SetClock | Read | Subscribe | Write | Ask) -> Happened:
         uuid = self._uuid(command)
         characteristic = self._client.services.get_characteristic(uuid)
         if characteristic is None:
@@ -169,18 +178,18 @@ class Visit:
                 self._notified(uuid, bytes(await self._client.read_gatt_char(characteristic)))
             case Subscribe():
                 await self._client.start_notify(characteristic, self._callback(uuid))
-            case Ask(request):
-                await self._client.write_gatt_char(characteristic, request, response=True)
+            case Write(value=value) | Ask(request=value):
+                await self._client.write_gatt_char(characteristic, value, response=True)
         return Event.DONE
 
-    def _uuid(self, command: ReadClock | SetClock | Read | Subscribe | Ask) -> str:
+    def _uuid(self, command: ReadClock | SetClock | Read | Subscribe | Write | Ask) -> str:
         match command:
             case ReadClock() | SetClock():
                 return current_time.CURRENT_TIME
             case Ask():
                 assert self._session.profile.racp is not None
                 return self._session.profile.racp
-            case Read(uuid=uuid) | Subscribe(uuid=uuid):
+            case Read(uuid=uuid) | Subscribe(uuid=uuid) | Write(uuid=uuid):
                 return uuid
 
     async def _connect(self) -> Event:
@@ -207,6 +216,8 @@ class Visit:
     def _callback(self, uuid: str) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
         session, racp_uuid = self._session, self._session.profile.racp
 
+        # An indication was confirmed by the stack before it came here: until the outbox has it, milliseconds later,
+        # only memory does. Stored records are safer: what was not committed is asked for again.
         def notified(_sender: BleakGATTCharacteristic, data: bytearray) -> None:
             if uuid == racp_uuid:
                 self._put(_answer(self._address, bytes(data)))

@@ -30,6 +30,7 @@ from edge.core.session_words import (
     SetClock,
     State,
     Subscribe,
+    Write,
 )
 
 QUIET_S: Final = 5.0  # a spot-check meter that said nothing more for so long is done
@@ -152,6 +153,8 @@ class Session:
             yield Read(uuid, is_needed=True)
         for uuid in self.profile.subscribe:
             yield Subscribe(uuid)
+        for uuid, value in self.profile.write:
+            yield Write(uuid, value)
         if self.profile.racp is not None:
             yield Subscribe(self.profile.racp)
             yield Ask(self._backfill.first_request())
@@ -191,7 +194,7 @@ class Session:
     def _listen(self, now_s: float) -> Iterator[Command]:
         self._is_wrong_profile = not self._subscribed
         if self._is_wrong_profile:
-            yield self._leave(failed=True)
+            yield self._leave(failed=True, forget=not self._bonds)  # what BlueZ keeps of its services may be outdated
             return
         self.state = State.LISTENING
         self._refusals = self._faults = 0

@@ -54,6 +54,10 @@ class Watchdog:
         self._failed_starts = 0
         self._since_s = now_s
 
+    def is_failing(self) -> bool:
+        """Scans cannot be started; once is usual when bluetoothd has just begun."""
+        return self._failed_starts > 1
+
     def not_scanning(self, jitter: float) -> tuple[Step, float]:
         """A scan could not be started: what to do, and how long to wait before."""
         self._failed_starts += 1

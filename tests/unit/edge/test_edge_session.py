@@ -87,7 +87,7 @@ def test_a_characteristic_that_is_missing_is_passed_over_but_not_all_of_them() -
     walk(session, admitted(session), missing=oximeter.SPOT)
     assert session.state is State.LISTENING
     wrong = Session(plain("heart_rate"))
-    assert walk(wrong, admitted(wrong), missing=heart_rate.MEASUREMENT)[-1] == Disconnect()
+    assert walk(wrong, admitted(wrong), missing=heart_rate.MEASUREMENT)[-1] == Disconnect(forget=True)
 
 
 def test_the_first_visit_to_a_meter_asks_for_all_records_and_the_next_for_newer_ones() -> None:
