@@ -102,6 +102,14 @@ class Subscribe:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """What the device waits for before it sends."""
+
+    uuid: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Write to the record access control point."""
 
@@ -122,4 +130,4 @@ class Disconnect:
     forget: bool = False
 
 
-Command = Connect | Pair | Pause | ReadClock | SetClock | Read | Subscribe | Ask | Remember | Disconnect
+Command = Connect | Pair | Pause | ReadClock | SetClock | Read | Subscribe | Write | Ask | Remember | Disconnect
