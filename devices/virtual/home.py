@@ -23,7 +23,8 @@ from devices.virtual.hci_server import HciServer, serve_hci
 from devices.virtual.line import CutLine
 from devices.virtual.physiology import Person
 from devices.virtual.radio import Air
-from devices.virtual.sensors import SENSORS, Around, Sensor, Word
+from devices.virtual.sensor import Around, Sensor, Word
+from devices.virtual.sensors import SENSORS
 
 ZONE = ZoneInfo("Europe/Oslo")
 

@@ -1,13 +1,13 @@
 """Glucose Service 1.0.1: a meter with memory. Its records outlive links and readers, until a reader deletes them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bumble import att
 from bumble.device import Connection
-from bumble.gatt import Service
+from bumble.gatt import Characteristic, Service
 
 from devices.virtual.gatt_servers import racp
 from devices.virtual.gatt_servers.base import Advertising
@@ -27,6 +27,7 @@ from devices.virtual.gatt_servers.connectable import (
 from devices.virtual.radio import Air
 
 MEASUREMENT, CONTEXT, FEATURE, RECORD_ACCESS = 0x2A18, 0x2A34, 0x2A51, 0x2A52
+CURRENT_TIME_SERVICE, CURRENT_TIME = 0x1805, 0x2A2B
 # Core Specification Supplement part B 1.2: common profile error codes
 CCCD_IMPROPERLY_CONFIGURED, PROCEDURE_IN_PROGRESS = 0xFD, 0xFE
 MEMORY_SLOTS = 500
@@ -43,7 +44,8 @@ class Record:
 
 
 class Glucose(ConnectablePeripheral):
-    """On the air while there is a record that no reader has had in a completed report, or always.
+    """On the air while there is a record that no reader has had in a completed report, or always. `clock` answers who
+    asks what time it has; without one it has no Current Time Service.
 
     When the memory is full the oldest record goes, and is counted in `lost` if it was never reported.
     """
@@ -58,6 +60,7 @@ class Glucose(ConnectablePeripheral):
         needs_bond: bool = False,
         is_always_on_the_air: bool = False,
         pace_s: float = 0.0,
+        clock: Callable[[], bytes] | None = None,
         **common: Any,
     ) -> None:
         super().__init__(air, **common)
@@ -78,12 +81,15 @@ class Glucose(ConnectablePeripheral):
             WRITEABLE | NEEDS_ENCRYPTION if needs_bond else WRITEABLE,
         )
 
+        self._time = None if clock is None else _current_time(clock)
+
     @property
     def records(self) -> tuple[Record, ...]:
         return tuple(self._records[number] for number in sorted(self._records))
 
     def services(self) -> Sequence[Service]:
-        return [service(self.service_uuid, self._measurement, self._context, self._feature, self._record_access)]
+        meter = service(self.service_uuid, self._measurement, self._context, self._feature, self._record_access)
+        return [meter] if self._time is None else [meter, service(CURRENT_TIME_SERVICE, self._time)]
 
     def measure(self, measurement: bytes, context: bytes | None = None) -> None:
         record = Record(measurement=measurement, context=context)
@@ -164,3 +170,7 @@ class Glucose(ConnectablePeripheral):
     def _forget(self, number: int) -> None:
         self._records.pop(number, None)
         self._unreported.discard(number)
+
+
+def _current_time(clock: Callable[[], bytes]) -> Characteristic[bytes]:
+    return characteristic(CURRENT_TIME, READ, att.AttributeValue(read=lambda _reader: clock()))

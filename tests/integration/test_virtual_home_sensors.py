@@ -1,4 +1,4 @@
-"""The advertisers of a virtual home: what each says on the air is what its profile hears, and what its book has."""
+"""The sensors of a virtual home: what each says on the air is what its profile hears, and what its book has."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,16 +6,18 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from bleak import BleakScanner
+from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from devices.profiles import PROFILES
 from devices.profiles.base import Happening, Presence, Sender
+from devices.virtual.faults import ClockFault
 from devices.virtual.physiology import Person
 from devices.virtual.radio import Air
 from devices.virtual.script import Baseline, DeviceInHome
-from devices.virtual.sensors import SENSORS, Around, Sensor, Word
+from devices.virtual.sensor import Around, Sensor, Word
+from devices.virtual.sensors import SENSORS
 from devices.vocabulary import EventType
 
 pytestmark = pytest.mark.integration
@@ -30,7 +32,7 @@ async def air() -> AsyncIterator[Air]:
             yield opened
 
 
-def sensor(air: Air, profile: str, book: list[str]) -> Sensor:
+def sensor(air: Air, profile: str, book: list[str], clock: ClockFault | None = None) -> Sensor:
     def write(_device: str, word: Word) -> None:
         book.append(word.what)
 
@@ -41,7 +43,7 @@ def sensor(air: Air, profile: str, book: list[str]) -> Sensor:
         zone=ZoneInfo("Europe/Oslo"),
         book=write,
     )
-    return SENSORS[profile](DeviceInHome(address=ADDRESS, profile=profile, name="X"), around)
+    return SENSORS[profile](DeviceInHome(address=ADDRESS, profile=profile, name="X", clock=clock), around)
 
 
 CASES: dict[str, tuple[str, Callable[[Sensor], Awaitable[None]], Happening | Presence]] = {
@@ -86,3 +88,17 @@ async def test_what_a_sensor_cannot_do_is_refused_by_name(air: Air) -> None:
     for use in (button.fall(False), button.dose(True), button.occupy(True), button.turn(True)):
         with pytest.raises(NotImplementedError, match="X "):
             await use
+
+
+async def test_a_meter_tells_what_its_own_clock_shows_right_or_wrong(air: Air) -> None:
+    """2026-11-22 00:00 UTC is 01:00 in Oslo, on a Sunday: GSS Current Time, by hand. A year ahead it is a Monday."""
+    shown = {None: "ea 07 0b 16 01 00 00 07 00 02", ClockFault.YEAR_AHEAD: "eb 07 0b 16 01 00 00 01 00 02"}
+    for fault, wanted in shown.items():
+        meter = sensor(air, "glucose", [], fault)
+        async with meter.peripheral:
+            await meter.measure(0.0)
+            found = await BleakScanner.find_device_by_name("X", timeout=PATIENCE_S)
+            assert found is not None
+            async with BleakClient(found) as client:
+                clock = await client.read_gatt_char("00002a2b-0000-1000-8000-00805f9b34fb")
+        assert bytes(clock) == bytes.fromhex(wanted)
