@@ -19,6 +19,7 @@ from edge.ports import Clock
 START_S: Final = 10.0
 STOP_S: Final = 2.0
 POWER_CYCLE_S: Final = 20.0
+AGAIN_S: Final = 0.5  # after the Bluetooth service went away: one that flaps must not keep us busy
 
 Advertised = Callable[[str, BLEDevice, AdvertisementData], None]
 log = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class Listening:
                 if gone.done():
                     log.warning("%s: the Bluetooth service went away", self.door.name)
                     self._lost(self.door.name)
+                    await asyncio.sleep(AGAIN_S)
                     return None
                 step = self._what_to_do()
                 if step is not None:

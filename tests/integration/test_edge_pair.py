@@ -40,14 +40,13 @@ def config(directory: Path, virtual: str, devices: str = "") -> Config:
     return parse(text + devices, directory / "gateway.toml")
 
 
-def person(device: ConnectablePeripheral, lines: list[str], does: Callable[[], None]) -> Callable[[str], None]:
+def person(device: ConnectablePeripheral, lines: list[str]) -> Callable[[str], None]:
     """Does what the lines say: off, and when it is asked to, on again without the pairing mode."""
     tasks: list[asyncio.Task[None]] = []
 
     def say(line: str) -> None:
         lines.append(line)
         if "turn it off and on" in line:
-            does()
             device.is_pairing = False
             tasks.append(asyncio.create_task(device.stop()))
         elif "Turn it on" in line:
@@ -62,7 +61,7 @@ async def paired(air: Air, home: HciServer, directory: Path, meter: Glucose) -> 
         outcome = await pair(
             config(directory, home.address, f'[[devices]]\naddress = "{METER}"\nprofile = "glucose"\n'),
             METER.lower(),
-            person(meter, lines, lambda: None),
+            person(meter, lines),
             PATIENCE,
         )
     return outcome, lines
@@ -96,8 +95,9 @@ async def test_nothing_that_a_patient_measured_is_taken_out_of_the_meter(
 async def test_a_meter_that_forgets_the_bond_was_only_read_once(air: Air, home: HciServer, tmp_path: Path) -> None:
     lines: list[str] = []
     meter = meter_on(air)
+    meter.keeps_bonds = False
     async with meter:
-        say = person(meter, lines, meter.bonds.all_keys.clear)
+        say = person(meter, lines)
         devices = f'[[devices]]\naddress = "{METER}"\nprofile = "glucose"\n'
         outcome = await pair(config(tmp_path, home.address, devices), METER, say, PATIENCE)
     assert not outcome.is_proven

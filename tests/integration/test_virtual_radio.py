@@ -9,7 +9,13 @@ import pytest
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError, BleakGATTProtocolError
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+    BleakError,
+    BleakGATTProtocolError,
+)
 from bumble.gatt import Characteristic, CharacteristicValue, Descriptor, Service
 
 from devices.virtual.gatt_servers.connectable import ConnectablePeripheral
@@ -489,6 +495,39 @@ async def test_a_device_that_lost_its_bond_is_paired_again_after_unpair(air: Air
             await BleakClient(device).connect()
         await BleakClient(device).unpair()
         assert await number_of_records(BleakClient(device, pair=True)) == bytes.fromhex("05000000")
+
+
+async def test_a_device_keeps_its_bonds_when_it_is_off_and_a_stranger_needs_pairing_mode(air: Air) -> None:
+    meter = Glucose(air, name="METER", address=METER, needs_bond=True, is_always_on_the_air=True)
+    async with meter:
+        await number_of_records(BleakClient(await find("METER"), pair=True))
+    meter.is_pairing = False
+    async with meter:
+        device = await find("METER")
+        assert await number_of_records(BleakClient(device, pair=True)) == bytes.fromhex("05000000")
+        await BleakClient(device).unpair()
+        with pytest.raises(BleakDBusError, match="AuthenticationFailed"):
+            await number_of_records(BleakClient(device, pair=True))
+
+
+async def test_a_device_that_keeps_no_bonds_refuses_the_key_at_the_next_visit(air: Air) -> None:
+    meter = Glucose(air, name="METER", address=METER, needs_bond=True, is_always_on_the_air=True)
+    meter.keeps_bonds = False
+    async with meter:
+        device = await find("METER")
+        assert await number_of_records(BleakClient(device, pair=True)) == bytes.fromhex("05000000")
+        with pytest.raises(BleakDBusError, match="AuthenticationFailed"):
+            await number_of_records(BleakClient(device))
+
+
+async def test_a_deaf_device_is_heard_and_cannot_be_reached(air: Air, strap: HeartRate) -> None:
+    air.set_deaf(strap, True)
+    device = await find("STRAP")
+    with pytest.raises(TimeoutError):
+        await BleakClient(device, timeout=0.3).connect()
+    air.set_deaf(strap, False)
+    async with BleakClient(device) as client:
+        assert client.is_connected
 
 
 async def number_of_records(client: BleakClient) -> bytes:

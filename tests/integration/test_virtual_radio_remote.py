@@ -241,6 +241,32 @@ async def test_a_scanner_goes_on_when_the_adapter_comes_back(tmp_path: Path, air
         await home.close()
 
 
+async def test_keys_in_a_file_outlive_the_reader(tmp_path: Path, air: Air, home: HciServer) -> None:
+    meter = Glucose(air, name="METER", address="F1:00:00:00:00:07", needs_bond=True, is_always_on_the_air=True)
+    async with meter:
+        for is_pairing in (True, False):
+            meter.is_pairing = is_pairing
+            adapter = RemoteAdapter(home.address, tmp_path / "bonds.json")
+            with adapter.as_default():
+                device = await BleakScanner.find_device_by_name("METER", timeout=5)
+                assert device is not None
+                async with BleakClient(device, pair=True) as client:
+                    # Record Access Control Point: report the number of all stored records
+                    await client.start_notify("00002a52-0000-1000-8000-00805f9b34fb", lambda _who, _data: None)
+                    await client.write_gatt_char("00002a52-0000-1000-8000-00805f9b34fb", b"\x04\x01", response=True)
+            await adapter.close()
+
+
+async def test_who_listens_is_told_when_the_home_goes(home: HciServer) -> None:
+    adapter = await RemoteAdapter.open(home.address)
+    gone = asyncio.create_task(adapter.gone())
+    await asyncio.sleep(0)
+    assert not gone.done()
+    await home.close()
+    await asyncio.wait_for(gone, 5)
+    await adapter.close()
+
+
 async def test_garbage_on_the_socket_ends_that_reader_only(home: HciServer, strap: HeartRate) -> None:
     host, port = home.address.removeprefix("tcp:").rsplit(":", 1)
     reader, writer = await asyncio.open_connection(host, int(port))

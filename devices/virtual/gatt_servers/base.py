@@ -106,7 +106,7 @@ class Peripheral:
         await self.bonds.delete_all()
 
     def _pairing_config(self, _connection: Connection) -> PairingConfig:
-        return PairingConfig(bonding=self.keeps_bonds, delegate=_Delegate(self))
+        return PairingConfig(delegate=_Delegate(self))
 
     def said(self, uuid: str, data: bytes) -> None:
         if self._on_said is not None:
@@ -122,6 +122,8 @@ class Peripheral:
 
     def _on_disconnection(self, connection: Connection) -> None:
         self.on_disconnected(connection)
+        if not self.keeps_bonds:
+            self.bonds.all_keys.clear()
         self.changed()
 
     async def _keep_advertising(self, device: Device) -> None:
