@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from devices.profiles.base import Profile, Reading, Said
+from devices.profiles.base import Decode, Profile, Reading, Said
 from devices.virtual.hci_server import HciServer, serve_hci
 from devices.virtual.radio import Air
 from edge.adapters import doors_of
@@ -48,6 +48,7 @@ class Clock:
 @dataclass(kw_only=True)
 class Listener:
     profiles: Mapping[str, Profile]
+    decoders: dict[str, Decode | None] = field(default_factory=dict)
     seen_dbm: dict[str, list[int | None]] = field(default_factory=dict)
     adverts: list[tuple[str, bytes]] = field(default_factory=list)
     notes: list[tuple[str, str, bytes]] = field(default_factory=list)
@@ -65,7 +66,7 @@ class Listener:
     def notified(self, device: str, uuid: str, data: bytes) -> tuple[Said, ...]:
         self.notes.append((device, uuid, data))
         self.stirred.set()
-        decode = self.profiles[device].decode
+        decode = self.decoders.setdefault(device, self.profiles[device].decoder())
         said = decode(uuid, data) if decode is not None else ()
         self.said += ((device, word) for word in said)
         return said
