@@ -188,15 +188,15 @@ class Carrier:
 
     async def _make_room(self) -> None:
         """Between two decisions of delivery, so that no batch is cut from rows that are going."""
-        now = self._around.clock.now()
+        now, is_set = self._around.clock.now(), self._around.clock.is_set()
         self._room_s = self._around.clock.monotonic_s() + ROOM_EVERY_S
-        freed = await self._do(lambda outbox: outbox.make_room(now))
+        freed = await self._do(lambda outbox: outbox.make_room(now, is_clock_set=is_set))
         if freed.more:
             self._room_s = self._around.clock.monotonic_s() + ROOM_AGAIN_S
         for lane, seq in freed.oldest.items():
             await self._decide(Pruned(lane, seq))
         if freed.thinned is not None:
-            log.warning("no room: bulk rows %d to %d are thinned", freed.thinned.first, freed.thinned.last)
+            log.warning("too full or too old: bulk rows %d to %d are thinned", freed.thinned.first, freed.thinned.last)
             await self._decide(HoleMade(Lane.BULK, freed.thinned))
 
     def _trouble(self, why: str) -> None:

@@ -225,5 +225,6 @@ class Outbound:
             self._home.arrived(lane, mark)
 
     def _renumbered(self) -> None:
+        self._note_damage()
         if self._home is not None:
             self._home.renumbered()

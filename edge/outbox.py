@@ -204,21 +204,22 @@ class Outbox:
         with sentences(self.path):
             return int(self._db.execute("SELECT count(*) FROM aside").fetchone()[0])
 
-    def make_room(self, now: datetime) -> Freed:
-        """A piece of what `edge.core.shrink` says. Does nothing while there is room and nothing is too old."""
+    def make_room(self, now: datetime, *, is_clock_set: bool = True) -> Freed:
+        """A piece of what `edge.core.shrink` says. Does nothing while there is room and nothing is too old, which only
+        a clock that is set can tell."""
         with self._transaction():
             used, free_inside = used_bytes(self._db)
             is_full = used > self._room.allowed(used, free_inside + self._free_on_disk())
             before = now + KEPT_FOR if is_full else now - KEPT_FOR
             if oldest := outbox_room.prune(self._db, self._marks, before):
                 return Freed(oldest=oldest, more=True)
-            return self._thin(now, is_full=is_full)
+            return self._thin(now, is_full=is_full, is_clock_set=is_clock_set)
 
-    def _thin(self, now: datetime, *, is_full: bool) -> Freed:
+    def _thin(self, now: datetime, *, is_full: bool, is_clock_set: bool) -> Freed:
         (newest,) = self._db.execute("SELECT newest FROM lane WHERE name = 'bulk'").fetchone()
         free_from = max(self._marks[Lane.BULK] + MAYBE_SENT, self._sent[Lane.BULK])
         blocks = outbox_room.blocks(self._db, free_from, newest)
-        old = shrink.too_old(blocks, self._room, now)
+        old = shrink.too_old(blocks, self._room, now) if is_clock_set else None
         chosen = (old, shrink.ALL_GONE) if old else None
         if chosen is None and is_full:
             chosen = shrink.next_to_thin(outbox_room.blocks(self._db, free_from, newest), now)

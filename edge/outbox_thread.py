@@ -87,9 +87,9 @@ class OutboxThread:
             raise OutboxReplaced(self.damage) from error
 
     async def accept(self, work: Callable[[Outbox], T], *, urgent: bool = False) -> Accepted[T]:
-        """Do it on the file, or if that cannot be written, in memory; if it does not answer in time, in both (the server
-        knows an observation and an event by device and time). OutboxReplaced: once more. OutboxError: memory is full,
-        too."""
+        """Do it on the file, or if that cannot be written, in memory; if it does not answer in time, in both (the
+        server knows an observation and an event by device and time). OutboxReplaced: once more. OutboxError: memory is
+        full, too."""
         frame = len(self._jumps)
         if self.spare is None:
             try:

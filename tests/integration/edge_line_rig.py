@@ -15,10 +15,11 @@ from edge.config import Broker
 from edge.core import health
 from edge.core.delivery_words import Pace
 from edge.core.health import Troubles
+from edge.core.shrink import Room
 from edge.outbound import Outbound
 from edge.outbox_thread import OutboxThread
 from edge.own_clock import SystemClock
-from edge.ports import Clock
+from edge.ports import Clock, Home
 from edge.uplink import Arrived, Identity, LineDown, LineEvent, LineUp, MqttUplink
 from tests.integration.edge_contract_server import BUCKET, GATEWAY
 
@@ -37,13 +38,22 @@ SOS = Event(device=DEVICE, type=EventType.SOS, occurred_at=NOW)
 
 class Gateway:
     def __init__(
-        self, directory: Path, port: int, *, keepalive_s: int = 30, pace: Pace = FAST, clock: Clock | None = None
+        self,
+        directory: Path,
+        port: int,
+        *,
+        keepalive_s: int = 30,
+        pace: Pace = FAST,
+        clock: Clock | None = None,
+        home: Home | None = None,
+        room: Room | None = None,
     ) -> None:
         self.troubles = Troubles()
-        self.outbox = OutboxThread(directory / "outbox.db")
-        self.outbound = Outbound(GATEWAY, self.outbox, clock or SystemClock(), self.troubles, self._hello, pace)
+        self.outbox = OutboxThread(directory / "outbox.db", room)
+        clock = clock or SystemClock()
+        self.outbound = Outbound(GATEWAY, self.outbox, clock, self.troubles, self._hello, pace, home)
         self.back = asyncio.Event()
-        self.outbox.switched = self._switched
+        self._told, self.outbox.switched = self.outbox.switched, self._switched
         self.line: list[LineEvent] = []
         self.line_changed = asyncio.Event()
         broker = Broker(host="127.0.0.1", port=port, tls=False)
@@ -65,6 +75,7 @@ class Gateway:
         )
 
     def _switched(self) -> None:
+        self._told()
         if self.outbox.spare is None:
             self.back.set()
 

@@ -1,16 +1,20 @@
 """The way out with a disk that cannot be written, and with a clock that was never set."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from devices.vocabulary import ClockTrust, Event, EventType, Kind, Observation
-from devices.wire.messages import Lane
+from devices.limits import Level
+from devices.vocabulary import ClockTrust, Event, EventType, Item, Kind, Observation
+from devices.wire.messages import Command, Lane, LostWhy
 from edge import outbound as outbound_module
 from edge.core.own_time import NOT_BEFORE
+from edge.core.shrink import Room
+from edge.outbox import Outbox
+from edge.outbox_thread import OutboxThread
 from edge.own_clock import SystemClock
 from edge.uplink import LineUp
 from server.roles.broker import EmbeddedBroker
@@ -97,6 +101,81 @@ async def test_a_gateway_whose_disk_is_not_there_at_the_start_alarms_and_then_us
         await gateway.accept(FALL)
         await server.until(lambda: server.accepted == [SOS, FALL])
         assert (folder / "outbox.db").exists()
+
+
+async def test_the_server_is_told_what_a_full_outbox_thinned(
+    tmp_path: Path, broker: EmbeddedBroker, server: ContractServer
+) -> None:
+    outbox = Outbox(tmp_path / "outbox.db")
+    for start in range(0, 20_000, 1_000):
+        outbox.append([(Lane.BULK, spo2(start + i)) for i in range(1_000)], datetime.now(UTC))
+    outbox.append([(Lane.ALARM, SOS)], datetime.now(UTC))
+    outbox.close()
+    thread = OutboxThread(tmp_path / "outbox.db", Room(bytes=2**20))
+    while (await thread.do(lambda outbox: outbox.make_room(datetime.now(UTC)))).more:
+        pass
+    await thread.close()
+    async with running(tmp_path, broker.port, room=Room(bytes=2**20)):
+        await server.until(lambda: server.marks == {Lane.ALARM: 1, Lane.BULK: 20_000})
+    rows = {seq for lane, seq in server.stored if lane is Lane.BULK}
+    lost = {seq: why for (lane, seq), why in server.lost.items() if lane is Lane.BULK}
+    assert rows.isdisjoint(lost)
+    assert rows | set(lost) == set(range(1, 20_001))
+    assert set(lost.values()) == {LostWhy.THINNED}
+    assert sum(item.n for item in server.accepted if isinstance(item, Observation)) == 20_000
+
+
+async def test_rows_thinned_while_they_are_being_sent_are_stored_or_declared_and_nothing_else(
+    tmp_path: Path, broker: EmbeddedBroker, server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.carrier.ROOM_AGAIN_S", 0.0)
+    outbox = Outbox(tmp_path / "outbox.db")
+    for start in range(0, 40_000, 1_000):
+        outbox.append([(Lane.BULK, spo2(start + i)) for i in range(1_000)], datetime.now(UTC))
+    outbox.close()
+    async with running(tmp_path, broker.port, room=Room(bytes=2**20)):
+        await server.until(lambda: server.marks[Lane.BULK] == 40_000)
+    assert {why for (lane, _), why in server.lost.items() if lane is Lane.BULK} <= {LostWhy.THINNED}
+    assert sum(item.n for item in server.accepted if isinstance(item, Observation)) == 40_000
+
+
+class Lamp:
+    """A home that only notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Lane, int] | str] = []
+
+    def arrived(self, lane: Lane, mark: int) -> None:
+        self.told.append((lane, mark))
+
+    def renumbered(self) -> None:
+        self.told.append("renumbered")
+
+    def heard(self, item: Item, level: Level) -> None: ...
+
+    def kept(self, rows: Sequence[tuple[Lane, int, Item]]) -> None: ...
+
+    def line(self, is_up: bool) -> None: ...
+
+    def acknowledged(self, command: Command) -> None: ...
+
+
+async def test_the_home_is_told_when_an_alarm_is_with_the_server_and_when_numbers_begin_again(
+    tmp_path: Path, broker: EmbeddedBroker, server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound_module, "DISK_AGAIN_S", 0.2)
+    lamp = Lamp()
+    async with running(tmp_path, broker.port, home=lamp) as gateway:
+        await gateway.accept(SOS)
+        await server.until(lambda: server.accepted == [SOS])
+        assert await gateway.outbound.flush(10)
+        await break_the_disk(gateway)
+        await gateway.accept(FALL)
+        await server.until(lambda: server.accepted == [SOS, FALL])
+        assert await gateway.outbound.flush(10)
+        await break_the_disk(gateway, is_broken=False)
+        await gateway.until_the_disk_is_back()
+    assert lamp.told == [(Lane.ALARM, 1), "renumbered", (Lane.ALARM, 1), "renumbered"]
 
 
 class Unplugged:
