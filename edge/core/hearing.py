@@ -165,7 +165,8 @@ class Hearing:
         when = self._time.stamp(reading, now, is_set=is_set)
         moment = self._time.moment(reading)
         way = Way.STORED if reading.record is not None and way is Way.LIVE else way
-        if not self._readings.is_new(reading, moment, way, when.at) or not self._is_news(reading, now_s):
+        # The battery first: an unchanged level, said again every minute, is not worth remembering.
+        if not self._is_news(reading, now_s) or not self._readings.is_new(reading, moment, way, when.at):
             return []
         if reading.record is not None or moment is not None:
             self._learned.add("records")
