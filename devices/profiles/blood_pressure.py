@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import IntFlag
+from functools import lru_cache
 from typing import Final
 
 from devices.gatt import date_time, date_time_bytes
 from devices.ieee11073 import SFLOAT_NAN, sfloat, sfloat_word
 from devices.profiles import battery, current_time, device_information
 from devices.profiles.base import Profile, Quirk, Reach, Reading, Said, SetsClock, uuid16
-from devices.profiles.decoding import by_characteristic, reading, slot_of
+from devices.profiles.decoding import by_characteristic, possible, slot_of
 from devices.profiles.layout import Field, Layout
 from devices.profiles.wording import set_of, sfloat_in, time, user
 from devices.units import KPA_PER_MMHG, mmhg_from_kpa
@@ -82,46 +83,48 @@ CUFF_LAYOUT: Final = _layout("cuff pressure", "unused pressure", "unused pressur
 def decode_measurement(data: bytes) -> tuple[Said, ...]:
     values = LAYOUT.unpack(data)
     flags, (seven, pulse, user, status) = values[0], values[7:]
-    systolic, diastolic, mean = values[4:7] if flags & _KPA else values[1:4]
+    in_kpa = flags & _KPA
+    systolic, diastolic, mean = values[4:7] if in_kpa else values[1:4]
     local = None if seven is None else date_time(seven, "time stamp")
     slot, status = 0 if user is None else slot_of(user), status or 0
     trust = _QUESTIONABLE if status & _DOUBTFUL else _GOOD
-    convert = mmhg_from_kpa if flags & _KPA else _as_it_is
     said = [
-        _judge(_SYSTOLIC, sfloat(systolic), convert, trust, local, slot),
-        _judge(_DIASTOLIC, sfloat(diastolic), convert, trust, local, slot),
+        _say(_SYSTOLIC, _systolic(systolic, in_kpa), trust, local, slot),
+        _say(_DIASTOLIC, _diastolic(diastolic, in_kpa), trust, local, slot),
     ]
-    mean_value = sfloat(mean)
-    if mean_value is not None and mean_value.is_finite():  # its field is always there; many meters never work it out
-        said.append(_judge(_MEAN, mean_value, convert, trust, local, slot))
+    if (average := _mean(mean, in_kpa))[0] is not None:  # its field is always there; many meters never work it out
+        said.append(_say(_MEAN, average, trust, local, slot))
     if pulse is not None:
-        pulse_trust = _QUESTIONABLE if status & _PULSE_OUTSIDE else trust
-        said.append(_judge(_PULSE, sfloat(pulse), _as_it_is, pulse_trust, local, slot))
+        said.append(_say(_PULSE, _pulse(pulse, 0), _QUESTIONABLE if status & _PULSE_OUTSIDE else trust, local, slot))
     return tuple(said)
 
 
 _SYSTOLIC, _DIASTOLIC, _MEAN, _PULSE = Kind.SYSTOLIC, Kind.DIASTOLIC, Kind.MEAN_ARTERIAL, Kind.PULSE_RATE
-_GOOD, _QUESTIONABLE = Quality.GOOD, Quality.QUESTIONABLE
+_GOOD, _QUESTIONABLE, _NO_READING = Quality.GOOD, Quality.QUESTIONABLE, Quality.NO_READING
+Value = tuple[float | None, Sign]
+VALUES_KEPT: Final = 1024
 
 
-def _as_it_is(value: Decimal) -> Decimal:
+def _value_of(kind: Kind) -> Callable[[int, int], Value]:
+    @lru_cache(maxsize=VALUES_KEPT)
+    def value(word: int, in_kpa: int) -> Value:
+        number = sfloat(word)
+        if number is None or (number.is_infinite() and kind not in RANGE):
+            return None, Sign.EXACT
+        if number.is_infinite():
+            return float(RANGE[kind][number > 0]), Sign.ABOVE if number > 0 else Sign.BELOW
+        return possible(kind, mmhg_from_kpa(number) if in_kpa else number), Sign.EXACT
+
     return value
 
 
-def _judge(
-    kind: Kind,
-    value: Decimal | None,
-    convert: Callable[[Decimal], Decimal],
-    quality: Quality,
-    local: datetime | None,
-    slot: int,
-) -> Reading:
-    if value is None:
-        return reading(kind, None, device_time=local, slot=slot)
-    if value.is_finite():
-        return reading(kind, convert(value), quality=quality, device_time=local, slot=slot)
-    sign = Sign.ABOVE if value > 0 else Sign.BELOW
-    return reading(kind, RANGE[kind][value > 0], quality=quality, sign=sign, device_time=local, slot=slot)
+_systolic, _diastolic, _mean, _pulse = (_value_of(kind) for kind in (_SYSTOLIC, _DIASTOLIC, _MEAN, _PULSE))
+
+
+def _say(kind: Kind, found: Value, trust: Quality, local: datetime | None, slot: int) -> Reading:
+    value, sign = found
+    quality = _NO_READING if value is None else trust
+    return Reading(kind=kind, value=value, quality=quality, sign=sign, device_time=local, slot=slot)
 
 
 def decode_cuff(data: bytes) -> tuple[Said, ...]:

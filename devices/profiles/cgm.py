@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, IntFlag
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from devices.errors import DecodeError
 from devices.gatt import Reader, date_time_bytes
@@ -21,7 +22,7 @@ from devices.ieee11073 import SFLOAT_NAN, sfloat, sfloat_word
 from devices.profiles import battery, current_time, device_information, racp
 from devices.profiles.base import Decode, Profile, Quirk, Reach, Reading, Said, SessionStarted, uuid16
 from devices.profiles.current_time import Summer
-from devices.profiles.decoding import by_characteristic, reading
+from devices.profiles.decoding import by_characteristic, possible
 from devices.profiles.wording import moment, set_of, sfloat_in
 from devices.units import glucose_mg_per_dl_from_mmol_per_l, glucose_mmol_per_l_from_mg_per_dl
 from devices.vocabulary import KINDS, Kind, Mode, Quality, Sign
@@ -147,6 +148,7 @@ _SIZES: Final = tuple(_size(flags) for flags in range(256))  # without E2E-CRC
 _STATUS_OCTET, _CALIBRATION_OCTET, _WARNING_OCTET = (
     int(each) for each in (Flag.STATUS_OCTET, Flag.CALIBRATION_OCTET, Flag.WARNING_OCTET)
 )
+_ANY_OCTET: Final = _STATUS_OCTET | _CALIBRATION_OCTET | _WARNING_OCTET
 
 
 def records(data: bytes, needs_crc: bool) -> Iterator[bytes]:
@@ -172,11 +174,10 @@ def records(data: bytes, needs_crc: bool) -> Iterator[bytes]:
         yield record[:without]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
-    """`mg_per_dl` None: no reading; infinite: beyond what the sensor can say."""
+class Record(NamedTuple):
+    """`word`: mg/dL as an SFLOAT."""
 
-    mg_per_dl: Decimal | None
+    word: int
     offset_min: int
     annunciation: int
 
@@ -184,47 +185,55 @@ class Record:
 def parse_record(record: bytes) -> Record:
     """Trend and quality are not kept: the first is in the values, and what the second means only its maker knows."""
     flags, at, annunciation = record[1], HEAD_BYTES, 0
-    for octet, shift in ((_STATUS_OCTET, 0), (_CALIBRATION_OCTET, 8), (_WARNING_OCTET, 16)):
-        if flags & octet:
-            annunciation |= record[at] << shift
-            at += 1
-    return Record(
-        mg_per_dl=sfloat(record[2] | record[3] << 8),
-        offset_min=record[4] | record[5] << 8,
-        annunciation=annunciation,
-    )
+    if flags & _ANY_OCTET:
+        for octet, shift in ((_STATUS_OCTET, 0), (_CALIBRATION_OCTET, 8), (_WARNING_OCTET, 16)):
+            if flags & octet:
+                annunciation |= record[at] << shift
+                at += 1
+    return Record(record[2] | record[3] << 8, record[4] | record[5] << 8, annunciation)
 
 
-_DOUBTFUL: Final = int(DOUBTFUL)
-_TOO_LOW, _TOO_HIGH = int(Annunciation.RESULT_TOO_LOW), int(Annunciation.RESULT_TOO_HIGH)
-_GOOD, _QUESTIONABLE, _DEMONSTRATION = Quality.GOOD, Quality.QUESTIONABLE, Quality.DEMONSTRATION
+_DOUBTFUL, _OUT_OF_RANGE = int(DOUBTFUL), int(Annunciation.RESULT_TOO_LOW | Annunciation.RESULT_TOO_HIGH)
+_GOOD, _QUESTIONABLE, _NO_READING, _DEMONSTRATION = Quality
+_KIND, _CONTINUOUS = Kind.GLUCOSE_ISF, Mode.CONTINUOUS
+VALUES_KEPT: Final = 1024
 
 
 def _said(record: Record, is_control: bool) -> Reading:
-    value, sign = record.mg_per_dl, _sign(record)
-    if sign is not Sign.EXACT:
-        value = _limit(value, sign)
-    elif value is not None:
-        value = glucose_mmol_per_l_from_mg_per_dl(value) if value else None
-    trust = _QUESTIONABLE if record.annunciation & _DOUBTFUL else _GOOD
-    return reading(
-        Kind.GLUCOSE_ISF,
-        value,
-        quality=_DEMONSTRATION if is_control else trust,
+    word, offset_min, annunciation = record
+    value, sign = _value(word, annunciation & _OUT_OF_RANGE)
+    trust = _QUESTIONABLE if annunciation & _DOUBTFUL else _GOOD
+    quality = _DEMONSTRATION if is_control else trust
+    return Reading(
+        kind=_KIND,
+        value=value,
+        quality=_NO_READING if value is None else quality,
         sign=sign,
-        mode=Mode.CONTINUOUS,
-        record=record.offset_min,
-        into_session=timedelta(minutes=record.offset_min),
+        mode=_CONTINUOUS,
+        record=offset_min,
+        into_session=timedelta(minutes=offset_min),
     )
 
 
-def _sign(record: Record) -> Sign:
-    if record.annunciation & _TOO_LOW:
+@lru_cache(maxsize=VALUES_KEPT)
+def _value(word: int, out_of_range: int) -> tuple[float | None, Sign]:
+    """0 without a word for "too low" is what a sensor sends that has no value yet."""
+    number = sfloat(word)
+    sign = _sign(number, out_of_range)
+    if sign is not Sign.EXACT:
+        return float(_limit(number, sign)), sign
+    if not number:
+        return None, sign
+    return possible(_KIND, glucose_mmol_per_l_from_mg_per_dl(number)), sign
+
+
+def _sign(mg_per_dl: Decimal | None, out_of_range: int) -> Sign:
+    if out_of_range & Annunciation.RESULT_TOO_LOW:
         return Sign.BELOW
-    if record.annunciation & _TOO_HIGH:
+    if out_of_range:
         return Sign.ABOVE
-    if record.mg_per_dl is not None and record.mg_per_dl.is_infinite():
-        return Sign.BELOW if record.mg_per_dl < 0 else Sign.ABOVE
+    if mg_per_dl is not None and mg_per_dl.is_infinite():
+        return Sign.BELOW if mg_per_dl < 0 else Sign.ABOVE
     return Sign.EXACT
 
 
@@ -232,7 +241,7 @@ def _limit(mg_per_dl: Decimal | None, sign: Sign) -> Decimal:
     """The end of the sensor's range: the number that it sent, if that is one."""
     if mg_per_dl is not None and mg_per_dl.is_finite():
         value = glucose_mmol_per_l_from_mg_per_dl(mg_per_dl)
-        if KINDS[Kind.GLUCOSE_ISF].lowest <= value <= KINDS[Kind.GLUCOSE_ISF].highest:
+        if KINDS[_KIND].lowest <= value <= KINDS[_KIND].highest:
             return value
     return LO_MMOL_PER_L if sign is Sign.BELOW else HI_MMOL_PER_L
 
@@ -327,7 +336,7 @@ def explain(data: bytes) -> list[str]:
     lines = []
     for record in records(data, False):
         found = parse_record(record)
-        number = sfloat_in("mg/dL")(record[2] | record[3] << 8)
+        number = sfloat_in("mg/dL")(found.word)
         lines.append(f"{found.offset_min} min into the session: {number}, {set_of(Annunciation)(found.annunciation)}")
     return lines
 

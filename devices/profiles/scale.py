@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import IntFlag
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from devices.gatt import Reader, date_time, date_time_bytes
 from devices.profiles import battery, current_time, device_information
@@ -88,8 +88,7 @@ WEIGHT_LAYOUT: Final = Layout(
 _POUNDS: Final = int(WeightFlag.POUNDS)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Whose:
+class Whose(NamedTuple):
     """Who stood on the scale, and when by its clock. None: it did not say."""
 
     slot: int | None = None
@@ -99,8 +98,7 @@ class Whose:
 NOBODY: Final = Whose()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """`values` in our units; None: it was tried without success."""
 
     whose: Whose
@@ -122,11 +120,13 @@ def parse_weight(data: bytes) -> Message:
     steps, in_pounds = (pounds, True) if flags & _POUNDS else (kilos, False)
     if steps == UNSUCCESSFUL:  # whatever stands in the other fields (WSS 3.2.1.2)
         return Message(whose=whose, values={Kind.WEIGHT: None})
-    others = {Kind.BMI: (bmi or 0) * TENTH, Kind.HEIGHT: _cm(height or 0, in_pounds)}
-    return Message(whose=whose, values={Kind.WEIGHT: _kg(steps, in_pounds), **_known(others)})
+    weight: dict[Kind, Decimal | None] = {Kind.WEIGHT: _kg(steps, in_pounds)}
+    if bmi is None:
+        return Message(whose=whose, values=weight)
+    return Message(whose=whose, values=weight | _known({Kind.BMI: bmi * TENTH, Kind.HEIGHT: _cm(height, in_pounds)}))
 
 
-def _known(values: Mapping[Kind, Decimal]) -> Mapping[Kind, Decimal | None]:
+def _known(values: Mapping[Kind, Decimal]) -> dict[Kind, Decimal | None]:
     """0 is what a scale sends that was never told a height, or whose electrodes felt no bare feet."""
     return {kind: value for kind, value in values.items() if value}
 
