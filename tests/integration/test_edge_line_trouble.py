@@ -13,8 +13,9 @@ from devices.wire.messages import Command, Lane, LostWhy
 from edge import outbound as outbound_module
 from edge.core.own_time import NOT_BEFORE
 from edge.core.shrink import Room
+from edge.errors import OutboxDamaged
 from edge.outbox import Outbox
-from edge.outbox_thread import OutboxThread
+from edge.outbox_thread import OutboxReplaced, OutboxThread
 from edge.own_clock import SystemClock
 from edge.uplink import LineUp
 from server.roles.broker import EmbeddedBroker
@@ -137,6 +138,24 @@ async def test_rows_thinned_while_they_are_being_sent_are_stored_or_declared_and
         await server.until(lambda: server.marks[Lane.BULK] == 40_000)
     assert {why for (lane, _), why in server.lost.items() if lane is Lane.BULK} <= {LostWhy.THINNED}
     assert sum(item.n for item in server.accepted if isinstance(item, Observation)) == 40_000
+
+
+async def test_when_somebody_else_finds_the_damage_delivery_goes_on_with_the_new_outbox(
+    tmp_path: Path, broker: EmbeddedBroker, server: ContractServer
+) -> None:
+    def find_it_damaged(outbox: Outbox) -> None:
+        raise OutboxDamaged("a page of it cannot be read")
+
+    async with running(tmp_path, broker.port) as gateway:
+        await gateway.accept(*(spo2(i) for i in range(50)))
+        await server.until(lambda: len(server.accepted) == 50)
+        before = gateway.outbound.outbox_id
+        with pytest.raises(OutboxReplaced):
+            await gateway.outbox.do(find_it_damaged)
+        await gateway.accept(spo2(50), SOS)
+        await server.until(lambda: {SOS, spo2(50)} <= set(server.accepted))
+        assert gateway.outbound.outbox_id != before
+        assert any("set aside as outbox.db.damaged-" in said for said in gateway.troubles.sentences())
 
 
 class Lamp:

@@ -115,6 +115,18 @@ async def test_what_the_server_has_already_does_not_move(tmp_path: Path) -> None
         assert await thread.move_back(NOW) == 1
 
 
+async def test_a_disk_that_is_still_full_is_not_taken_back_even_if_nothing_is_left_to_move(tmp_path: Path) -> None:
+    async with opened(tmp_path / "outbox.db") as thread:
+        await fill_the_disk(thread)
+        await accept(thread, SOS)
+        await thread.do_spare(lambda outbox: outbox.set_mark(ALARM, 1))
+        with pytest.raises(OutboxFull):
+            await thread.move_back(NOW)
+        await free_the_disk(thread)
+        assert await thread.move_back(NOW) == 0
+        assert thread.spare is None
+
+
 async def test_memory_has_an_end_too_and_alarms_are_kept_longest(tmp_path: Path) -> None:
     async with opened(tmp_path / "outbox.db") as thread:
         thread.use_spare("for the test")
