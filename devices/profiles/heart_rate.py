@@ -9,7 +9,7 @@ from typing import Final
 
 from devices.errors import DecodeError
 from devices.profiles import battery, device_information
-from devices.profiles.base import Contact, Profile, Reach, Reading, Said, uuid16
+from devices.profiles.base import Contact, Profile, Quirk, Reach, Reading, Said, uuid16
 from devices.profiles.decoding import by_characteristic, reading
 from devices.profiles.layout import Field, Layout, Values
 from devices.profiles.wording import number_in, set_of
@@ -99,6 +99,16 @@ PROFILE: Final = Profile(
         {MEASUREMENT: decode_measurement, battery.LEVEL: battery.decode, **device_information.DECODERS}
     ),
     thin_s=15.0,
+    quirks=(
+        Quirk(
+            what="An optical sensor on the arm that cannot tell contact goes on sending rates after it was taken off.",
+            source="github.com/polarofficial/polar-ble-sdk/issues/131: Polar OH1 and Verity Sense",
+        ),
+        Quirk(
+            what="A chest strap switches itself off some seconds after it left the chest, and wakes when worn.",
+            source="github.com/polarofficial/polar-ble-sdk/issues/302: Polar H10",
+        ),
+    ),
 )
 
 

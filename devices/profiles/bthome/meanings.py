@@ -113,11 +113,21 @@ def numbered_buttons(*events: EventType | None) -> Buttons:
     return said
 
 
+NEW_BATTERY: Final = Quirk(
+    what="With a new battery an encrypting sensor counts anew, some from 0, some from anywhere.",
+    source="github.com/Bluetooth-Devices/bthome-ble/issues/116 and pull/357",
+)
+BEACON_MODE: Final = Quirk(
+    what="In beacon mode it numbers every advert anew, pressed or not; between presses the button says none.",
+    source="github.com/home-assistant/core/issues/95892 and 96605: Shelly BLU Button",
+)
+
+
 def advertiser(
     name: str,
     meanings: Mapping[int, Meaning],
     buttons: Buttons | None = None,
-    quirks: tuple[Quirk, ...] = (),
+    quirks: tuple[Quirk, ...] = (NEW_BATTERY,),
 ) -> Profile:
     every = {Object.FIRMWARE_3: _firmware, Object.FIRMWARE_4: _firmware, **meanings}
     plain = {int(number): meaning for number, meaning in every.items()}
@@ -134,8 +144,8 @@ def advertiser(
 DOOR: Final = advertiser(
     "bthome_door", dict.fromkeys((Object.DOOR, Object.WINDOW, Object.OPENING, Object.GARAGE_DOOR), _switch)
 )
-SOS: Final = advertiser("bthome_sos", {}, any_button(EventType.SOS))
-FALL: Final = advertiser("bthome_fall", {}, any_button(EventType.FALL))
+SOS: Final = advertiser("bthome_sos", {}, any_button(EventType.SOS), (NEW_BATTERY, BEACON_MODE))
+FALL: Final = advertiser("bthome_fall", {}, any_button(EventType.FALL), (NEW_BATTERY, BEACON_MODE))
 SMOKE: Final = advertiser("bthome_smoke", {Object.SMOKE: detected(EventType.SMOKE), Object.CO: detected(EventType.CO)})
 GAS: Final = advertiser("bthome_gas", {Object.GAS: detected(EventType.GAS), Object.CO: detected(EventType.CO)})
 WATER: Final = advertiser("bthome_water", {Object.MOISTURE: detected(EventType.WATER)})
