@@ -19,10 +19,11 @@ log = logging.getLogger(__name__)
 
 
 def notify(*words: str) -> None:
-    """sd_notify(3)."""
+    """sd_notify(3), without waiting: a manager that does not read must not hold us up."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+            door.setblocking(False)
             door.sendto("\n".join(words).encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
@@ -46,15 +47,16 @@ async def feed_watchdog(
     """As long as the event loop comes by here, and `ask` was answered within `stands_s`; else we are started again."""
     limit_s = watchdog_s()
     loop = asyncio.get_running_loop()
-    answered_s, asked = loop.time(), asyncio.ensure_future(ask())
+    answered_s, asked, is_told = loop.time(), asyncio.ensure_future(ask()), False
     try:
         while True:
             if asked.done():
                 asked.result()
-                answered_s, asked = loop.time(), asyncio.ensure_future(ask())
+                answered_s, asked, is_told = loop.time(), asyncio.ensure_future(ask()), False
             if loop.time() - answered_s <= stands_s:
                 notify("WATCHDOG=1", f"STATUS={words()}")
-            else:
+            elif not is_told:
+                is_told = True
                 log.critical("the disk has stood still for %.0f s: waiting to be started again", stands_s)
             await asyncio.sleep(limit_s / 3 if limit_s else START_MORE_S)
     finally:
