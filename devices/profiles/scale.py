@@ -190,7 +190,7 @@ class Scale:
         self._first: Packet | None = None  # of two
 
     def weight(self, data: bytes) -> tuple[Said, ...]:
-        self._weight = message = parse_weight(data)
+        self._weight, self._first = (message := parse_weight(data)), None
         return message.said()
 
     def composition(self, data: bytes) -> tuple[Said, ...]:

@@ -91,6 +91,27 @@ def test_a_second_packet_that_got_lost_does_not_eat_the_next_first_one(decode: D
     assert values(again) == {Kind.BODY_FAT: 25.0, Kind.MUSCLE_MASS: 33.0}
 
 
+def test_somebody_elses_packet_is_not_taken_for_the_second_one(decode: Decode) -> None:
+    """By hand: user 4 and water, where user 1's second packet should have been."""
+    decode(scale.COMPOSITION, FIRST)
+    said = decode(scale.COMPOSITION, bytes.fromhex("04 11 fa 00 04 28 23"))
+    assert values(said) == {Kind.BODY_FAT: 25.0, Kind.BODY_WATER: 45.0}
+    assert whose(said) == {(5, None)}
+
+
+def test_a_first_packet_that_comes_twice_without_a_user_is_first_both_times(decode: Decode) -> None:
+    first = bytes.fromhex("20 10 fa 00 c8 19")
+    assert values(decode(scale.COMPOSITION, first)) == values(decode(scale.COMPOSITION, first))
+
+
+def test_a_new_weight_ends_what_was_left_open_before(decode: Decode) -> None:
+    decode(scale.COMPOSITION, FIRST)
+    decode(scale.WEIGHT, WEIGHT)
+    said = decode(scale.COMPOSITION, SECOND)
+    assert whose(said) == {(3, EVENING)}
+    assert values(said) == {Kind.BODY_FAT: 25.0, Kind.BODY_WATER: 45.0}
+
+
 def test_two_packets_after_a_weight_are_both_of_who_was_weighed(decode: Decode) -> None:
     decode(scale.WEIGHT, WEIGHT)
     first = decode(scale.COMPOSITION, bytes.fromhex("20 10 fa 00 c8 19"))
