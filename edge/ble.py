@@ -25,6 +25,7 @@ from edge.listening import Listening
 from edge.ports import Clock, Ears
 from edge.visit import Visit
 
+NO_RSSI_DBM: Final = -127  # what bleak says when BlueZ does not know it
 CLOSE_S: Final = 2.0
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class BleRadio:
                 )
         for listening in self._listening.values():
             listening.watchdog.is_expected = self._is_something_expected()
+        self._count_places()
 
     async def run(self) -> None:
         self._listening = {name: self._listener(door) for name, door in self._doors.items()}
@@ -138,6 +140,15 @@ class BleRadio:
     def _is_something_expected(self) -> bool:
         return any(known.profile.reach is not Reach.SPOT for known in self._known.values())
 
+    def _count_places(self) -> None:
+        streams = sum(known.profile.reach is Reach.STREAM for known in self._known.values())
+        room = len(self._doors) * (self._places.connections - self._places.kept_for_spot)
+        if streams <= room:
+            self._troubles.end("places")
+        else:
+            words = f"{streams} sensors stream, and {room} can be connected at once: they take turns"
+            self._troubles.begin("places", f"{words}; with one more adapter none would have to wait")
+
     def _part_with(self, known: _Known) -> None:
         del self._known[known.address]
         self._troubles.end(f"device {known.address}")
@@ -161,7 +172,7 @@ class BleRadio:
         known.nearby.hear(adapter, advert.rssi, now_s)
         known.devices[adapter] = device
         if known.nearby.heard_by(now_s)[0] == adapter:
-            self._ears.seen(known.address, advert.rssi)
+            self._ears.seen(known.address, advert.rssi if advert.rssi > NO_RSSI_DBM else None)
         if known.session is None:
             data = advert.service_data.get(known.profile.service)
             if data is not None:

@@ -5,7 +5,7 @@ A device that was read once is not paired: some forget the bond with the link, o
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -19,7 +19,7 @@ from devices.profiles import PROFILES, racp
 from devices.profiles.base import Identity, Profile, Reach, Reading, Said
 from edge.adapters import doors_of
 from edge.config import Config
-from edge.doors import RADIO_FAULTS, Door, is_refusal, no_bluetooth
+from edge.doors import RADIO_FAULTS, Detected, Door, is_refusal, no_bluetooth
 from edge.errors import RadioError
 from edge.scan import profiles_of
 
@@ -27,6 +27,8 @@ CONNECT_S: Final = 15.0
 VISIT_S: Final = 45.0
 ANSWER_S: Final = 5.0
 DISCONNECT_S: Final = 3.0
+COMPARE_S: Final = 2.0  # how well each adapter hears it
+NOT_HEARD_DBM: Final = -200
 TRIES: Final = 4  # of one reading
 AGAIN_S: Final = 1.0
 
@@ -56,20 +58,51 @@ class _NotDone(Exception):
 
 async def pair(config: Config, address: str, say: Say, patience: PairPatience | None = None) -> PairOutcome:
     """`say` gets each step as a line. Raises RadioError without Bluetooth. No agent may use the adapter meanwhile."""
-    door = doors_of(config.radio, config.data_dir / "bonds.json")[0]
-    profile = next((PROFILES[each.profile] for each in config.devices if each.address == address.upper()), None)
+    address = address.upper()
+    profile = next((PROFILES[each.profile] for each in config.devices if each.address == address), None)
     try:
-        await door.open()
-        pairing = _Pairing(door, address.upper(), profile, say, patience or PairPatience())
-        async with door.scanner(pairing.detected):
+        say(f"Put {address} in pairing mode (its manual says how) and hold it near the gateway.")
+        async with contextlib.AsyncExitStack() as stack:
+            doors = doors_of(config.radio, config.data_dir / "bonds.json")
+            for door in doors:
+                stack.push_async_callback(door.close)
+                await door.open()
+            patience = patience or PairPatience()
+            door = await _loudest(doors, address, patience.find_s)
+            pairing = _Pairing(door, address, profile, say, patience)
+            await stack.enter_async_context(door.scanner(pairing.detected))
             await pairing.prove()
     except _NotDone as error:
         return PairOutcome(is_proven=False, sentence=str(error))
     except RADIO_FAULTS as error:
         raise RadioError(no_bluetooth(error)) from error
-    finally:
-        await door.close()
-    return PairOutcome(is_proven=True, sentence=f"{address.upper()} is paired: it was read again without pairing mode")
+    return PairOutcome(is_proven=True, sentence=f"{address} is paired: it was read again without pairing mode")
+
+
+async def _loudest(doors: Sequence[Door], address: str, limit_s: float) -> Door:
+    """A bond belongs to one adapter: to the one that hears the device best."""
+    heard_dbm: dict[str, int] = {}
+    heard = asyncio.Event()
+
+    def listener(door: Door) -> Detected:
+        def detected(device: BLEDevice, advert: AdvertisementData) -> None:
+            if device.address.upper() == address:
+                heard_dbm[door.name] = max(advert.rssi, heard_dbm.get(door.name, advert.rssi))
+                heard.set()
+
+        return detected
+
+    async with contextlib.AsyncExitStack() as stack:
+        for door in doors:
+            await stack.enter_async_context(door.scanner(listener(door)))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await heard.wait()
+        if len(doors) > 1 and heard_dbm:
+            await asyncio.sleep(COMPARE_S)
+    if not heard_dbm:
+        raise _NotDone(f"{address} was not heard: is the address right, and is it in pairing mode?")
+    return max(doors, key=lambda door: heard_dbm.get(door.name, NOT_HEARD_DBM))
 
 
 class _Pairing:
@@ -89,8 +122,7 @@ class _Pairing:
         self._seen.set()
 
     async def prove(self) -> None:
-        self._say(f"Put {self._address} in pairing mode (its manual says how) and hold it near the gateway.")
-        await self._on_air(self._patience.find_s, "was not heard: is the address right, and is it in pairing mode?")
+        await self._on_air(self._patience.find_s, "was heard, but is off the air now: put it in pairing mode again")
         profile = self._profile
         if profile is None:
             raise _NotDone(f"{self._address} is heard, but no profile knows it: write it in the configuration first")

@@ -1,6 +1,7 @@
 """What is on the air: for the person who writes the configuration."""
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -27,8 +28,6 @@ class _Found:
 
 async def scan(config: Config | None, seconds: float) -> list[str]:
     """One line for each device, the loudest first. None: no configuration, so the machine's first adapter."""
-    radio = config.radio if config else RadioConfig()
-    door = doors_of(radio, None)[0]
     heard: dict[str, _Found] = {}
 
     def detected(device: BLEDevice, advert: AdvertisementData) -> None:
@@ -38,13 +37,14 @@ async def scan(config: Config | None, seconds: float) -> list[str]:
             heard[address] = _Found(advert=advert, name=name, at_s=time.monotonic())
 
     try:
-        await door.open()
-        async with door.scanner(detected):
+        async with contextlib.AsyncExitStack() as stack:
+            for door in doors_of(config.radio if config else RadioConfig(), None):
+                stack.push_async_callback(door.close)
+                await door.open()
+                await stack.enter_async_context(door.scanner(detected))
             await asyncio.sleep(seconds)
     except RADIO_FAULTS as error:
         raise RadioError(no_bluetooth(error)) from error
-    finally:
-        await door.close()
     names = {device.address: device.name or device.profile for device in config.devices} if config else {}
     return _lines(heard, names, time.monotonic()) or [f"nothing was heard in {seconds:g} s"]
 

@@ -17,6 +17,7 @@ from edge.adapters import doors_of
 from edge.ble import BleRadio
 from edge.config import RadioConfig
 from edge.core.health import Troubles
+from edge.doors import Door
 
 PATIENCE_S: Final = 30.0
 LOOK_AGAIN_S: Final = 0.02
@@ -128,12 +129,13 @@ async def radio(
     profiles: Mapping[str, Profile],
     bonds: Path | None = None,
     records: Mapping[str, int] | None = None,
+    doors: Sequence[Door] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Rig]:
     """Runs until the block ends, and must not end by itself."""
     ears, troubles, clock = Listener(profiles=dict(profiles)), Troubles(), Clock()
-    doors = doors_of(RadioConfig(virtual=tuple(virtual)), bonds)
-    ble = BleRadio(profiles, records or {}, ears, clock, troubles, doors=doors, **settings)
+    through = doors or doors_of(RadioConfig(virtual=tuple(virtual)), bonds)
+    ble = BleRadio(profiles, records or {}, ears, clock, troubles, doors=through, **settings)
     running = asyncio.create_task(ble.run())
     try:
         yield Rig(ears=ears, radio=ble, troubles=troubles, clock=clock)

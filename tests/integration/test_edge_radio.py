@@ -9,6 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from bleak import BleakClient
+from bleak.backends.device import BLEDevice
 from bumble import att
 from bumble.gatt import Service
 
@@ -18,8 +20,11 @@ from devices.virtual.gatt_servers.connectable import READ, WRITE, WRITEABLE, cha
 from devices.virtual.hci_server import HciServer, serve_hci
 from devices.virtual.peripherals import BTHomeAdvertiser, Glucose, HeartRate, Thermometer
 from devices.virtual.radio import Air
+from devices.virtual.remote import RemoteAdapter
 from devices.vocabulary import Kind
+from edge.adapters import VirtualDoor
 from edge.core.watchdog import Patience
+from edge.doors import Dropped
 from tests.integration.edge_radio_rig import ADAPTERS, radio, served
 
 pytestmark = pytest.mark.integration
@@ -64,6 +69,41 @@ async def test_notifications_do_not_multiply_however_often_the_link_drops(air: A
             assert len(rig.ears.values(STRAP, Kind.HEART_RATE)) == before + 5
             air.drop(strap)
             await rig.until(lambda: rig.radio.states()[STRAP] != "connected")
+
+
+class Counted(BleakClient):
+    made = ended = 0
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        Counted.made += 1
+
+    async def disconnect(self) -> None:
+        await super().disconnect()
+        Counted.ended += 1
+
+
+class CountingDoor(VirtualDoor):
+    def client(self, device: BLEDevice, dropped: Dropped, timeout_s: float) -> BleakClient:
+        assert Counted.ended == Counted.made, "the one before was not disconnected: on BlueZ it would hear, too"
+        return Counted(device, dropped, timeout=timeout_s, backend=self._client)
+
+
+async def test_a_client_is_disconnected_before_the_next_one_is_made_however_it_was_lost(
+    air: Air, home: HciServer
+) -> None:
+    """bleak#2002: on BlueZ a dropped client that nobody disconnects goes on hearing, beside the next one."""
+    Counted.made = Counted.ended = 0
+    doors = (CountingDoor("counting", RemoteAdapter(home.address)),)
+    strap = HeartRate(air, name="STRAP", address=STRAP, advertising_interval_ms=20)
+    async with strap, radio([], {STRAP: STRAPS}, doors=doors) as rig:
+        for drop in range(1, 4):
+            await rig.until(lambda: rig.radio.states()[STRAP] == "connected")
+            assert Counted.made == drop
+            air.drop(strap)
+            await rig.until(lambda: rig.radio.states()[STRAP] != "connected")
+        await rig.until(lambda: rig.radio.states()[STRAP] == "connected")
+    assert Counted.ended == Counted.made == 4
 
 
 async def test_a_meter_that_needs_a_bond_is_paired_and_read_and_the_bond_outlives_us(
@@ -119,6 +159,35 @@ async def test_a_meter_that_does_not_let_us_pair_is_a_trouble_until_somebody_put
         meter.is_pairing = True
         await rig.until(lambda: rig.ears.remembered == {METER: 1})
         await rig.until(lambda: rig.troubles.sentences() == [])
+
+
+class Hanging(HeartRate):
+    """Asked for its location, it never answers."""
+
+    def services(self) -> Sequence[Service]:
+        async def never(_reader: object) -> bytes:
+            await asyncio.Event().wait()
+            return b""
+
+        self._location = characteristic(0x2A38, READ, att.AttributeValue[bytes](read=never))
+        return [service(self.service_uuid, self._measurement, self._location)]
+
+
+async def test_a_device_that_never_answers_a_question_is_heard_all_the_same(air: Air, home: HciServer) -> None:
+    strap = Hanging(air, name="STRAP", address=STRAP, advertising_interval_ms=20)
+    profile = replace(STRAPS, read=("00002a38-0000-1000-8000-00805f9b34fb",))
+    async with strap, radio([home.address], {STRAP: profile}) as rig:
+        await rig.until(lambda: rig.radio.states()[STRAP] == "connected")
+        await strap.publish(BEAT)
+        await rig.until(lambda: rig.ears.values(STRAP, Kind.HEART_RATE) == [72])
+
+
+async def test_more_streams_than_places_are_told(air: Air, home: HciServer) -> None:
+    straps = {f"F1:00:00:00:03:{number:02X}": STRAPS for number in range(7)}
+    async with radio([home.address], straps) as rig:
+        assert rig.trouble("7 sensors stream, and 6 can be connected at once")
+        rig.radio.set_devices(dict(list(straps.items())[:6]), {})
+        assert not rig.trouble("sensors stream")
 
 
 class Timed(HeartRate):
