@@ -18,7 +18,7 @@ NOTHING = Context(
     medicine_l=None,
     hba1c_percent=None,
 )
-# All but the unit litre: 0xC005 = 5e-4 kg, meal 2, tester 1, health 5, 900 s at 50 %, 0xA064 = 100e-6 kg, 0xF041 = 6.5 %.
+# All but litres: 0xC005 = 5e-4 kg, meal 2, tester 1, health 5, 900 s at 50 %, 0xA064 = 100e-6 kg, 0xF041 = 6.5 %.
 EVERYTHING = bytes.fromhex("df 01 00 00 01 05 c0 02 51 84 03 32 04 64 a0 41 f0")
 
 
