@@ -255,3 +255,62 @@ def test_a_nurse_sees_that_something_is_wrong_and_no_more(api, town):
     page = get(api.signed_in("kari"), "/api/v1/technical")
     counts = {"set_aside_count": 1, "lost_rows": 10, "unknown_fields": 0}
     assert page == {**counts, "set_aside": [], "unassigned": {}, "gateways": [], "local_alarms": []}
+
+
+def test_a_spark_of_a_glucose_sensor_is_hours_of_its_five_minute_values(api, town):
+    for minutes in range(0, 180, 5):
+        town.measure("arne", Kind.GLUCOSE_ISF, 5 + minutes / 100, NOW - timedelta(minutes=minutes), mode=1)
+    vital = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["arne"])["glucose_isf"]
+    assert len(vital["spark"]) == 36
+    assert (vital["gap_s"], vital["stale_after_s"]) == (660, 1320)
+    assert vital["limits"] == {"red_low": 3.0, "yellow_low": 3.9, "yellow_high": 13.9, "red_high": 20.0}
+
+
+def test_an_interval_says_its_span_and_weighs_as_many_values_as_it_has(api, town):
+    at = datetime.fromtimestamp(NOW.timestamp() // 15 * 15 - 60, UTC)
+    town.measure("anna", Kind.PULSE_RATE, 70, at, mode=1)
+    town.measure("anna", Kind.PULSE_RATE, 86, at + timedelta(seconds=1), mode=1)
+    town.sql("update observation set n = 15, span_s = 14, low = 60, high = 75 where value = 70")
+    town.sql("update latest set span_s = 14")
+    kari = api.signed_in("kari")
+    pulse = vitals(get(kari, "/api/v1/board"), town.patients["anna"])["pulse_rate"]
+    assert [point["value"] for point in pulse["spark"]] == [71]  # (15 x 70 + 86) / 16
+    assert (pulse["latest"]["span_s"], pulse["gap_s"], pulse["stale_after_s"]) == (14, 74, 120)
+    span = {"from": (at - timedelta(minutes=5)).isoformat(), "to": (at + timedelta(minutes=5)).isoformat()}
+    path = f"/api/v1/patients/{town.patients['anna']}/series"
+    series = kari.get(path, params={"kind": "pulse_rate", "points": 10, **span}).raise_for_status().json()
+    assert [number for number in series["value"] if number is not None] == [71]
+    assert (min(filter(None, series["low"])), max(filter(None, series["high"]))) == (60, 86)
+
+
+def test_a_technician_sees_what_each_gateway_uses_and_says(api, town):
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    said = {"gateway": "gw-anna", "outbox": "0123456789abcdef", "started": "fedcba9876543210", "version": "0.2.0"}
+    device = {"device": "AA:BB:CC:DD:EE:01", "state": "connected", "seen_at": now_ms, "model": "Nonin 3230"}
+    town.gateway_says("anna", "online", **said, at=now_ms - 3_600_000, devices=[device])
+    made = """insert into gateway_config (gateway_id, version, content, digest, made_at, taken_version, refused, fault)
+              select id, 1768464000, '[]', '', '2026-01-15T08:00:00Z', 1768460400, 'why not', '70 devices'
+              from gateway where name = 'gw-anna'"""
+    town.sql(made)
+    happened = """insert into event (device_id, slot, type, occurred_at, received_at, clock, patient_id, gateway_id)
+                  select %s, 0, 'local_alarm', now() - %s::interval, now(), 2, %s, id from gateway where name = %s"""
+    for name, ago in (("anna", "1 hour"), ("anna", "15 days"), ("berta", "1 hour")):
+        town.sql(happened, town.devices[name], ago, town.patients[name], f"gw-{name}")
+    page = get(api.signed_in("tor"), "/api/v1/technical")
+    mine, other = page["gateways"]
+    assert (mine["id"], mine["version"], other["id"], other["config"]) == ("gw-anna", "0.2.0", "gw-arne", None)
+    assert mine["config"] == {
+        "version": 1768464000,
+        "made_at": "2026-01-15T08:00:00Z",
+        "published_at": None,
+        "in_use": 1768460400,
+        "taken_at": None,
+        "refused": "why not",
+        "fault": "70 devices",
+    }
+    assert [(each["device"], each["state"], each["model"]) for each in mine["devices"]] == [
+        ("AA:BB:CC:DD:EE:01", "connected", "Nonin 3230")
+    ]
+    assert mine["clock_ahead_s"] == pytest.approx(-3600, abs=60)
+    assert (other["devices"], other["clock_ahead_s"]) == ([], None)
+    assert [(each["gateway"], each["device"]) for each in page["local_alarms"]] == [("gw-anna", "AA:BB:CC:DD:EE:01")]

@@ -139,6 +139,16 @@ def test_what_differs_is_changed(conn: psycopg.Connection) -> None:
     assert ask(conn, "select red_low from patient_limit order by set_at") == [(84,), (80,)]
 
 
+def test_a_device_has_a_cadence_and_a_label_until_a_list_says_otherwise(conn: psycopg.Connection) -> None:
+    told = "select cadence_s, label from device where address = 'C0:00:00:00:00:01'"
+    load(conn, LIST)
+    oximeter, button = LIST["devices"]
+    assert load(conn, changed(devices=[oximeter | {"cadence_s": 5, "label": "oksymeter 7"}, button])) == {"devices": 1}
+    assert ask(conn, told) == [(5, "oksymeter 7")]
+    assert load(conn, LIST) == {"devices": 1}
+    assert ask(conn, told) == [(None, None)]
+
+
 def test_a_gateway_and_a_device_that_were_heard_before_become_enrolled(conn: psycopg.Connection) -> None:
     conn.execute("insert into gateway (name, bucket) values ('gw-1', 60)")
     conn.execute("insert into device (address) values ('C0:00:00:00:00:01')")
@@ -222,6 +232,7 @@ def test_a_new_password_ends_the_members_logins(conn: psycopg.Connection) -> Non
         ({"limits": [LIST["limits"][0] | {"kind": "mood"}]}, "Invalid enum value 'mood'"),
         ({"gateways": [{"name": "GW 1", "home": "Hjem 1"}]}, "`$.gateways[0].name`"),
         ({"devices": [LIST["devices"][0] | {"profile": "oximter"}]}, "has no profile 'oximter': write one of "),
+        ({"devices": [LIST["devices"][0] | {"cadence_s": 4000}]}, "<= 3600"),
         ({"teams": [{"name": "No\0rd"}]}, "`$.teams[0].name`"),
         ({"bindings": [LIST["bindings"][0] | {"home": "Hjem 1"}]}, "to a patient or to a home, and not to both"),
         ({"bindings": [{k: v for k, v in LIST["bindings"][1].items() if k != "place"}]}, "say its place"),

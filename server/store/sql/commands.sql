@@ -33,10 +33,13 @@ where c.done_at is null and c.until_at > %(now)s
 order by c.until_at, c.id limit %(limit)s
 
 -- name: done
--- What gateways say that they carried out.
-update gateway_command c set done_at = %(now)s
-from unnest(%(gateways)s, %(ids)s::text[]) as u (g, i)
-where c.id = u.i and c.gateway_id = u.g and c.done_at is null
+-- What gateways say that they carried out; in order of key.
+with mine as (
+    select c.id from gateway_command c join unnest(%(gateways)s, %(ids)s::text[]) as u (g, i)
+         on c.id = u.i and c.gateway_id = u.g and c.done_at is null
+    order by c.id for no key update of c
+)
+update gateway_command c set done_at = %(now)s from mine where c.id = mine.id
 
 -- name: prune
 -- Those whose time is over.

@@ -56,10 +56,13 @@ from gateway_config c join gateway g on g.id = c.gateway_id
 where g.id = any(%(gateways)s) order by g.id
 
 -- name: published
--- The broker has them; what counts is the first time.
-update gateway_config c set published_at = %(now)s
-from unnest(%(gateways)s, %(versions)s) as u (g, v)
-where c.gateway_id = u.g and c.version = u.v and c.published_at is null
+-- The broker has them; what counts is the first time. In order of key, as heartbeats are filed.
+with mine as (
+    select c.gateway_id from gateway_config c join unnest(%(gateways)s, %(versions)s) as u (g, v)
+         on c.gateway_id = u.g and c.version = u.v and c.published_at is null
+    order by c.gateway_id for no key update of c
+)
+update gateway_config c set published_at = %(now)s from mine where c.gateway_id = mine.gateway_id
 
 -- name: known
 -- What these gateways should have, and what they said last.
