@@ -346,6 +346,16 @@ def explain_status(data: bytes) -> list[str]:
     return [f"{found.offset_min} min into the session: {set_of(Annunciation)(found.annunciation)}"]
 
 
+def explain_feature(data: bytes) -> list[str]:
+    found = parse_feature(data)
+    fluid = "control solution: nobody's blood" if found.is_control else "a person's"
+    return [f"feature: {set_of(Feature)(found.can)}", f"fluid: {fluid}"]
+
+
+def explain_run_time(data: bytes) -> list[str]:
+    return [f"run time: {parse_run_time(data) // timedelta(hours=1)} h"]
+
+
 def explain_session_start(data: bytes) -> list[str]:
     said = decode_session_start(data)
     started = said[0].at if said and isinstance(said[0], SessionStarted) else None

@@ -18,9 +18,9 @@ from devices.profiles import battery, current_time, device_information
 from devices.profiles.base import Profile, Quirk, Reach, Said, SetsClock, uuid16
 from devices.profiles.decoding import by_characteristic, reading, slot_of
 from devices.profiles.layout import Field, Layout
-from devices.profiles.wording import name, set_of, time, user
+from devices.profiles.wording import moment, name, set_of, time, user
 from devices.units import CM_PER_INCH, CM_PER_M, kg_from_lb, lb_from_kg
-from devices.vocabulary import Kind
+from devices.vocabulary import KINDS, Kind
 
 WEIGHT_SCALE: Final = uuid16(0x181D)
 BODY_COMPOSITION: Final = uuid16(0x181B)
@@ -296,6 +296,18 @@ def _checked(parse: Callable[[bytes], Feature]) -> Callable[[bytes], tuple[Said,
 
 def explain_weight(data: bytes) -> list[str]:
     return list(WEIGHT_LAYOUT.explain(WEIGHT_LAYOUT.unpack(data)))
+
+
+def explain_composition(data: bytes) -> list[str]:
+    packet = parse_composition(data)
+    slot, at = packet.message.whose
+    lines = [f"flags: {set_of(CompositionFlag)(packet.flags)}"]
+    lines += [] if at is None else [f"time stamp: {moment(at)}"]
+    lines += [] if slot is None else [f"user: slot {slot}"]
+    for kind, value in packet.message.values.items():
+        said = "unsuccessful" if value is None else f"{value:.2f} {KINDS[kind].ucum}"
+        lines.append(f"{kind.replace('_', ' ')}: {said}")
+    return lines
 
 
 def explain_feature(feature: Feature) -> list[str]:

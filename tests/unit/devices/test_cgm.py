@@ -156,6 +156,9 @@ def test_bytes_are_explained_to_a_technician_in_words() -> None:
     assert cgm.explain_status(bytes.fromhex("0a 00 01 01 00")) == [
         "10 min into the session: session stopped, time sync required"
     ]
+    assert cgm.explain_feature(CONTROL)[1] == "fluid: control solution: nobody's blood"
+    assert cgm.explain_feature(PROMISES_CRC)[0] == "feature: e2e crc"
+    assert cgm.explain_run_time(bytes.fromhex("f0 00")) == ["run time: 240 h"]
     assert cgm.explain_session_start(bytes.fromhex("ea 07 09 1c 0e 05 1e ec 04"))[0] == (
         "session start: 2026-09-28 14:05:30"
     )

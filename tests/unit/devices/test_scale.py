@@ -161,6 +161,12 @@ def test_bytes_are_explained_to_a_technician_in_words() -> None:
     said = explained(scale.explain_weight(WEIGHT))
     assert "weight: 61.370 kg" in said and "user id: 2 (slot 3)" in said and "BMI: 21.2 kg/m2" in said
     assert "weight: unsuccessful" in explained(scale.explain_weight(bytes.fromhex("00 ff ff")))
+    assert scale.explain_composition(COMPOSITION) == [
+        "flags: basal metabolism, muscle percentage, soft lean mass, body water, impedance",
+        "body fat: 19.70 %",
+        "body water: 41.54 kg",
+    ]
+    assert scale.explain_composition(bytes.fromhex("04 00 ff ff 05"))[1:] == ["user: slot 6", "body fat: unsuccessful"]
     feature = scale.parse_weight_feature(bytes.fromhex("1f 01 00 00"))
     assert scale.explain_feature(feature) == [
         "feature: time, several users, bmi",
