@@ -19,7 +19,7 @@ SERVICE: Final = uuid16(0x180D)
 MEASUREMENT: Final = uuid16(0x2A37)
 RR_PER_S: Final = 1024  # RR intervals count 1/1024 s
 RR_POSSIBLE_MS: Final = (KINDS[Kind.RR_INTERVAL].lowest, KINDS[Kind.RR_INTERVAL].highest)
-RATES_KEPT, INTERVALS_KEPT = 512, 2048
+RATES_KEPT, INTERVALS_KEPT = 512, 1024
 
 
 class Flag(IntFlag):
