@@ -51,6 +51,9 @@ class VirtualDoor:
     async def pair(self, client: BleakClient) -> None:
         await client.pair()
 
+    def is_bonded(self, device: BLEDevice) -> bool:
+        return self._adapter.is_bonded(device.details)
+
     async def forget(self, device: BLEDevice) -> None:
         await self._adapter.forget(device.details)
 

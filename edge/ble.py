@@ -238,6 +238,8 @@ class BleRadio:
     def _visit(self, known: _Known, adapter: str) -> None:
         session = known.session
         assert session is not None
+        if self._doors[adapter].is_bonded(known.devices[adapter]):
+            session.has_bond()
         commands = session.on(Event.ADMITTED, self._clock.monotonic_s())
         known.visit = Visit(
             known.address,

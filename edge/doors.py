@@ -43,6 +43,9 @@ class Door(Protocol):
     async def pair(self, client: BleakClient) -> None:
         """Encrypt the link: with the bond that there is, else with a new one."""
 
+    def is_bonded(self, device: BLEDevice) -> bool:
+        """There is a key for it, whoever made it: bluetoothd pairs by itself when a device asks for that."""
+
     async def forget(self, device: BLEDevice) -> None:
         """Remove the bond and what is known of the device."""
 

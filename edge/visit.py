@@ -46,6 +46,7 @@ GATT_S: Final = 5.0
 DISCONNECT_S: Final = 3.0
 FORGET_S: Final = 3.0
 INBOX: Final = 64
+CUTS: Final = 2  # links to a bonded device that ended at once, in one attempt: bleak would go on until the time is over
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,8 @@ class Visit:
         self._inbox: asyncio.Queue[Happened | tuple[Command, ...]] = asyncio.Queue(INBOX)
         self._give_way = asyncio.Event()
         self._is_deaf = False
+        self._cuts = 0
+        self._cut_off = asyncio.Event()
         self._client = door.client(device, self._dropped, CONNECT_S[session.profile.reach])
 
     def give_way(self) -> None:
@@ -86,7 +89,8 @@ class Visit:
         try:
             forget = await self._talk(deque(commands))
         except asyncio.CancelledError:
-            self._session.on(Event.YIELD, self._clock.monotonic_s())  # the adapter died, or we stop: not its fault
+            # The adapter died, or we stop: not the device's fault, unless it had hung up on us before.
+            self._session.on(Event.CUT if self._cuts else Event.YIELD, self._clock.monotonic_s())
             raise
         finally:
             # Also after a drop: a client that is not disconnected keeps its notifications, and the next doubles them.
@@ -135,7 +139,7 @@ class Visit:
         if is_refusal(error):
             return Event.REFUSED
         if isinstance(command, Connect):
-            return Event.CUT if is_cut(error) else Event.FAILED
+            return Event.CUT if self._cuts or is_cut(error) else Event.FAILED
         if not self._client.is_connected:
             return Event.DROPPED
         may_fail = isinstance(command, ReadClock | SetClock) or (isinstance(command, Read) and not command.is_needed)
@@ -193,22 +197,27 @@ class Visit:
                 return uuid
 
     async def _connect(self) -> Event:
-        """Given up after its time, or when another device needs the radio more."""
+        """Given up after its time, when another device needs the radio more, or when the device hangs up each time."""
         connecting: asyncio.Future[None] = asyncio.ensure_future(self._client.connect())
         giving_way: asyncio.Future[bool] = asyncio.ensure_future(self._give_way.wait())
-        either: set[asyncio.Future[None] | asyncio.Future[bool]] = {connecting, giving_way}
+        cut_off: asyncio.Future[bool] = asyncio.ensure_future(self._cut_off.wait())
+        either: set[asyncio.Future[None] | asyncio.Future[bool]] = {connecting, giving_way, cut_off}
         try:
             limit_s = CONNECT_S[self._session.profile.reach]
             await asyncio.wait(either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
             if connecting.done():
                 connecting.result()
+                self._cuts = 0
                 log.info("%s: connected through %s", self._address, self.adapter)
                 return Event.DONE
             if giving_way.done():
                 return Event.YIELD
+            if cut_off.done():
+                return Event.CUT
             raise TimeoutError(f"no connection within {limit_s:g} s")
         finally:
             giving_way.cancel()
+            cut_off.cancel()
             if not connecting.done():
                 connecting.cancel()
                 await asyncio.wait({connecting}, timeout=DISCONNECT_S)
@@ -250,6 +259,11 @@ class Visit:
         return self._clock.now().astimezone(self._zone).replace(tzinfo=None)
 
     def _dropped(self, _client: BleakClient) -> None:
+        if self._session.state is State.CONNECTING:
+            self._cuts += 1
+            if self._cuts >= CUTS and self._door.is_bonded(self._device):
+                self._cut_off.set()
+            return
         self._put(Event.DROPPED)
 
     def _put(self, happened: Happened | tuple[Command, ...]) -> None:

@@ -11,7 +11,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from bumble import core, hci
 from bumble.device import Connection, Device
 from bumble.host import Host
-from bumble.keys import KeyStore, MemoryKeyStore
+from bumble.keys import MemoryKeyStore
 from bumble.transport.common import TransportSink, TransportSource
 
 TURN_S = 1.0  # how long one connection attempt may keep others waiting: the emulated controller does one at a time
@@ -39,7 +39,7 @@ class Listener(Protocol):
 
 
 class Adapter:
-    def __init__(self, open_line: OpenLine, keystore: KeyStore | None = None) -> None:
+    def __init__(self, open_line: OpenLine, keystore: MemoryKeyStore | None = None) -> None:
         self.keystore = keystore or MemoryKeyStore()  # bonds outlive a power cycle
         self._open_line = open_line
         self._line: Line | None = None
@@ -79,8 +79,11 @@ class Adapter:
 
     async def forget(self, peer: hci.Address) -> None:
         """Remove the bond, if there is one."""
-        if await self.keystore.get(str(peer)) is not None:
+        if self.is_bonded(peer):
             await self.keystore.delete(str(peer))
+
+    def is_bonded(self, peer: hci.Address) -> bool:
+        return str(peer) in self.keystore.all_keys
 
     async def listen(self, listener: Listener) -> None:
         central = await self.central()
@@ -163,7 +166,7 @@ class Adapter:
 class Central(Device):
     """Bumble's device in the central role, without the work that only its own tools need."""
 
-    def __init__(self, hear: Callable[[Report], None], line: Line, keystore: KeyStore) -> None:
+    def __init__(self, hear: Callable[[Report], None], line: Line, keystore: MemoryKeyStore) -> None:
         self._hear = hear
         super().__init__(name="gateway", host=QuietHost(line.source, line.sink))
         self.keystore = keystore

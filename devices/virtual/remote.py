@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bumble import core
-from bumble.keys import JsonKeyStore
 from bumble.transport.common import StreamPacketSink, StreamPacketSource
 
 from devices.virtual.adapter import Adapter, Line
 from devices.virtual.backend import bleak_on
+from devices.virtual.keys import SavedKeys
 
 UNIX_PATH_BYTES = 107  # sockaddr_un.sun_path of Linux, less its final zero
 
@@ -55,7 +55,7 @@ class RemoteAdapter(Adapter):
     def __init__(self, address: str, bonds: Path | None = None) -> None:
         """Opens nothing yet. `bonds`: a file that keeps the keys; None: they end with this process."""
         self.address = parse_address(address)
-        super().__init__(self._dial, None if bonds is None else JsonKeyStore("bonds", str(bonds)))
+        super().__init__(self._dial, None if bonds is None else SavedKeys(bonds))
 
     @classmethod
     async def open(cls, address: str) -> "RemoteAdapter":

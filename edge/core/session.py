@@ -40,7 +40,7 @@ AGAIN_S: Final = {Reach.SPOT: 4.0, Reach.STREAM: 1.0}
 AGAIN_CAP_S: Final = {Reach.SPOT: 30.0, Reach.STREAM: 60.0}
 REAPPEARED_S: Final = 5.0  # a meter that was off the air for so long has measured again
 CLOCK_WRONG: Final = timedelta(seconds=30)
-CUT_SHORT: Final = 4  # so many links in a row that ended at once: it has lost the key, and says it in this way
+CUT_SHORT: Final = 3  # visits in a row whose links ended at once: it has lost the key, and says it in this way
 NEEDED_TRIES: Final = 3  # then the device is heard without what should be read first
 URGENT_TRIES: Final = 3  # a meter that stays on the air after so many visits is always there
 TELL_AFTER: Final = {Reach.SPOT: 3, Reach.STREAM: 5}  # failures in a row
@@ -74,6 +74,10 @@ class Session:
 
     def is_busy(self) -> bool:
         return self.state not in (State.AWAY, State.WANTED)
+
+    def has_bond(self) -> None:
+        """There is a key already: before it is admitted."""
+        self._bonds = True
 
     def is_urgent(self) -> bool:
         """A meter that has just come on the air, and will soon be off it."""
@@ -252,7 +256,10 @@ class Session:
 
     def _cut(self) -> Command:
         self._cuts += 1
-        return self._refused() if self._cuts >= CUT_SHORT else self._leave(failed=True)
+        if self._cuts >= CUT_SHORT:
+            return self._refused()
+        self._yielded = True  # once more at once: a meter may be on the air for seconds
+        return self._leave(failed=True)
 
     def _refused(self) -> Command:
         """The bond is lost on one side, or there was none: the next visit pairs anew."""

@@ -460,3 +460,23 @@ def test_a_meter_is_urgent_when_it_comes_on_the_air_and_not_when_it_is_always_th
     session.on(Event.SEEN, now_s + 60)
     assert session.is_urgent()
     assert not Session(plain("heart_rate")).is_urgent()
+
+
+def test_a_bond_that_somebody_else_made_counts_as_ours() -> None:
+    session = Session(plain("glucose"))
+    session.on(Event.SEEN, 0)
+    session.has_bond()
+    assert walk(session, session.on(Event.ADMITTED, 0))[1] == Pair()
+
+
+def test_a_lost_key_is_found_out_while_a_meter_is_on_the_air() -> None:
+    session = bonding()
+    for _ in range(CUT_SHORT):
+        session.on(Event.SEEN, 0)
+        assert session.state is State.WANTED  # at once, each time
+        session.on(Event.ADMITTED, 0)
+        last = session.on(Event.CUT, 0)
+        session.on(Event.LEFT, 0, jitter=1.0)
+    assert last == [Disconnect(forget=True)]
+    session.on(Event.SEEN, 0)
+    assert session.state is State.WANTED
