@@ -78,7 +78,7 @@ class DeviceClock:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """One line of the Device Information Service. `what`: model, manufacturer, serial, firmware, hardware, software."""
+    """What the device says of itself. `what`: model, manufacturer, serial, firmware, hardware, software, pnp (numbers)."""
 
     what: str
     text: str
