@@ -78,7 +78,7 @@ class DeviceClock:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """What the device says of itself. `what`: model, manufacturer, serial, firmware, hardware, software, pnp (numbers)."""
+    """What a device says of itself. `what`: model, manufacturer, serial, firmware, hardware, software, pnp."""
 
     what: str
     text: str
