@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ import psycopg
 
 from devices.errors import WireError
 from devices.limits import Limit
-from devices.vocabulary import KIND_BY_NUMBER
+from devices.vocabulary import KIND_BY_NUMBER, Kind
 from devices.wire.codec import encode
 from devices.wire.messages import DeviceSetup, GatewayConfig, Status
 from devices.wire.topics import Channel, Topic
@@ -138,12 +139,11 @@ def _wanted(conn: psycopg.Connection, now: datetime) -> dict[int, list[DeviceSet
 
 def _own_limits(conn: psycopg.Connection, patients: set[int]) -> OwnLimits:
     found = conn.execute(SQL["own_limits"], {"patients": np.array(sorted(patients), np.int32)})
-    return {
-        (patient, KIND_BY_NUMBER[kind]): Limit(
-            red_low=red_low, yellow_low=yellow_low, yellow_high=yellow_high, red_high=red_high
-        )
-        for patient, kind, red_low, yellow_low, yellow_high, red_high in found
-    }
+    own: defaultdict[int, dict[Kind, Limit]] = defaultdict(dict)
+    for patient, kind, red_low, yellow_low, yellow_high, red_high in found:
+        limit = Limit(red_low=red_low, yellow_low=yellow_low, yellow_high=yellow_high, red_high=red_high)
+        own[patient][KIND_BY_NUMBER[kind]] = limit
+    return own
 
 
 def _bound(row: tuple[Any, ...]) -> Bound:

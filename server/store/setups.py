@@ -1,7 +1,8 @@
 """What a gateway has to do, from what is bound in its home: devices, users' limits, never whose they are. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -12,7 +13,7 @@ from server.clinical.limits import limits_for
 from server.clinical.pathways import Pathway
 
 NAME_MAX: Final = 60
-OwnLimits = Mapping[tuple[int, Kind], Limit]  # by patient and kind
+OwnLimits = Mapping[int, Mapping[Kind, Limit]]  # by patient
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,20 +43,29 @@ def _device(slots: Sequence[Bound], own: OwnLimits) -> DeviceSetup:
         profile=first.profile,
         name=name[:NAME_MAX],
         cadence_s=first.cadence_s,
-        slots=[SlotSetup(slot=each.slot, limits=list(_limits(each, own))) for each in slots],
+        slots=[SlotSetup(slot=each.slot, limits=_limits(each, own)) for each in slots],
     )
 
 
-def _limits(bound: Bound, own: OwnLimits) -> Iterable[KindLimit]:
+def _limits(bound: Bound, own: OwnLimits) -> list[KindLimit]:
     if bound.patient_id is None or bound.pathway is None:
-        return
-    for kind in Kind:
-        limit = limits_for(Pathway(bound.pathway), kind, own.get((bound.patient_id, kind)))
-        if limit is not None and limit != Limit():
-            yield KindLimit(
-                kind=kind,
-                red_low=limit.red_low,
-                yellow_low=limit.yellow_low,
-                yellow_high=limit.yellow_high,
-                red_high=limit.red_high,
-            )
+        return []
+    return _limits_of(Pathway(bound.pathway), tuple(own.get(bound.patient_id, {}).items()))
+
+
+@lru_cache(maxsize=1000)
+def _limits_of(pathway: Pathway, own: tuple[tuple[Kind, Limit], ...]) -> list[KindLimit]:
+    """Most people have none of their own, and so the same ones."""
+    of_kind = dict(own)
+    limits = {kind: limits_for(pathway, kind, of_kind.get(kind)) for kind in Kind}
+    return [
+        KindLimit(
+            kind=kind,
+            red_low=limit.red_low,
+            yellow_low=limit.yellow_low,
+            yellow_high=limit.yellow_high,
+            red_high=limit.red_high,
+        )
+        for kind, limit in limits.items()
+        if limit is not None and limit != Limit()
+    ]

@@ -75,6 +75,17 @@ def test_a_receipt_says_what_is_committed(dsn: str, gateway: Gateway) -> None:
     assert ask(dsn, "select count(*) from observation") == [(20,)]
 
 
+def test_every_receipt_says_the_servers_time(gateway: Gateway) -> None:
+    """A gateway without a battery for its clock has no other that it can trust."""
+    gateway.send(readings(1, 20))
+    gateway.send_bytes(b"{", Channel.OBS, "gw-one")
+    committed = gateway.await_receipt(lambda receipt: receipt.bulk == 20)
+    refused = gateway.await_receipt(lambda receipt: bool(receipt.refused))
+    for receipt in (committed, refused):
+        assert receipt.at is not None
+        assert abs(receipt.at / 1000 - datetime.now(UTC).timestamp()) < 60
+
+
 def test_poison_of_every_kind_hurts_itself_alone(dsn: str, gateway: Gateway) -> None:
     for poison in (b"", b"{", b"\xff\xfe", b"[" * 5000, b'{"v":99}', b"null", os.urandom(300)):
         for channel in (Channel.OBS, Channel.ALARM, Channel.STATUS):
