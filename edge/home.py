@@ -123,6 +123,8 @@ class LocalHome:
             self._write([event])
 
     def _say(self, signs: Iterable[Sign], worked: Callable[[], None] = lambda: None) -> None:
+        if not self._config.action:
+            return
         is_night = self._config.night.holds(self._clock.now().astimezone(self._zone).time())
         for sign in signs:
             name = self._name(sign.device)

@@ -116,6 +116,17 @@ async def test_alone_the_alarm_is_given_here_and_written_down_once(tmp_path: Pat
         assert rig.written.empty()
 
 
+async def test_a_line_that_was_lost_a_moment_ago_is_given_its_time(tmp_path: Path) -> None:
+    async with living(Rig(Lamp(tmp_path))) as rig:
+        rig.clock.ahead_s = 5
+        rig.press(1)
+        for _ in range(10):
+            await asyncio.sleep(0)  # the home looks at once
+        rig.home.line(is_up=True)
+        rig.home.arrived(Lane.ALARM, 1)
+        assert (await rig.lamp.line()).startswith("alarm_sent|")
+
+
 async def test_at_night_a_lost_line_is_light_without_sound(tmp_path: Path) -> None:
     async with living(Rig(Lamp(tmp_path), night=NIGHT)) as rig:
         rig.clock.ahead_s = 61

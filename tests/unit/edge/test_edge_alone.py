@@ -1,6 +1,7 @@
 """With the line down the gateway gives the alarm at home."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -330,3 +331,21 @@ def test_the_numbers_are_those_of_the_server() -> None:
         PERSISTENCE.ends_s,
         PERSISTENCE.longest_gap_s,
     ) == (alone.RED_S, alone.ENDS_S, alone.LONGEST_GAP_S)
+
+
+def test_a_demonstration_does_not_support_what_a_reading_began() -> None:
+    night = Night()
+    night.spo2(0, Level.RED_LOW)
+    for now_s in range(1, 30):
+        night.spo2(now_s, Level.RED_LOW, quality=Quality.DEMONSTRATION)
+    assert night.rings(30) == []
+
+
+def test_a_clock_that_is_put_right_does_not_make_a_reading_seem_unsent() -> None:
+    night = Night()
+    night.reds(0, 14)
+    red = night.spo2(15, Level.RED_LOW)
+    night.alone.jumped(timedelta(days=-2))
+    night.alone.kept([(Lane.BULK, 1, replace(red, taken_at=red.taken_at - timedelta(days=2)))])
+    night.alone.arrived(Lane.BULK, 1)
+    assert night.rings(60) == []
