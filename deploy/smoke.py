@@ -213,7 +213,16 @@ class Run:
         gaps = [Gap(device=d, from_ms=int(f), to_ms=int(t)) for d, f, t in self.query(GAPS)]
         kills = [at_ms for what, at_ms, _ in self.kills if what == "gateway agent"]
         readings = [entry for entry in self.said() if entry.what not in STATES]
-        return balance(readings, self.accepted(), stored, gaps, kills)
+        accepted = self.accepted()
+        for state in [row for row in stored if self._is_first_state(row, readings)]:
+            stored.remove(state)
+            accepted[state.device] -= 1
+        return balance(readings, accepted, stored, gaps, kills)
+
+    def _is_first_state(self, row: Stored, said: list[Entry]) -> bool:
+        """How a door stood before anybody turned it: its idle advert says so, if it is heard before the first turn."""
+        turned_ms = [e.at_ms for e in said if e.device == row.device and e.what.startswith("door_")]
+        return row.what == "door_closed" and row.at_ms < min(turned_ms, default=0)
 
 
 MARKS = "select g.name, w.lane, w.seq from watermark w join gateway g on g.id = w.gateway_id"

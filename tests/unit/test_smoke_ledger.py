@@ -130,3 +130,10 @@ def test_what_was_lost_beside_an_interval_is_excused_by_its_gap_only() -> None:
     found = account(SAID, [interval(1020, 1990, 3, 70, 72, 75)], [gap], [3500])
     assert [entry.value for entry in found.lost] == [71.0, 90.0]
     assert (found.undeclared, found.untrue) == ([], 0)
+
+
+def test_a_value_outside_an_intervals_extremes_is_not_one_of_its_values() -> None:
+    low, high = beats(3000, value=60.0), beats(3000, value=99.0)
+    for outside in (low, high):
+        found = account([*SAID[:2], *outside], [interval(1020, 1990, 3, 70, 72, 75)])
+        assert (len(found.undeclared), found.doubled) == (1, 1)
