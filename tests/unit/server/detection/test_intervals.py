@@ -40,6 +40,12 @@ def test_an_interval_that_ends_now_is_now_however_long_it_is(ward, reading):
     assert (finding.crossing, finding.late) == (Crossing.BEGAN, False)
 
 
+def test_what_an_interval_of_now_began_is_no_thing_of_the_past_although_it_is_over(ward, reading):
+    low = [reading(at_s=at_s, value=85, span_s=299) for at_s in (0, 300)]
+    found = ward.drain([*low, *_raw(reading, 600, 17, value=95)], now_s=617)
+    assert [(each.crossing, each.late) for each in found] == [(Crossing.BEGAN, False), (Crossing.ENDED, False)]
+
+
 def test_an_interval_that_ended_long_ago_is_late(ward, reading):
     pair = [reading(at_s=at_s, value=85, span_s=SPAN_S) for at_s in (0, CADENCE_S)]
     (finding,) = ward.drain(pair, now_s=CADENCE_S + SPAN_S + 121)
