@@ -77,7 +77,7 @@ class Session:
 
     def has_bond(self) -> None:
         """There is a key already: before it is admitted."""
-        self._bonds = True
+        self._bonds = self.is_bonded = True
 
     def is_urgent(self) -> bool:
         """A meter that has just come on the air, and will soon be off it."""
