@@ -173,6 +173,8 @@ class Alone:
         _put(self._matters, cause, matter)
 
     def _reading(self, reading: Observation, level: Level, now_s: float) -> None:
+        if level not in RED and not self._streams:
+            return  # nearly always, a thousand times a second
         cause = Cause(device=reading.device, slot=reading.slot, what=reading.kind)
         stream = self._streams.get(cause)
         if stream is None:
