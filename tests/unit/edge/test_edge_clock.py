@@ -114,9 +114,7 @@ def test_a_meter_whose_clock_jumps_between_two_live_readings_keeps_their_order()
 def test_while_our_own_clock_is_not_set_a_device_that_is_later_is_believed() -> None:
     when = stamp(device_time=local(2026, 7, 3, 9, 0), is_stored=False, zone=OSLO, now=NOW, is_set=False)
     assert (when.at, when.trust) == (datetime(2026, 7, 3, 7, 0, tzinfo=UTC), ClockTrust.DEVICE)
-    compared = stamp_utc(
-        at=NOW + timedelta(days=1), is_stored=True, now=NOW, ahead_by=timedelta(days=2), is_set=False
-    )
+    compared = stamp_utc(at=NOW + timedelta(days=1), is_stored=True, now=NOW, ahead_by=timedelta(days=2), is_set=False)
     assert (compared.at, compared.trust) == (NOW + timedelta(days=1), ClockTrust.DEVICE)
 
 
