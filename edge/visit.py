@@ -93,13 +93,22 @@ class Visit:
             self._session.on(Event.CUT if self._cuts else Event.YIELD, self._clock.monotonic_s())
             raise
         finally:
-            # Also after a drop: a client that is not disconnected keeps its notifications, and the next doubles them.
-            await self._within(DISCONNECT_S, self._client.disconnect())
-            if forget:
-                await self._within(FORGET_S, self._door.forget(self._device))
-            if self._session.state is not State.LEAVING:
-                self._session.on(Event.FAILED, self._clock.monotonic_s())
-            self._session.on(Event.LEFT, self._clock.monotonic_s(), self._dice.random())
+            # Cancelled once more, while it ends because the adapter is lost: it ends all the same, within its seconds.
+            ending = asyncio.ensure_future(self._end(forget=forget))
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:
+                await asyncio.wait({ending})
+                raise
+
+    async def _end(self, *, forget: bool) -> None:
+        # Also after a drop: a client that is not disconnected keeps its notifications, and the next doubles them.
+        await self._within(DISCONNECT_S, self._client.disconnect())
+        if forget:
+            await self._within(FORGET_S, self._door.forget(self._device))
+        if self._session.state is not State.LEAVING:
+            self._session.on(Event.FAILED, self._clock.monotonic_s())
+        self._session.on(Event.LEFT, self._clock.monotonic_s(), self._dice.random())
 
     async def _talk(self, todo: deque[Command]) -> bool:
         """True: the bond is to be forgotten."""
