@@ -1,6 +1,7 @@
 """make test-bluez: the gateway's own code against the real BlueZ, in a virtual machine that needs neither root nor KVM.
 
-Arguments go to pytest in the guest. BLUEZ_ACCEL=kvm where KVM works; BLUEZ_LIMIT_S ends a run that hangs.
+Arguments go to pytest in the guest. BLUEZ_ACCEL=kvm where KVM works; BLUEZ_KERNEL names another kernel package of
+Debian's; BLUEZ_LIMIT_S ends a run that hangs.
 """
 
 import fcntl
@@ -13,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests.bluez_vm.image import base_image, pack_our_code
+from tests.bluez_vm.image import USUAL_KERNELS, base_image, pack_our_code
 from tests.bluez_vm.machine import Guest, boot, qemu
 from tests.bluez_vm.packages import SetupError
 
@@ -36,7 +37,8 @@ def main(arguments: list[str]) -> int:
 def _run(cache: Path, arguments: list[str]) -> int:
     began = time.monotonic()
     machine = qemu(cache)
-    image = base_image(cache)
+    kernel = os.environ.get("BLUEZ_KERNEL")
+    image = base_image(cache, (kernel,) if kernel else USUAL_KERNELS)
     results = cache / "last-run"
     shutil.rmtree(results, ignore_errors=True)
     limit_s = int(os.environ.get("BLUEZ_LIMIT_S", RUN_LIMIT_S))

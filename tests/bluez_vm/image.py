@@ -25,7 +25,9 @@ ROOT: Final = HERE.parents[1]
 GUEST_CODE: Final = "opt/hjemvakt"
 GUEST_PACKAGES: Final = "opt/packages"
 
-DEBIAN: Final = ("bluez", "dbus-daemon", "busybox-static", "linux-image-amd64")
+DEBIAN: Final = ("bluez", "dbus-daemon", "busybox-static", "tzdata")
+# The first that the archive has. 6.1.192 of Debian 12 has a fault in L2CAP: it stops bluetoothd when a bond was lost.
+USUAL_KERNELS: Final = ("linux-image-6.12-amd64", "linux-image-amd64")
 NEEDED_AS_WELL: Final = re.compile(r"lib(?!.*perl).*|dbus-system-bus-common|linux-image-\d.*")
 # bleak's and Bumble's needs as far as they are imported, and pytest.
 PYTHON: Final = (
@@ -43,22 +45,23 @@ LEFT_OUT_OF_PYTHON: Final = (
     "turtledemo",
     "site-packages",
 )
-KEPT_OF_SHARE: Final = "dbus-1"
+KEPT_OF_SHARE: Final = ("dbus-1", "zoneinfo")
 MODULES: Final = ("net/bluetooth", "net/rfkill", "drivers/bluetooth/hci_vhci*", "crypto", "lib")
 MERGED: Final = ("bin", "sbin", "lib", "lib64")  # as every Debian since 12 has it: /lib is /usr/lib
 COMPILE_S: Final = 240
 LDD_S: Final = 60
 
 
-def base_image(cache: Path) -> Path:
-    """A directory with `vmlinuz` and `base.cpio`; made if what it is made of has changed."""
-    made = cache / f"image-{_fingerprint()}"
+def base_image(cache: Path, kernels: Sequence[str] = USUAL_KERNELS) -> Path:
+    """A directory with `vmlinuz` and `base.cpio`; made if what it is made of has changed. `kernels`: Debian's packages,
+    the first that there is."""
+    made = cache / f"image-{kernels[0]}-{_fingerprint()}"
     if not made.exists():
-        for older in cache.glob("image-*"):
+        for older in cache.glob(f"image-{kernels[0]}-*"):
             shutil.rmtree(older)
         aside = cache / "image-in-the-making"
         shutil.rmtree(aside, ignore_errors=True)
-        _make(cache, aside)
+        _make(cache, kernels, aside)
         aside.rename(made)
     return made
 
@@ -71,15 +74,16 @@ def _fingerprint() -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
-def _make(cache: Path, image: Path) -> None:
+def _make(cache: Path, kernels: Sequence[str], image: Path) -> None:
     tree = image / "tree"
     apt = Apt(cache / "apt")
-    chosen = [name for name in apt.closure(*DEBIAN) if name in DEBIAN[:3] or NEEDED_AS_WELL.fullmatch(name)]
+    kernel = apt.first_of(kernels)
+    chosen = [name for name in apt.closure(*DEBIAN, kernel) if name in DEBIAN or NEEDED_AS_WELL.fullmatch(name)]
     apt.unpack(chosen, tree)
     _merge_usr(tree)
-    kernel = _only(tree.glob("boot/vmlinuz-*"), "kernel")
-    kernel.rename(image / "vmlinuz")
-    _thin_out(tree, kernel.name.removeprefix("vmlinuz-"))
+    vmlinuz = _only(tree.glob("boot/vmlinuz-*"), "kernel")
+    vmlinuz.rename(image / "vmlinuz")
+    _thin_out(tree, vmlinuz.name.removeprefix("vmlinuz-"))
     _add_python(tree)
     with (image / "base.cpio").open("wb") as file:
         write_archive(tree, file)
@@ -102,7 +106,7 @@ def _thin_out(tree: Path, version: str) -> None:
             path.unlink()
     run([str(tree / "usr/bin/busybox"), "depmod", "-b", str(tree), version], COMPILE_S)
     for share in (tree / "usr/share").iterdir():
-        if share.name != KEPT_OF_SHARE:
+        if share.name not in KEPT_OF_SHARE:
             shutil.rmtree(share)
     shutil.rmtree(tree / "boot")
 

@@ -28,6 +28,11 @@ class Apt:
         """`wanted` and what it needs, less what this machine has installed."""
         return self._chosen(Path("/var/lib/dpkg/status"), wanted)
 
+    def first_of(self, names: Sequence[str]) -> str:
+        """The first that the archive has; the last is not asked for."""
+        self._update()
+        return next((name for name in names[:-1] if self._is_there(name)), names[-1])
+
     def closure(self, *wanted: str) -> list[str]:
         """`wanted` and everything that it needs, as for an empty machine."""
         nothing = self._directory / "nothing-installed"
@@ -58,6 +63,10 @@ class Apt:
         )
         return [line.split()[1] for line in said.splitlines() if line.startswith("Inst ")]
 
+    def _is_there(self, name: str) -> bool:
+        policy = ["apt-cache", *self._options(), "show", "--no-all-versions", name]
+        return bool(run(policy, UPDATE_S, may_fail=True).strip())
+
     def _update(self) -> None:
         if self._has_lists:
             return
@@ -68,10 +77,10 @@ class Apt:
         self._has_lists = True
 
     def _apt_get(self) -> list[str]:
+        return ["apt-get", "--quiet", "--assume-yes", *self._options()]
+
+    def _options(self) -> list[str]:
         return [
-            "apt-get",
-            "--quiet",
-            "--assume-yes",
             f"--option=Dir::State::lists={self._directory / 'lists'}",
             f"--option=Dir::Cache={self._directory / 'cache'}",
             "--option=APT::Sandbox::User=",

@@ -71,6 +71,13 @@ class BlueZ:
                     return int(body[0])
                 await self._stirred.wait()
 
+    async def until_gone(self, killed: int) -> None:
+        """Another bluetoothd is there in its place."""
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.pid() == killed:
+                self._stirred.clear()
+                await self._stirred.wait()
+
     async def powered_adapter(self, address: str) -> str:
         """Its path, once it is there; bluetoothd switches a new adapter on by itself (AutoEnable)."""
         return await self.until(lambda objects: _path_of(objects, ADAPTER, address, Powered=True))
@@ -82,6 +89,10 @@ class BlueZ:
         objects = await self.objects()
         path = _path_of(objects, DEVICE, address)
         return objects[path][DEVICE] if path else None
+
+    async def remove(self, address: str) -> None:
+        path = await self.until(lambda objects: _path_of(objects, DEVICE, address))
+        await self._ask("org.bluez", path.rsplit("/", 1)[0], "RemoveDevice", "o", [path], interface=ADAPTER)
 
     async def set_powered(self, adapter: str, is_powered: bool) -> None:
         body = [ADAPTER, "Powered", Variant("b", is_powered)]
@@ -123,4 +134,4 @@ async def bluez_on_the_bus() -> AsyncIterator[BlueZ]:
         yield bluez
     finally:
         bus.disconnect()
-        await bus.wait_for_disconnect()
+        await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]

@@ -2,29 +2,19 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from devices.profiles import PROFILES
 from devices.profiles.base import Said
 from edge.ble import BleRadio
 from edge.core.health import Troubles
+from edge.core.watchdog import Patience
+from edge.own_clock import SystemClock
 
 PATIENCE_S: Final = 60.0
-
-
-class MachineClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
-
-    def is_set(self) -> bool:
-        return True
+PAUSE_S: Final = 0.1
 
 
 @dataclass(kw_only=True, slots=True)
@@ -58,6 +48,13 @@ class Listener:
     def said_by(self, device: str, uuid: str) -> list[bytes]:
         return [data for who, what, data in self.notes if (who, what) == (device, uuid)]
 
+    async def pause(self) -> None:
+        """Until something is heard, or a moment."""
+        self._stirred.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_S):
+                await self._stirred.wait()
+
     async def until(self, is_so: Callable[[], bool], limit_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(limit_s):
             while not is_so():
@@ -72,17 +69,25 @@ class Gateway:
     troubles: Troubles
     running: "asyncio.Task[None]"
 
+    async def until_troubled(self) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.troubles.sentences():
+                await self.ears.pause()
+
 
 @contextlib.asynccontextmanager
-async def gateway(profiles: Mapping[str, str], **settings: Any) -> AsyncIterator[Gateway]:
+async def gateway(profiles: Mapping[str, str], *, silent_s: float = 120.0, **settings: Any) -> AsyncIterator[Gateway]:
     """`profiles`: by address, in the words of the configuration. Runs until the block ends; must not end by itself."""
     ears, troubles = Listener(profiles=profiles), Troubles()
     devices = {address: PROFILES[name] for address, name in profiles.items()}
-    radio = BleRadio(devices, {}, ears, MachineClock(), troubles, **settings)
+    radio = BleRadio(devices, {}, ears, SystemClock(), troubles, patience=Patience(silent_s=silent_s), **settings)
     running = asyncio.create_task(radio.run())
     try:
         yield Gateway(ears=ears, radio=radio, troubles=troubles, running=running)
         assert not running.done(), running
+    except BaseException:
+        print("states", radio.states(), "bonds", radio.bonds(), "troubles", troubles.sentences())
+        raise
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
