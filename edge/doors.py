@@ -24,6 +24,9 @@ AUTHENTICATION: Final = frozenset(
     for name in ("AuthenticationFailed", "AuthenticationRejected", "AuthenticationCanceled", "NotAuthorized")
 )
 
+# bleak: "failed to discover services, device disconnected"; BlueZ 5.66 on Linux 6.12 and 6.1 when a key is lost
+CUT: Final = ("disc", "connection-canceled", "connection-abort-by-local")
+
 Detected = Callable[[BLEDevice, AdvertisementData], None]
 Dropped = Callable[[BleakClient], None]
 
@@ -68,7 +71,9 @@ def is_refusal(error: BaseException) -> bool:
 
 def is_cut(error: BaseException) -> bool:
     """A link came up and was lost before the device's services were known."""
-    return isinstance(error, BleakError) and not isinstance(error, BleakDeviceNotFoundError) and "disc" in str(error)
+    if not isinstance(error, BleakError) or isinstance(error, BleakDeviceNotFoundError):
+        return False
+    return any(words in str(error) for words in CUT)
 
 
 def no_bluetooth(error: BaseException) -> str:
