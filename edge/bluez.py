@@ -9,6 +9,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from bleak import BleakClient, BleakScanner
+from bleak.backends.bluezdbus.manager import BlueZManager, get_global_bluez_manager
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakDBusError
 from dbus_fast import BusType, Message, MessageType, Variant
@@ -148,9 +149,11 @@ class BluezDoor:
     def __init__(self, bluez: Bluez, adapter: str | None = None) -> None:
         self.name = adapter or "hci"
         self._bluez, self._adapter = bluez, adapter
+        self._known: BlueZManager | None = None
 
     async def open(self) -> None:
         await self._bluez.open()
+        self._known = await get_global_bluez_manager()
 
     async def close(self) -> None:
         self._bluez.close()
@@ -167,8 +170,8 @@ class BluezDoor:
         await client.pair()
 
     def is_bonded(self, device: BLEDevice) -> bool:
-        """As bluetoothd said with its last advertisement."""
-        return bool(device.details["props"].get("Paired"))
+        """What bleak last heard from bluetoothd; the properties in `device` are those of its first advertisement."""
+        return self._known is not None and self._known.is_paired(device.details["path"])
 
     async def forget(self, device: BLEDevice) -> None:
         path = f"{await self._path()}/{device_name(device.address)}"
