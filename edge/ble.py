@@ -218,7 +218,7 @@ class BleRadio:
                 heard_by=known.nearby.heard_by(now_s),
             )
             for known in self._known.values()
-            if known.session is not None and known.session.state is State.WANTED
+            if known.session is not None and known.session.state is State.WANTED and known.visit is None
         ]
 
     def _busy(self) -> list[Busy]:
