@@ -157,16 +157,16 @@ class Outbox:
         with self._transaction():
             self._db.execute("DELETE FROM aside WHERE lane = ''")
 
-    def waiting_after(self, after: Mapping[Lane, int], most: int) -> list[tuple[int, Lane, Item]]:
-        """The oldest rows that the server has not, and that come after a place in their lane. Alarms first."""
+    def rows_after(self, after: Mapping[Lane, int], most: int) -> list[tuple[int, Lane, Item]]:
+        """The oldest rows after a place in their lane, whether the server has them or not. Alarms first."""
         found: list[tuple[int, Lane, Item]] = []
         for lane in Lane:
             with sentences(self.path):
-                waiting = self._db.execute(
+                following = self._db.execute(
                     "SELECT seq, type, content FROM item WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?",
-                    (lane, max(self._marks[lane], after[lane]), most - len(found)),
+                    (lane, after[lane], most - len(found)),
                 ).fetchall()
-            found += [(seq, lane, rows.decode(letter, content)) for seq, letter, content in waiting]
+            found += [(seq, lane, rows.decode(letter, content)) for seq, letter, content in following]
         return found
 
     def set_mark(self, lane: Lane, mark: int) -> None:

@@ -5,7 +5,7 @@ loop that would delay alarms, adverts and GATT time-outs alike.
 
 A disk that is full, read-only or does not answer must not silence an alarm. `accept` then takes it into an outbox in
 memory, with an id of its own, so that the server's watermarks stay true for both. It is not safe there, and says so:
-nobody may forget a record in a device because of it. When the disk is back, `move_back` brings what is left to it.
+nobody may forget a record in a device because of it. When the disk is back, `move_back` brings it there.
 """
 
 import asyncio
@@ -132,11 +132,14 @@ class OutboxThread:
         return self.spare.in_frame(self._jumps, frame, work)
 
     async def move_back(self, now: datetime) -> int:
-        """What still waits in memory goes to the file, which takes over. OutboxError: the disk is not back yet."""
+        """What is in memory goes to the file, which takes over. OutboxError: the disk is not back yet.
+
+        Also what the server has: it may have to be restored from a backup, and then asks for it again. Meanwhile it
+        knows an observation and an event by device and time."""
         moved, count = dict.fromkeys(Lane, 0), 0
         await self.do(Outbox.try_to_write)
         while self.spare is not None:
-            items = await self.do_spare(partial(Outbox.waiting_after, after=moved, most=MOVED_AT_ONCE))
+            items = await self.do_spare(partial(Outbox.rows_after, after=moved, most=MOVED_AT_ONCE))
             await self.do(partial(Outbox.append, items=[item[1:] for item in items], now=now))
             moved = moved | {lane: seq for seq, lane, _ in items}
             count += len(items)

@@ -66,7 +66,8 @@ class Delivery:
         self._stride = self._pace.live_rows
         self._line_s: float | None = None  # the quickest receipt of this connection
         self._number = 0
-        self._waits_for_clock = not is_clock_set
+        waits_s = {Lane.ALARM: self._pace.clock_alarm_s, Lane.BULK: self._pace.clock_bulk_s}
+        self._clock_left_s: dict[Lane, float] = {} if is_clock_set else waits_s
 
     def on(self, event: DeliveryEvent, now_s: float) -> list[Command]:
         if self._over:
@@ -108,7 +109,7 @@ class Delivery:
             case Tick():
                 yield from self._tick(now_s)
             case ClockSet():
-                self._waits_for_clock = False
+                self._clock_left_s.clear()
                 for road in self._roads.values():
                     road.clock_s = None
             case _:
@@ -118,6 +119,8 @@ class Delivery:
         """Events that only change what we know."""
         match event:
             case Disconnected():
+                if self._connected:
+                    self._stop_clock_wait(now_s)
                 self._connected = False
                 self._disconnect_roads()
             case Appended(lane, newest):
@@ -143,11 +146,13 @@ class Delivery:
             road.rewind()
 
     def _wait_for_clock(self, now_s: float) -> None:
-        """Once: a line that comes and goes must not make it longer."""
-        if self._waits_for_clock:
-            self._waits_for_clock = False
-            self._roads[Lane.ALARM].clock_s = now_s + self._pace.clock_alarm_s
-            self._roads[Lane.BULK].clock_s = now_s + self._pace.clock_bulk_s
+        """While the line is up, for nobody tells us the time without it. A line that comes and goes adds nothing."""
+        for lane, left_s in self._clock_left_s.items():
+            self._roads[lane].clock_s = now_s + left_s
+
+    def _stop_clock_wait(self, now_s: float) -> None:
+        roads = ((lane, road.clock_s) for lane, road in self._roads.items())
+        self._clock_left_s = {lane: max(0.0, until_s - now_s) for lane, until_s in roads if until_s is not None}
 
     def _disconnect_roads(self) -> None:
         self._stride = self._pace.live_rows

@@ -21,7 +21,7 @@ class Pace:
     doubt_s: float = 0.5
     hold_s: float = 1.0  # after a batch that could not be handed over
     blocked_s: float = 60.0
-    clock_alarm_s: float = 2.0  # after the line first came up: alarms wait so long for our own clock to be set,
+    clock_alarm_s: float = 2.0  # while the line is up: alarms wait so long for our own clock to be set,
     clock_bulk_s: float = 120.0  # and readings so long
     rebuild_first_s: float = 75.0
     rebuild_cap_s: float = 600.0
