@@ -50,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds <= LONGEST_SCAN_S:  # which NaN is not either
         raise argparse.ArgumentTypeError(f"{text} is not a time from 0 to {LONGEST_SCAN_S:.0f} seconds")
     return seconds

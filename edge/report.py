@@ -39,10 +39,11 @@ def report(data_dir: Path, gateway: str, now: datetime) -> tuple[str, bool]:
     status = status_file.read(data_dir, gateway)
     if status is None:
         found.say(f"No agent has run with data_dir {data_dir} yet.", is_wrong=True)
-        _outbox(found, data_dir, now)
+        _outbox(found, data_dir, None, now)
     else:
         _gateway(found, data_dir, status, now)
-        _outbox(found, data_dir, now)
+        is_current = lock.is_held(data_dir) and now - status.at <= SILENT
+        _outbox(found, data_dir, status if is_current else None, now)
         _disk(found, data_dir)
         _devices(found, status, now)
         found.say("Troubles:" if status.troubles else "Troubles: none")
@@ -74,7 +75,9 @@ def _gateway(found: _Report, data_dir: Path, status: StatusFile, now: datetime) 
     found.say(f"Adapters: {', '.join(status.adapters) or 'none yet'}")
 
 
-def _outbox(found: _Report, data_dir: Path, now: datetime) -> None:
+def _outbox(found: _Report, data_dir: Path, status: StatusFile | None, now: datetime) -> None:
+    """`status`: of an agent that runs. It knows better what waits: in the file it notes what the server has only when it
+    next writes a row, which in a quiet home may be tomorrow."""
     try:
         depth = peek(data_dir / "outbox.db")
     except OutboxError as error:
@@ -83,7 +86,10 @@ def _outbox(found: _Report, data_dir: Path, now: datetime) -> None:
     if depth is None:
         found.say("Outbox: none yet")
         return
-    waiting, oldest = depth.waiting, depth.waiting_since
+    waiting = depth.waiting
+    if status is not None:
+        waiting = {Lane.ALARM: status.waiting_alarm, Lane.BULK: status.waiting_bulk}
+    oldest = {lane: at for lane, at in depth.waiting_since.items() if waiting[lane]}
     since = min(oldest.values(), default=None)
     alarm_since = oldest.get(Lane.ALARM)
     found.say(

@@ -7,8 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from devices.vocabulary import Event, EventType
+from devices.wire.messages import Lane
 from edge import status_file
 from edge.lock import alone_in
+from edge.outbox import Outbox
 from edge.report import report
 from edge.status_file import DeviceLine, StatusFile
 
@@ -116,6 +119,31 @@ def test_a_button_that_nobody_pressed_yet_is_not_wrong(machine: Machine) -> None
     silent = msgspec.structs.replace(STRAP, seen_at=None, battery_percent=None, rssi_dbm=None, state="not heard")
     assert machine.says(devices=[silent]) == ([], False)
     assert any("seen never, not heard" in line for line in machine.lines)
+
+
+def with_an_old_alarm(data_dir: Path) -> None:
+    outbox = Outbox(data_dir / "outbox.db")
+    pressed_at = NOW - timedelta(minutes=5)
+    outbox.append([(Lane.ALARM, Event(device=STRAP.address, type=EventType.SOS, occurred_at=pressed_at))], pressed_at)
+    outbox.close()
+
+
+def test_an_alarm_that_waits_for_more_than_a_minute_is_wrong(machine: Machine) -> None:
+    with_an_old_alarm(machine.data_dir)
+    ((line,), _) = machine.says(waiting_alarm=1)
+    assert "1 alarms and 0 other rows wait for the server, the oldest since 5 minutes ago" in line
+
+
+def test_an_alarm_that_the_running_agent_knows_at_the_server_does_not_wait(machine: Machine) -> None:
+    with_an_old_alarm(machine.data_dir)
+    assert machine.says(waiting_alarm=0) == ([], False)
+    assert any("0 alarms and 0 other rows wait for the server, 0 set aside" in line for line in machine.lines)
+
+
+def test_without_an_agent_that_speaks_the_outbox_itself_says_what_waits(machine: Machine) -> None:
+    with_an_old_alarm(machine.data_dir)
+    marked, _ = machine.says(waiting_alarm=0, at=NOW - timedelta(minutes=3))
+    assert any("1 alarms and 0 other rows wait" in line for line in marked)
 
 
 def test_a_gateway_that_does_not_run_is_wrong_whatever_its_file_says(machine: Machine) -> None:
