@@ -76,8 +76,8 @@ def _gateway(found: _Report, data_dir: Path, status: StatusFile, now: datetime) 
 
 
 def _outbox(found: _Report, data_dir: Path, status: StatusFile | None, now: datetime) -> None:
-    """`status`: of an agent that runs. It knows better what waits: in the file it notes what the server has only when it
-    next writes a row, which in a quiet home may be tomorrow."""
+    """`status`: of an agent that runs. It knows better what waits: what the server has, the file learns only with the
+    next row, which in a quiet home may be tomorrow."""
     try:
         depth = peek(data_dir / "outbox.db")
     except OutboxError as error:
