@@ -8,6 +8,7 @@ import fcntl
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -72,6 +73,7 @@ def _columns() -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # and the guest ends with us
     try:
         sys.exit(main(sys.argv[1:]))
     except SetupError as error:
