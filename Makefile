@@ -1,19 +1,20 @@
 # Every target does its own set-up: see deploy/bootstrap.py. Nothing here depends on the path, which may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke bench test test-bluez check lock clean
+.PHONY: help demo smoke bench test sim test-bluez check lock clean
 
 PYTHON ?= python3
 SETUP = @$(PYTHON) deploy/bootstrap.py
 
 help:
-	@echo "make demo    the whole chain on this machine with virtual patients (EPISODE=fall plays one episode)"
-	@echo "make smoke   the demo without a person: every episode, every kill, nothing lost; at most a minute"
-	@echo "make test    everything that is checked and tested"
+	@echo "make demo        the whole chain on this machine with virtual patients (EPISODE=fall plays one episode)"
+	@echo "make smoke       the demo without a person: every episode, every kill, nothing lost; at most a minute"
+	@echo "make test        everything that is checked and tested"
+	@echo "make check       the quick half: format, lint, types, import contracts"
+	@echo "make sim         more simulated homes than the tests play (SEEDS=5000; FIRST=812 SEEDS=1 plays one again)"
 	@echo "make test-bluez  the radio against the real BlueZ, in a virtual machine (ARGS=\"-k bond\" for some of it)"
-	@echo "make check   the quick half: format, lint, types, import contracts"
-	@echo "make bench   figures"
-	@echo "make lock    choose the versions in requirements.lock again, after a change in pyproject.toml"
-	@echo "make clean   forget the set-up; your data stays"
+	@echo "make bench       figures"
+	@echo "make lock        choose the versions in requirements.lock again, after a change in pyproject.toml"
+	@echo "make clean       forget the set-up; your data stays"
 
 demo:
 	$(SETUP) run
@@ -39,6 +40,10 @@ test:
 	$(PYTHON) deploy/bootstrap.py npm run test --silent || failed="$$failed vitest"; \
 	FAILED_BEFORE_PYTEST="$$failed" .venv/bin/python -m pytest || failed="$$failed pytest"; \
 	test -z "$$failed"
+
+sim:
+	$(SETUP) check
+	@exec .venv/bin/python -m tests.sim $(or $(SEEDS),2000) $(FIRST)
 
 # Needs Debian on amd64 and its package archive, once; neither root nor KVM. See CONTRIBUTING.md.
 test-bluez:

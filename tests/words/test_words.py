@@ -11,7 +11,15 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOT_OURS = {".git", ".venv", "node_modules", "__pycache__", "static", "data", "hjemvakt.egg-info"}
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "devices/README.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "deploy/RUNBOOK.md",
+    "devices/README.md",
+)
+FOLDERS = "devices|edge|server|dashboard|deploy|tests"
 # Spelled in pieces, so that this file is not the first to be found.
 REGISTRIES = [
     ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs"), ("npmjs", "org"))
@@ -44,7 +52,7 @@ def documents() -> list[str]:
 
 def make_targets() -> set[str]:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    return set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    return set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
 
 
 def test_no_file_names_a_package_registry() -> None:
@@ -57,7 +65,7 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
 
 
 def test_every_make_target_in_the_documents_exists() -> None:
-    command = re.compile(r"(?:`|^\s*(?:\$ )?)make ([a-z]+)", re.MULTILINE)
+    command = re.compile(r"(?:`|^\s*(?:\$ )?)make ([a-z-]+)", re.MULTILINE)
     named = {target for text in documents() for target in command.findall(text)}
     assert {"demo", "test"} <= named
     assert named - make_targets() == set()
@@ -67,7 +75,7 @@ def test_every_make_target_is_phony_and_told_by_make_help() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony is not None and set(phony[1].split()) == make_targets()
-    assert set(re.findall(r'@echo "make ([a-z]+) ', makefile)) == make_targets() - {"help"}
+    assert set(re.findall(r'@echo "make ([a-z-]+) ', makefile)) == make_targets() - {"help"}
 
 
 def test_every_relative_link_in_the_documents_leads_somewhere() -> None:
@@ -78,6 +86,23 @@ def test_every_relative_link_in_the_documents_leads_somewhere() -> None:
             links = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
             broken += [(name, link) for link in links if "://" not in link and not (path.parent / link).exists()]
     assert broken == []
+
+
+def test_every_file_that_the_documents_name_exists() -> None:
+    """In back quotes, from the top of the repository. `<name>` and NAME stand for something."""
+    named = re.compile(rf"`((?:{FOLDERS})/[\w./-]*)`")
+    missing = [
+        (name, path)
+        for name, text in zip(DOCUMENTS, documents(), strict=True)
+        for path in named.findall(text)
+        if not (REPOSITORY / path).exists() and not (REPOSITORY / name).parent.joinpath(path).exists()
+    ]
+    assert missing == []
+
+
+def test_the_architecture_is_one_page() -> None:
+    """As many lines as a printer has for one."""
+    assert len((REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()) <= 66
 
 
 def test_the_newest_entry_of_the_changelog_is_the_version_of_the_package() -> None:
