@@ -39,6 +39,59 @@ HOME_BLOOD_PRESSURE: Final = Reference(
 LOW_BLOOD_PRESSURE: Final = Reference(
     document="Low systolic pressure below 90 and below 100 mmHg", edition="from memory", page="-", checked=False
 )
+MAD_FLOORS: Final = Reference(
+    document="Hjemvakt, smallest spread of daily values that is believed",
+    edition="1",
+    page="a clinical owner must sign it",
+)
+CHANGE_BEFORE_EXACERBATION: Final = Reference(
+    document="Respiratory Research, vital signs before an exacerbation of COPD",
+    edition="2022, s12931-022-02018-5",
+    page="three days before: respiration +2.0 /min, pulse +8.1 /min",
+)
+ROBUST_Z: Final = Reference(
+    document="Iglewicz and Hoaglin, How to Detect and Handle Outliers",
+    edition="1993",
+    page="modified z-score 3.5",
+    checked=False,
+)
+EWMA_CHART: Final = Reference(
+    document="NIST/SEMATECH e-Handbook of Statistical Methods, EWMA control charts", edition="online", page="6.3.2.4"
+)
+CUSUM_CHART: Final = Reference(
+    document="Montgomery and Runger, Applied Statistics and Probability for Engineers, tabular CUSUM",
+    edition="chapter 16",
+    page="k = 0.5, h = 5 standard deviations: 465 readings between false signals",
+)
+MANN_KENDALL: Final = Reference(
+    document="Mann 1945 and Kendall 1975, test for trend, with the correction for ties",
+    edition="normal approximation",
+    page="p < 0.05 from 8 to 10 values on",
+)
+THEIL_SEN: Final = Reference(
+    document="Theil 1950 and Sen 1968, median of the pairwise slopes", edition="1968", page="-", checked=False
+)
+WEIGHT_GAIN: Final = Reference(
+    document="European Society of Cardiology, heart failure: sudden gain of weight",
+    edition="as tested by Ledwidge 2013 (sensitivity 20-21 %)",
+    page="more than 2 kg in 3 days",
+)
+PREDICTED_LOW: Final = Reference(
+    document="Harvey et al., predicting hypoglycaemia from a glucose sensor",
+    edition="2012",
+    page="30 minutes ahead, two flags in a row",
+)
+URGENT_LOW_SOON: Final = Reference(
+    document="Dexcom, Urgent Low Soon", edition="user guide", page="predicted 55 mg/dL or less within 20 minutes"
+)
+GLUCOSE_ARROWS: Final = Reference(
+    document="Trend arrows of glucose sensors: 1, 2, 3 mg/dL per minute", edition="from memory", page="-", checked=False
+)
+HOME_PRESSURE_WEEK: Final = Reference(
+    document="Hypertension Canada and ESH, home blood pressure",
+    edition="2021",
+    page="7 days, twice each morning and evening, without day 1: mean from 135/85 mmHg on",
+)
 HJEMVAKT_PROPOSAL: Final = Reference(
     document="Hjemvakt, proposed starting value", edition="1", page="a clinical owner must sign it"
 )
@@ -51,6 +104,18 @@ BIBLIOGRAPHY: Final = (
     MASIMO_ALARMS,
     HOME_BLOOD_PRESSURE,
     LOW_BLOOD_PRESSURE,
+    MAD_FLOORS,
+    CHANGE_BEFORE_EXACERBATION,
+    ROBUST_Z,
+    EWMA_CHART,
+    CUSUM_CHART,
+    MANN_KENDALL,
+    THEIL_SEN,
+    WEIGHT_GAIN,
+    PREDICTED_LOW,
+    URGENT_LOW_SOON,
+    GLUCOSE_ARROWS,
+    HOME_PRESSURE_WEEK,
     HJEMVAKT_PROPOSAL,
     PERSONAL,
 )
