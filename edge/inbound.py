@@ -4,18 +4,20 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from devices.errors import DecodeError
 from devices.profiles import PROFILES
 from devices.profiles.base import Said
-from devices.vocabulary import Item, Observation
+from devices.vocabulary import Gap, GapReason, Item, Observation
 from devices.wire.columns import to_millis
 from edge.committer import Committed, Committer, Notes, calls_for_help
 from edge.config import DeviceConfig
 from edge.core.health import DeviceReport, Troubles
 from edge.core.hearing import Remembered
 from edge.core.listener import Judged, Listener, Setup
+from edge.core.silence import SHORTEST_GAP_S
 from edge.core.thin import fold
 from edge.open_values import OpenValues
 from edge.outbox_thread import OutboxThread
@@ -73,8 +75,9 @@ class Inbound:
             if known is None or to_millis(value.taken_at) > to_millis(known):
                 streams[value.device, value.slot].append(value)
         for (device, slot), found in streams.items():
-            self._committer.put(fold(found))
             known_of = self._remembered.setdefault(device, Remembered())
+            self._committer.put(_lost_between(known_of.last_taken.get(slot), found))
+            self._committer.put(fold(found))
             known_of.last_taken[slot] = max(value.taken_at for value in found)
 
     def configure(self, devices: Iterable[DeviceConfig]) -> None:
@@ -199,6 +202,22 @@ class Inbound:
         for other in self._listeners.values():
             if other is not listener:
                 self._committer.put(other.thin.stir(now_s))
+
+
+def _lost_between(known: datetime | None, found: Iterable[Observation]) -> list[Gap]:
+    """What was only in memory, because the disk could not be written, went with the agent that was killed."""
+    first = min(found, key=attrgetter("taken_at"))
+    if known is None or first.taken_at - known <= timedelta(seconds=SHORTEST_GAP_S):
+        return []
+    return [
+        Gap(
+            device=first.device,
+            slot=first.slot,
+            from_at=known,
+            to_at=first.taken_at,
+            why=GapReason.AGENT_RESTARTED,
+        )
+    ]
 
 
 def _setup(config: DeviceConfig) -> Setup:

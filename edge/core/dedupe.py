@@ -14,12 +14,13 @@ change): what was remembered without a time is forgotten, and the numbers are ne
 The counter of an encrypting advertiser only grows. The same again is a repeat; a smaller one is a replay and refused,
 unless the counter begins anew (below 100) after a silence of ten seconds, as after a battery change. If the old
 counting goes on after that, the new beginning was itself a replay, and the next is believed only after an hour's
-silence."""
+silence. Calls for help are heard all the same: see `Calls`."""
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -34,6 +35,7 @@ RESTARTS_BELOW: Final = 100  # as bthome-ble has it
 RESTART_SILENCE_S: Final = 10.0  # nobody changes a battery faster
 DISTRUSTED_FOR_S: Final = 3600.0
 READINGS: Final = 512
+PASSING: Final = 16  # readings without a number or a device time, which are recognised for two minutes
 KEPT: Final = 48  # readings that are remembered over a restart of the agent
 TOGETHER: Final = timedelta(minutes=2)
 
@@ -84,6 +86,25 @@ class Adverts:
         return counter < RESTARTS_BELOW and (silent_s is None or silent_s >= self._silence_s)
 
 
+class Calls:
+    """Calls for help of an encrypting advertiser. The right key opened them, so a counter that went back, or stands
+    still while something else is said, is a new battery or a poor sender before it is an attacker; and one who plays an
+    old call again raises a false alarm, while a call that is not believed leaves a person on the floor."""
+
+    def __init__(self) -> None:
+        self._heard = Adverts()
+        self._newest: tuple[int | None, tuple[Said, ...]] | None = None
+
+    def counts(self, advert: Advert, verdict: Heard, now_s: float) -> bool:
+        is_new = self._heard.judge(replace(advert, counter=None), now_s) is Heard.NEW
+        if verdict is Heard.NEW:
+            self._newest = (advert.counter, advert.said)
+            return True
+        if verdict is Heard.REPEAT and (self._newest is None or self._newest == (advert.counter, advert.said)):
+            return False
+        return is_new
+
+
 class Way(StrEnum):
     """How a reading came."""
 
@@ -111,6 +132,7 @@ class Readings:
 
     def __init__(self, remembered: str = "") -> None:
         self._had: deque[_Had] = deque(maxlen=READINGS)
+        self._passing: deque[_Had] = deque(maxlen=PASSING)
         self._numbered: dict[tuple[int, Kind, int], _Had] = {}
         for had in _read(remembered):
             self._add(had)
@@ -126,13 +148,21 @@ class Readings:
         had.ways.add(way)
         if had.record is None and reading.record is not None:
             had.record = reading.record
-            self._numbered[had.slot, had.kind, had.record] = had
+            self._stays(had)
         return False
 
     def kept(self) -> str:
         """For `remembered` of the next start."""
         recent = [had for had in self._had if had.record is not None or had.moment is not None][-KEPT:]
         return _ENCODER.encode(recent).decode()
+
+    def _stays(self, had: _Had) -> None:
+        """It has a number now."""
+        if had.moment is None:
+            self._passing = deque((each for each in self._passing if each is not had), PASSING)
+            self._add(had)
+        elif had.record is not None:
+            self._numbered[had.slot, had.kind, had.record] = had
 
     def _known(self, reading: Reading, moment: datetime | None, way: Way, at: datetime) -> _Had | None:
         if reading.record is not None:
@@ -141,9 +171,13 @@ class Readings:
                 if _is_same_record(numbered, reading, moment):
                     return numbered
                 self._forget_numbers()
-        return next((had for had in reversed(self._had) if _is_same(had, reading, moment, way, at)), None)
+        both = chain(reversed(self._passing), reversed(self._had))
+        return next((had for had in both if _is_same(had, reading, moment, way, at)), None)
 
     def _add(self, had: _Had) -> None:
+        if had.record is None and had.moment is None:
+            self._passing.append(had)
+            return
         if len(self._had) == READINGS:
             oldest = self._had[0]
             key = (oldest.slot, oldest.kind, oldest.record or 0)

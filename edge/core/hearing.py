@@ -18,8 +18,8 @@ from devices.profiles.base import (
     SessionStarted,
     Switch,
 )
-from devices.vocabulary import ClockTrust, Event, EventType, Gap, Item, Kind, Mode, Observation
-from edge.core.dedupe import Adverts, Heard, Readings, Way
+from devices.vocabulary import CALLS_FOR_HELP, ClockTrust, Event, EventType, Gap, Item, Kind, Mode, Observation
+from edge.core.dedupe import Adverts, Calls, Heard, Readings, Way
 from edge.core.device_time import DeviceTime
 from edge.core.silence import Silence
 
@@ -55,6 +55,7 @@ class Hearing:
         self._device = device
         counter = known.get("counter", "")
         self._adverts = Adverts(int(counter) if counter.isdecimal() else None)
+        self._calls = Calls()
         self._readings = Readings(known.get("records", ""))
         self._time = DeviceTime(zone, known.get("clock", ""), known.get("session", ""))
         self._silence = Silence(device, before.last_taken)
@@ -79,9 +80,13 @@ class Hearing:
             self._learned.add("counter")
         if verdict is Heard.REPLAY:
             self.replays += 1
+        said = advert.said
         if verdict is not Heard.NEW:
-            return []
-        return self.heard(advert.said, now, now_s, Way.ADVERT, is_set=is_set)
+            said = ()
+        if advert.counter is not None and (calls := tuple(filter(_calls_for_help, advert.said))):
+            counts = self._calls.counts(advert, verdict, now_s)
+            said = said or (calls if counts else ())
+        return self.heard(said, now, now_s, Way.ADVERT, is_set=is_set) if said else []
 
     def heard(
         self, said: tuple[Said, ...], now: datetime, now_s: float, way: Way = Way.LIVE, *, is_set: bool = True
@@ -245,3 +250,7 @@ class Hearing:
                 if model != self._model:
                     self._model = model
                     self._learned.add("model")
+
+
+def _calls_for_help(word: Said) -> bool:
+    return isinstance(word, Happening) and word.type in CALLS_FOR_HELP

@@ -17,6 +17,7 @@ from devices.wire.messages import Command, Lane
 from edge import committer as committer_module
 from edge import open_values as open_values_module
 from edge.config import DeviceConfig
+from edge.core import rows
 from edge.core.health import Troubles
 from edge.core.shrink import Room
 from edge.inbound import Inbound
@@ -187,6 +188,26 @@ async def test_what_a_killed_agent_held_is_an_interval_of_the_next_and_its_gap_b
     async with running(tmp_path, THINNED) as third:
         assert await third.inbound.flush(10)
         assert len(await third.pulses()) == 4  # and not again
+
+
+async def test_what_was_only_in_memory_when_the_agent_was_killed_is_declared(tmp_path: Path) -> None:
+    """The disk took nothing for a while, so between its newest row and the open values there is a hole."""
+    async with running(tmp_path, THINNED) as first:
+        first.beat(70, 71)
+        assert await first.inbound.flush(10)
+        on_disk = first.home.items[-1][0]
+        first.beat(80, 81)
+        await until(lambda: first.open.exists() and first.open.read_bytes().count(b"\n") >= 3)
+        lines = first.open.read_bytes().splitlines(keepends=True)
+    held = [item for line in lines[-2:] if isinstance(item := rows.decode("o", line), Observation)]
+    later = [replace(value, taken_at=value.taken_at + timedelta(seconds=30)) for value in held]
+    first.open.write_bytes(b"".join(rows.encode(value)[1] + b"\n" for value in later))
+    async with running(tmp_path, THINNED) as second:
+        assert await second.inbound.flush(10)
+        (gap,) = [row for row in await second.rows() if isinstance(row, Gap)]
+    assert isinstance(on_disk, Observation)
+    assert (gap.why, gap.to_at) == (GapReason.AGENT_RESTARTED, later[0].taken_at)
+    assert abs(gap.from_at - on_disk.taken_at) < timedelta(seconds=1)
 
 
 async def test_a_damaged_file_of_open_values_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:

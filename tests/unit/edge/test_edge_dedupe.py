@@ -1,12 +1,14 @@
 """The same thing said twice is one thing; two things that look the same are two."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from devices.profiles.base import Advert, Reading
-from devices.vocabulary import Kind, Mode, Sign
+from devices.profiles.base import Advert, Happening, Reading, Said, Switch
+from devices.vocabulary import Event, EventType, Kind, Mode, Sign
 from edge.core.dedupe import KEPT, READINGS, Adverts, Heard, Readings, Way
+from edge.core.hearing import Hearing
 
 START = datetime(2026, 7, 1, 10, tzinfo=UTC)
 MOMENT = datetime(2026, 7, 1, 12, 0)  # noqa: DTZ001 - a meter's own time
@@ -99,6 +101,14 @@ def test_what_is_remembered_is_bounded() -> None:
     assert ear.readings.kept().count("body_temperature") == KEPT
 
 
+def test_what_has_neither_number_nor_time_does_not_push_out_what_has() -> None:
+    ear = Ear()
+    ear.new(temperature(record=1), moment=MOMENT)
+    for second in range(2 * READINGS):
+        ear.new(temperature(37.0 + second / 1000), Way.ADVERT, second=second * 300)
+    assert not ear.new(temperature(record=1), Way.STORED, moment=MOMENT)
+
+
 def test_each_live_value_of_a_stream_is_new() -> None:
     ear, pulse = Ear(), Reading(kind=Kind.HEART_RATE, value=72, mode=Mode.CONTINUOUS)
     assert [ear.new(pulse, Way.LIVE, second) for second in (0, 0, 1)] == [True] * 3
@@ -150,3 +160,33 @@ def test_a_packet_that_is_aired_again_under_a_new_counter_is_a_repeat() -> None:
     adverts = Adverts()
     assert adverts.judge(counted(500, packet_id=9), 0) is Heard.NEW
     assert adverts.judge(counted(501, packet_id=9), 1) is Heard.REPEAT
+
+
+def sealed_call(counter: int, packet_id: int | None = None, *more: Said) -> Advert:
+    return Advert(packet_id=packet_id, said=(Happening(type=EventType.SOS), *more), counter=counter)
+
+
+def test_a_call_for_help_is_heard_though_its_counter_went_back() -> None:
+    """Some senders begin anywhere after a new battery: bthome-ble pull 357."""
+    hearing = Hearing("C0:26:DF:01:23:45", ZoneInfo("Europe/Oslo"))
+    at = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+    def calls(advert: Advert, second: float) -> int:
+        return sum(isinstance(item, Event) for item in hearing.advert(advert, at + timedelta(seconds=second), second))
+
+    assert calls(sealed_call(70_000, 1), 0) == 1
+    assert calls(sealed_call(70_000, 1), 1) == 0  # the same press, said again
+    assert calls(sealed_call(5_000, 2), 5) == 1
+    assert calls(sealed_call(5_000, 2), 6) == 0
+    assert calls(sealed_call(5_001, 3), 7) == 1
+
+
+def test_a_call_for_help_is_heard_though_its_counter_stands_still() -> None:
+    """Some senders repeat one counter with other content: bthome-ble 386."""
+    hearing = Hearing("C0:26:DF:01:23:45", ZoneInfo("Europe/Oslo"))
+    at = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+    opened = Advert(packet_id=None, said=(Switch(opened=True),), counter=9)
+    hearing.advert(sealed_call(8), at, 0)
+    hearing.advert(opened, at, 10)
+    assert [item.type for item in hearing.advert(sealed_call(9), at, 11) if isinstance(item, Event)] == [EventType.SOS]
+    assert hearing.advert(sealed_call(9), at, 12) == []

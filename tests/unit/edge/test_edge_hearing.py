@@ -226,9 +226,9 @@ def test_two_users_of_a_device_have_silences_of_their_own() -> None:
 
 
 def test_a_replayed_advertisement_is_refused_and_counted_and_the_counter_is_remembered() -> None:
-    ear, sos = Ear(), Happening(type=EventType.SOS)
-    news = [Advert(packet_id=counter % 256, said=(sos,), counter=counter) for counter in (500, 501)]
-    assert [types(ear.hearing.advert(advert, START, 0)) for advert in news] == [[EventType.SOS]] * 2
+    ear, dose = Ear(), Happening(type=EventType.DOSE_TAKEN)
+    news = [Advert(packet_id=counter % 256, said=(dose,), counter=counter) for counter in (500, 501)]
+    assert [types(ear.hearing.advert(advert, START, 0)) for advert in news] == [[EventType.DOSE_TAKEN]] * 2
     assert ear.hearing.advert(news[0], START, 100) == []
     assert ear.hearing.replays == 1
     assert ear.hearing.learned() == {"counter": "501"}

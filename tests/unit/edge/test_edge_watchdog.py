@@ -1,5 +1,7 @@
 """What is done about an adapter that hears nothing, and when a person is told."""
 
+from itertools import pairwise
+
 from edge.core.watchdog import Patience, Step, Watchdog
 
 PATIENCE = Patience(silent_s=100, longest_s=1000)
@@ -33,7 +35,7 @@ def test_silence_is_answered_step_by_step_and_then_told() -> None:
 def test_tries_that_do_not_help_become_rare_but_never_end() -> None:
     dog = watchdog()
     times = [at_s for at_s, _ in silence(dog, 20_000)]
-    waits = [after - before for before, after in zip(times, times[1:], strict=False)]
+    waits = [after - before for before, after in pairwise(times)]
     assert waits[2:] == sorted(waits[2:])
     assert max(waits) == PATIENCE.longest_s
     assert len(times) > 15
