@@ -18,6 +18,11 @@ class Reference:
 NEWS2_CHART_1: Final = Reference(
     document="Royal College of Physicians, National Early Warning Score (NEWS) 2", edition="2017", page="chart 1"
 )
+NEWS2_CHART_2: Final = Reference(
+    document="Royal College of Physicians, National Early Warning Score (NEWS) 2",
+    edition="2017",
+    page="chart 2, thresholds and triggers",
+)
 TELBIL: Final = Reference(
     document="TELBIL primary-care telemonitoring trial, heart failure and lung disease",
     edition="protocol",
@@ -27,6 +32,49 @@ ATTD_TIME_IN_RANGE: Final = Reference(
     document="American Diabetes Association, Standards of Care, glycemic goals (time in range)",
     edition="consensus bands",
     page="table 6.2",
+)
+ATTD_CGM_2017: Final = Reference(
+    document="Danne et al., International Consensus on Use of Continuous Glucose Monitoring, Diabetes Care 40:1631",
+    edition="2017",
+    page="table of metrics: episodes of 15 min, 120 min prolonged; 70 % of 14 days",
+)
+CGM_TRIALS_2023: Final = Reference(
+    document="Battelino et al., Continuous glucose monitoring and metrics for clinical trials, Lancet Diabetes 11:42",
+    edition="2023",
+    page="end of an episode; prolonged hyperglycaemia",
+    checked=False,
+)
+GMI_2018: Final = Reference(
+    document="Bergenstal et al., Glucose Management Indicator (GMI), Diabetes Care 41:2275",
+    edition="2018",
+    page="3.31 + 0.02392 x mean in mg/dL",
+)
+GMI_MMOL_PER_MOL: Final = Reference(
+    document="Bergenstal et al., Glucose Management Indicator (GMI), Diabetes Care 41:2275",
+    edition="2018",
+    page="12.71 + 4.70587 x mean in mmol/L",
+    checked=False,
+)
+GRI_2022: Final = Reference(
+    document="Klonoff et al., A Glycemia Risk Index (GRI), J Diabetes Sci Technol, doi 10.1177/19322968221085273",
+    edition="2022",
+    page="formula",
+)
+ZHOU_2015: Final = Reference(
+    document="Zhou et al., A Real-Time Atrial Fibrillation Detection Algorithm, PLoS ONE 10(9): e0136544",
+    edition="2015",
+    page="threshold 0.639 over 127 words",
+)
+ANTHONISEN_1987: Final = Reference(
+    document="Anthonisen et al., Antibiotic therapy in exacerbations of COPD, Ann Intern Med 106:196",
+    edition="1987",
+    page="types 1 to 3",
+    checked=False,
+)
+TOO_MUCH_OXYGEN: Final = Reference(
+    document="Oxygen saturation above 92 % on oxygen in COPD, Emerg Med J 38:170",
+    edition="2021",
+    page="inpatients, mortality by saturation",
 )
 MASIMO_ALARMS: Final = Reference(
     document="Masimo / AAMI, SpO2 alarm threshold and delay", edition="ward data", page="90 to 88 %: -63 %; 15 s: -60 %"
@@ -99,8 +147,17 @@ PERSONAL: Final = Reference(document="Personal limit", edition="this patient", p
 
 BIBLIOGRAPHY: Final = (
     NEWS2_CHART_1,
+    NEWS2_CHART_2,
     TELBIL,
     ATTD_TIME_IN_RANGE,
+    ATTD_CGM_2017,
+    CGM_TRIALS_2023,
+    GMI_2018,
+    GMI_MMOL_PER_MOL,
+    GRI_2022,
+    ZHOU_2015,
+    ANTHONISEN_1987,
+    TOO_MUCH_OXYGEN,
     MASIMO_ALARMS,
     HOME_BLOOD_PRESSURE,
     LOW_BLOOD_PRESSURE,
