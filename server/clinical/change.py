@@ -1,4 +1,4 @@
-"""How much a kind must change, and to which side, before it matters, in the kind's own unit. All of it can be edited."""
+"""How much a kind must change before it matters, and to which side, in its own unit. All of it can be edited."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
