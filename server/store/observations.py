@@ -10,7 +10,7 @@ from server.store.arrays import Column
 from server.store.rows import Rows, by_device_key, by_patient_key, newest_per_stream
 
 SQL: Final = queries.load("observations")
-_KEY: Final = ("patient_id", "kind", "taken_at", "span_s", "device_id")
+_KEY: Final = ("patient_id", "kind", "taken_at", "span_s", "device_id", "slot")
 
 
 class Days:

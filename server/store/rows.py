@@ -166,7 +166,7 @@ def is_patients(rows: Rows) -> Mask:
 
 def by_patient_key(rows: Rows) -> Rows:
     """Sorted by the key of `observation`, each key once."""
-    keys = (rows.device_id, rows.span_s, rows.taken_at, rows.kind, rows.patient_id)
+    keys = (rows.slot, rows.device_id, rows.span_s, rows.taken_at, rows.kind, rows.patient_id)
     return _sorted_once(rows, keys)
 
 

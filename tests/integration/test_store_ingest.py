@@ -332,3 +332,11 @@ def test_an_outbox_id_of_another_gateway_is_another_outbox(rig: Rig) -> None:
     rig.file(sent(batch([spo2(95)])))
     receipt = receipt_of(rig.file(sent(batch([spo2(96, ago_s=1)], gateway="gw-two", first=2))), "gw-two")
     assert (receipt.outbox, receipt.bulk) == (OUTBOX, 0)
+
+
+def test_two_users_of_one_meter_at_one_instant_are_two_readings_also_of_one_person(rig: Rig) -> None:
+    rig.tell("insert into binding (device_id, slot, patient_id, valid_from) values (4, 2, 2, '2025-01-01Z')")
+    both = [Observation(device=METER, kind=Kind.GLUCOSE, taken_at=NOW, value=5 + slot, slot=slot) for slot in (0, 2)]
+    again = sent(batch(both, outbox="00000000000000cc"))
+    assert (rig.file(sent(batch(both))).readings, rig.file(again).readings) == (2, 0)
+    assert rig.ask("select patient_id, slot, value from observation order by slot") == [(2, 0, 5), (2, 2, 7)]

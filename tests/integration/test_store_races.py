@@ -204,7 +204,7 @@ def test_a_partition_has_the_key_of_the_whole_and_takes_its_day_alone(rig: Rig) 
         " where conrelid = pg_class.oid and contype = 'p') from pg_class where relname = 'observation_20260302'"
     )
     assert bound == "FOR VALUES FROM ('2026-03-02 00:00:00+00') TO ('2026-03-03 00:00:00+00')"
-    assert key == "PRIMARY KEY (patient_id, kind, taken_at, span_s, device_id) INCLUDE (value)"
+    assert key == "PRIMARY KEY (patient_id, kind, taken_at, span_s, device_id, slot) INCLUDE (value)"
 
 
 @pytest.mark.parametrize("connect", [lambda dsn: pool.connect(dsn, name="asleep"), lambda dsn: api_session(dsn)])

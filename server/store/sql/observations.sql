@@ -5,21 +5,23 @@ select observation_days(%(instants)s)
 -- name: file_readings
 -- Patients' readings in order of key. Answers how many were new, and their keys as columns.
 with filed as (
-    insert into observation (patient_id, kind, taken_at, span_s, device_id, value, low, high, n, quality, sign, clock, mode,
-                             received_at)
-    select patient_id, kind, taken_at, span_s, device_id, nullif(value, 'NaN'), nullif(low, 'NaN'), nullif(high, 'NaN'), n,
-           quality, sign, clock, mode, received_at
-    from unnest(%(patient_id)s, %(kind)s, %(taken_at)s, %(span_s)s, %(device_id)s, %(value)s, %(low)s, %(high)s, %(n)s,
-                %(quality)s, %(sign)s, %(clock)s, %(mode)s, %(received_at)s)
-         as u (patient_id, kind, taken_at, span_s, device_id, value, low, high, n, quality, sign, clock, mode, received_at)
+    insert into observation (patient_id, kind, taken_at, span_s, device_id, slot, value, low, high, n, quality, sign, clock,
+                             mode, received_at)
+    select patient_id, kind, taken_at, span_s, device_id, slot, nullif(value, 'NaN'), nullif(low, 'NaN'), nullif(high, 'NaN'),
+           n, quality, sign, clock, mode, received_at
+    from unnest(%(patient_id)s, %(kind)s, %(taken_at)s, %(span_s)s, %(device_id)s, %(slot)s, %(value)s, %(low)s, %(high)s,
+                %(n)s, %(quality)s, %(sign)s, %(clock)s, %(mode)s, %(received_at)s)
+         as u (patient_id, kind, taken_at, span_s, device_id, slot, value, low, high, n, quality, sign, clock, mode, received_at)
     on conflict do nothing
-    returning patient_id, kind, taken_at, span_s, device_id
+    returning patient_id, kind, taken_at, span_s, device_id, slot
 ), counted as (
     select count(*) as filed from filed
 )
 select filed, keys.*
 from counted left join lateral (
-    select array_agg(patient_id), array_agg(kind), array_agg(taken_at), array_agg(span_s), array_agg(device_id) from filed
+    select array_agg(patient_id), array_agg(kind), array_agg(taken_at), array_agg(span_s), array_agg(device_id),
+           array_agg(slot)
+    from filed
 ) keys on filed <> %(sent)s
 
 -- name: file_device_readings

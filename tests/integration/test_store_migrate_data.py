@@ -1,0 +1,157 @@
+"""Every earlier version of the schema, with rows in every table, comes up to today's and keeps them."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from devices.vocabulary import Kind, Observation
+from server.store import pool
+from server.store.embedded import EmbeddedPostgres
+from server.store.ingest import Ingest, Watch
+from server.store.intake import open_one
+from server.store.migrate import migrate, shipped
+from tests.integration.ingest_rig import METER, NOW, OXIMETER, WORLD, batch, sent
+
+pytestmark = pytest.mark.integration
+
+TAKEN = datetime(2026, 2, 1, 8, 0, tzinfo=UTC)
+EARLIER = range(1, len(shipped()))
+
+# What each version of the schema could hold more than the one before it.
+ROWS = {
+    1: WORLD
+    + """
+insert into staff_team values (1, 1, 'nurse');
+insert into session (token_hash, staff_id, expires_at) values ('\\x01', 1, 'infinity');
+insert into gateway_outbox values (1, 'aa', '2026-02-01Z', '2026-02-01Z');
+insert into binding (device_id, slot, patient_id, valid_from) values (4, 2, 1, '2025-01-01Z');
+insert into watermark values (1, 'aa', 'bulk', 7, '2026-02-01Z');
+insert into lost_rows values (1, 'aa', 'bulk', 3, 4, 'thinned', '2026-02-01Z');
+insert into set_aside (at, gateway, topic, reason, payload) values ('2026-02-01Z', 'gw-one', 't', 'r', '\\x02');
+insert into stream_gap values (1, 0, 1, '2026-02-01Z', '2026-02-01 00:01Z', 'sensor_off');
+insert into event (device_id, slot, type, occurred_at, received_at, clock, patient_id, gateway_id)
+values (2, 0, 'sos', '2026-02-01Z', '2026-02-01Z', 0, 1, 1);
+insert into latest values (1, 1, '2026-02-01 08:00Z', 95, 0, 0, 0, 0, 1, '2026-02-01 08:00Z', 1);
+insert into device_observation values (4, 0, 6, '2026-02-01Z', 0, null, 80, null, null, 1, 0, 0, 0, 0, '2026-02-01Z');
+insert into patient_limit (patient_id, kind, red_low, reason) values (1, 1, 86, 'test');
+insert into stream_state values (1, 1, '2026-02-01 08:00Z', 0, null, 0, null, null);
+insert into subject (type, reference) values ('patient', '1');
+insert into alert (team_id, subject_id, patient_id, rule, priority, state, began_at, raised_at, last_at, late, evidence)
+values (1, 1, 1, 'limit:spo2:low', 'red', 'raised', '2026-02-01Z', '2026-02-01Z', '2026-02-01Z', false, '{}');
+insert into alert_history values (1, 1, '2026-02-01Z', 'raised', null);
+insert into alert_seen values (1, 'screen', 1, '2026-02-01Z');
+insert into team_log values (1, 1, '2026-02-01Z', 'alert', 1, '{}');
+insert into deadline (type, subject_id, due_at, every_s) values ('gateway_silent', 1, '2026-02-02Z', 30);
+insert into role_life values ('monitor', '2026-02-01Z', '2026-02-01Z');
+insert into access_log (staff_id, patient_id, what) values (1, 1, 'series');
+""",
+    2: """
+select observation_days(array['2026-02-01Z']::timestamptz[]);
+insert into observation (patient_id, kind, taken_at, span_s, device_id, value, n, quality, sign, clock, mode,
+                         received_at)
+values (1, 3, '2026-02-01 08:00Z', 0, 1, 95, 1, 0, 0, 0, 0, '2026-02-01 08:00Z'),
+       (1, 4, '2026-02-01 08:00Z', 0, 4, 6.1, 1, 0, 0, 0, 0, '2026-02-01 08:00Z'),
+       (2, 4, '2026-02-01 08:00Z', 0, 4, 7.2, 1, 0, 0, 0, 0, '2026-02-01 08:00Z');
+""",
+    5: """
+insert into gateway_config (gateway_id, version, content, digest, made_at) values (1, 1, 'null', 'd', '2026-02-01Z');
+insert into gateway_command (id, gateway_id, content, made_at, until_at)
+values ('c', 1, '{}', '2026-02-01Z', '2026-02-01 00:10Z');
+""",
+    6: """
+insert into rebinding (device_id, slot, from_at, to_at, changed_by, changed_at, reason, before, after, done_at)
+values (4, 2, '2026-01-01Z', 'infinity', 'kari', '2026-02-01Z', 'test', '[]', '[]', '2026-02-01Z');
+insert into refiling values (1, 'reading', 2, 0, 1, 0, 3, '2026-01-01Z', '2026-01-02Z');
+insert into retention_decision (keep_days, decided_by, decided_at, reason) values (400, 'kari', '2026-02-01Z', 'test');
+insert into deletion (decision_id, at, what, before, rows) values (1, '2026-02-01Z', 'latest', '2025-01-01Z', 1);
+""",
+}
+
+
+@pytest.fixture
+def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
+    name = f"empty_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres.dsn(), autocommit=True) as conn:
+        conn.execute(SQL("create database {}").format(Identifier(name)))
+    yield postgres.dsn(dbname=name)
+    with psycopg.connect(postgres.dsn(), autocommit=True) as conn:
+        conn.execute(SQL("drop database {} with (force)").format(Identifier(name)))
+
+
+def filled(dsn: str, version: int) -> None:
+    migrate(dsn, migrations=shipped()[:version])
+    with psycopg.connect(dsn) as conn:
+        for since, statements in ROWS.items():
+            if since <= version:
+                conn.execute(statements.encode())
+
+
+def columns(conn: psycopg.Connection) -> dict[str, list[str]]:
+    """Of every table; a partition's rows are its table's."""
+    found = conn.execute("""
+        select t.relname, array_agg(c.attname order by c.attnum) from pg_class t
+        join pg_attribute c on c.attrelid = t.oid and c.attnum > 0 and not c.attisdropped
+        where t.relnamespace = 'public'::regnamespace and t.relkind in ('r', 'p') and not t.relispartition
+        group by t.relname""")
+    return dict(found.fetchall())
+
+
+def contents(conn: psycopg.Connection, wanted: dict[str, list[str]]) -> dict[str, Counter[str]]:
+    return {table: Counter(rows(conn, table, names)) for table, names in wanted.items()}
+
+
+def rows(conn: psycopg.Connection, table: str, names: list[str]) -> Iterator[str]:
+    chosen = SQL(", ").join(map(Identifier, names))
+    question = SQL("select to_jsonb(x) from (select {} from {}) x").format(chosen, Identifier(table))
+    for (row,) in conn.execute(question):
+        yield json.dumps(row, sort_keys=True)
+
+
+def ask(dsn: str, question: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as conn:
+        return conn.execute(question.encode()).fetchall()
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_every_row_of_an_earlier_version_is_there_afterwards(empty: str, version: int) -> None:
+    filled(empty, version)
+    with psycopg.connect(empty) as conn:
+        tables = columns(conn)
+        before = contents(conn, tables)
+    assert [table for table, found in before.items() if not found] == [], "a table whose rows nobody looks at"
+    assert len(migrate(empty)) == len(shipped()) - version
+    with psycopg.connect(empty) as conn:
+        after = contents(conn, tables)
+    lost = {table: before[table] - after[table] for table in tables}
+    assert {table: gone for table, gone in lost.items() if gone} == {}
+
+
+@pytest.mark.parametrize("version", [version for version in EARLIER if version >= 2])
+def test_readings_of_an_earlier_version_that_come_again_are_not_doubled(empty: str, version: int) -> None:
+    filled(empty, version)
+    migrate(empty)
+    spo2 = Observation(device=OXIMETER, kind=Kind.SPO2, taken_at=TAKEN, value=95)
+    glucose = [
+        Observation(device=METER, kind=Kind.GLUCOSE, taken_at=TAKEN, value=value, slot=slot)
+        for slot, value in ((0, 7.2), (2, 6.1))
+    ]
+    new = Observation(device=METER, kind=Kind.GLUCOSE, taken_at=NOW, value=5.0, slot=2)
+    conn = pool.connect(empty, name="test", autocommit=True)
+    try:
+        filed = Ingest(conn, Watch()).file([open_one(sent(batch([spo2, *glucose, new])))], NOW)
+    finally:
+        conn.close()
+    assert filed.readings == 1
+    assert ask(empty, "select patient_id, slot, value from observation order by taken_at, value") == [
+        (1, 2, 6.1),
+        (2, 0, 7.2),
+        (1, 0, 95),
+        (1, 2, 5.0),
+    ]
