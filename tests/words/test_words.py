@@ -88,6 +88,18 @@ def test_every_relative_link_in_the_documents_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_every_link_into_a_document_leads_to_a_heading() -> None:
+    """As GitHub makes anchors of headings."""
+    broken = []
+    for name, text in zip(DOCUMENTS, documents(), strict=True):
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", text):
+            path = (REPOSITORY / name).parent / target if target else REPOSITORY / name
+            headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            broken += [(name, target, anchor)] if "://" not in target and anchor not in anchors else []
+    assert broken == []
+
+
 def test_every_file_that_the_documents_name_exists() -> None:
     """In back quotes, from the top of the repository. `<name>` and NAME stand for something."""
     named = re.compile(rf"`((?:{FOLDERS})/[\w./-]*)`")
