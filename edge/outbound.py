@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from devices.errors import WireError
+from devices.vocabulary import Item
 from devices.wire import codec
 from devices.wire.columns import from_millis
 from devices.wire.messages import Lane
@@ -183,7 +184,7 @@ class Outbound:
     async def _disk_is_back(self) -> bool:
         self._troubles.begin("disk", f"readings and alarms are kept in memory only: {self._outbox.why_spare}")
         try:
-            moved = await self._outbox.move_back(self._clock.now())
+            moved = await self._outbox.move_back(self._clock.now(), self._kept)
         except OutboxError as error:
             self._outbox.why_spare = str(error)
             return False
@@ -223,6 +224,10 @@ class Outbound:
         spare = self._outbox.spare
         if self._home is not None and outbox == (self._main.outbox_id if spare is None else spare.id):
             self._home.arrived(lane, mark)
+
+    def _kept(self, alarms: list[tuple[Lane, int, Item]]) -> None:
+        if self._home is not None:
+            self._home.kept(alarms)
 
     def _renumbered(self) -> None:
         self._note_damage()

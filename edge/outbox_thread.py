@@ -9,7 +9,7 @@ nobody may forget a record in a device because of it. When the disk is back, `mo
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
+from devices.vocabulary import Item
 from devices.wire.messages import Lane
 from edge.core.shrink import Room
 from edge.errors import OutboxDamaged, OutboxError
@@ -31,6 +32,7 @@ SPARE_ROOM: Final = Room(bytes=8 * 2**20)  # about 50,000 rows
 MOVED_AT_ONCE: Final = 500
 
 T = TypeVar("T")
+Kept = Callable[[list[tuple[Lane, int, Item]]], None]
 
 
 class OutboxReplaced(OutboxError):
@@ -131,22 +133,27 @@ class OutboxThread:
             raise OutboxError("there is no outbox in memory any more")
         return self.spare.in_frame(self._jumps, frame, work)
 
-    async def move_back(self, now: datetime) -> int:
-        """What is in memory goes to the file, which takes over. OutboxError: the disk is not back yet.
+    async def move_back(self, now: datetime, kept: Kept = lambda _: None) -> int:
+        """What is in memory goes to the file, which takes over. OutboxError: the disk is not back yet. `kept` is told
+        of the alarms that the server has not, with their numbers in the file.
 
         Also what the server has: it may have to be restored from a backup, and then asks for it again. Meanwhile it
         knows an observation and an event by device and time."""
         moved, count = dict.fromkeys(Lane, 0), 0
+        alarms: list[tuple[Lane, int, Item]] = []
         await self.do(Outbox.try_to_write)
         while self.spare is not None:
             items = await self.do_spare(partial(Outbox.rows_after, after=moved, most=MOVED_AT_ONCE))
-            await self.do(partial(Outbox.append, items=[item[1:] for item in items], now=now))
+            newest = await self.do(partial(Outbox.append, items=[item[1:] for item in items], now=now))
+            mark = (await self.do_spare(Outbox.stocks))[Lane.ALARM].mark if self.spare is not None else 0
+            alarms.extend(_alarms_under_way(items, newest.get(Lane.ALARM, 0), mark))
             moved = moved | {lane: seq for seq, lane, _ in items}
             count += len(items)
             if not items and self.spare is not None:
                 self.spare.abandon()
                 self.spare = None
                 self.switched()
+        kept(alarms)
         return count
 
     def clock_jumped(self, by: timedelta, since: datetime) -> None:
@@ -161,6 +168,14 @@ class OutboxThread:
         if self._outbox is not None:
             self._outbox.close()
             self._outbox = None
+
+
+def _alarms_under_way(items: list[tuple[int, Lane, Item]], newest: int, mark: int) -> Iterator[tuple[Lane, int, Item]]:
+    """`newest`: the number in the file of the last alarm among them. `mark`: the server has so many of memory's."""
+    alarms = [(seq, item) for seq, lane, item in items if lane is Lane.ALARM]
+    for number, (seq, item) in enumerate(alarms, newest - len(alarms) + 1):
+        if seq > mark:
+            yield Lane.ALARM, number, item
 
 
 def _opened(path: Path, room: Room) -> tuple[Outbox, str | None]:

@@ -29,6 +29,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DEVICE = "C0:00:00:00:00:01"
 SOS = Event(device=DEVICE, type=EventType.SOS, occurred_at=NOW)
 FILLER = Event(device=DEVICE, type=EventType.SMOKE, occurred_at=NOW)
+FALL = Event(device=DEVICE, type=EventType.FALL, occurred_at=NOW)
 BULK, ALARM = Lane.BULK, Lane.ALARM
 
 
@@ -105,21 +106,25 @@ async def test_when_the_disk_is_back_what_waits_in_memory_moves_to_it_alarms_fir
         assert (await accept(thread, SOS)).is_safe
 
 
-async def test_what_the_server_has_already_does_not_move(tmp_path: Path) -> None:
+async def test_what_the_server_has_already_is_kept_for_it_and_the_home_awaits_only_the_rest(tmp_path: Path) -> None:
+    """It may be restored from a backup, and ask for all of it again."""
     async with opened(tmp_path / "outbox.db") as thread:
         await fill_the_disk(thread)
+        before = len(await thread.do(lambda outbox: items_of(outbox, ALARM)))
         await accept(thread, spo2(0), spo2(1), SOS)
+        await accept(thread, FALL)
         await thread.do_spare(lambda outbox: outbox.set_mark(ALARM, 1))
         await thread.do_spare(lambda outbox: outbox.set_mark(BULK, 1))
         await free_the_disk(thread)
-        assert await thread.move_back(NOW) == 1
+        awaited: list[tuple[Lane, int, Item]] = []
+        assert await thread.move_back(NOW, awaited.extend) == 4
+        assert awaited == [(ALARM, before + 2, FALL)]
 
 
-async def test_a_disk_that_is_still_full_is_not_taken_back_even_if_nothing_is_left_to_move(tmp_path: Path) -> None:
+async def test_a_disk_that_is_still_full_is_not_taken_back_even_if_memory_is_empty(tmp_path: Path) -> None:
     async with opened(tmp_path / "outbox.db") as thread:
         await fill_the_disk(thread)
-        await accept(thread, SOS)
-        await thread.do_spare(lambda outbox: outbox.set_mark(ALARM, 1))
+        thread.use_spare("for the test")
         with pytest.raises(OutboxFull):
             await thread.move_back(NOW)
         await free_the_disk(thread)
