@@ -91,10 +91,11 @@ def robust_z(value: Floats, usual: Baselines, mad_floor: Floats) -> Floats:
 
 def _medians(values: Floats, counts: Ints) -> Floats:
     """Of what is there in each row; numpy's own nanmedian takes a row at a time."""
-    if values.shape[1] == 0:
+    days = values.shape[1]
+    if days == 0:
         return np.full(len(values), np.nan)
-    ordered = np.sort(values, axis=1)  # NaN last
-    middle = np.stack([np.maximum(counts - 1, 0) // 2, counts // 2], axis=1)
-    pair = np.take_along_axis(ordered, np.minimum(middle, values.shape[1] - 1), axis=1)
-    medians: Floats = (pair[:, 0] + pair[:, 1]) / 2
+    ordered = np.sort(values, axis=1).ravel()  # NaN last in each row
+    begin = np.arange(0, len(ordered), days)
+    lower, upper = np.maximum(counts - 1, 0) // 2, np.minimum(counts // 2, days - 1)
+    medians: Floats = (ordered[begin + lower] + ordered[begin + upper]) / 2
     return medians

@@ -10,12 +10,13 @@ from server.detection.rows import Floats, Ints
 
 def ewma(values: Floats, target: Floats, weight: float) -> Floats:
     """The exponentially weighted moving average after each day. It begins at the target."""
-    charts = np.empty((values.shape[1], len(values)))
+    days = values.T.copy()
     stands: Floats = target.copy()
-    for day, today in enumerate(values.T):
-        stands = np.where(np.isnan(today), stands, stands + weight * (today - stands))
-        charts[day] = stands
-    return charts.T
+    for today in days:
+        moved = stands + weight * (today - stands)
+        stands = np.where(np.isnan(today), stands, moved)
+        today[:] = stands
+    return days.T
 
 
 def ewma_half_width(sigma: Floats, weight: float, width: float, readings: Ints) -> Floats:
@@ -29,12 +30,14 @@ def cusum(values: Floats, target: Floats, slack: Floats) -> tuple[Floats, Floats
     """The sums above and below the target after each day, in the unit of the kind; both are 0 or more.
 
     `slack`: half of the shift that is looked for; less than this a day counts for nothing."""
-    above = np.empty((values.shape[1], len(values)))
-    below = np.empty_like(above)
-    high = low = np.where(np.isnan(target), np.nan, 0.0)
-    for day, today in enumerate(values.T):
-        there = ~np.isnan(today)
-        high = np.where(there, np.maximum(0, high + today - target - slack), high)
-        low = np.where(there, np.maximum(0, low + target - today - slack), low)
-        above[day], below[day] = high, low
+    away = values.T - target
+    gone = np.isnan(away)
+    above, below = away - slack, -away - slack
+    for sums in (above, below):
+        np.copyto(sums, 0.0, where=gone)  # not a day on target: that would take the slack off the sum
+        stands = np.where(np.isnan(target), np.nan, 0.0)
+        for today in sums:
+            stands += today
+            np.maximum(stands, 0, out=stands)
+            today[:] = stands
     return above.T, below.T

@@ -1,0 +1,111 @@
+"""Whether values drift, and how fast: Mann-Kendall significance and Theil-Sen slope, for many streams at once.
+
+Rows are streams, columns readings, the oldest first; NaN: no reading there. Rows with the same number of readings are
+answered together, in pieces that stay in the cache."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import erfc, sqrt
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.detection.rows import Floats, Ints
+
+VALUES_AT_ONCE: Final = 1 << 16
+SLOPES_AT_ONCE: Final = 1 << 18
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MannKendall:
+    """One of each per stream. `score`: pairs that rise less pairs that fall. `z` 0: no direction, or no two readings.
+
+    `variance` is corrected for ties; `z` is the normal approximation with the correction for continuity, meant for
+    8 to 10 readings and more. It presumes that one day says nothing about the next."""
+
+    count: Ints
+    score: Ints
+    variance: Floats
+    z: Floats
+
+
+def mann_kendall(values: Floats) -> MannKendall:
+    count = np.count_nonzero(~np.isnan(values), axis=1)
+    score = np.zeros(len(values), np.int64)
+    variance = np.zeros(len(values))
+    for rows, size in _by_count(count):
+        for piece in _pieces(rows, VALUES_AT_ONCE // size):
+            score[piece], variance[piece] = _scores(_there(values, piece, size).T.copy())
+    deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
+    z = np.where(variance > 0, (score - np.sign(score)) / deviation, 0.0)
+    return MannKendall(count=count, score=score, variance=variance, z=z)
+
+
+def p_value(z: float) -> float:
+    """Two-sided."""
+    return erfc(abs(z) / sqrt(2))
+
+
+def theil_sen(values: Floats, at: Floats) -> Floats:
+    """The median of the slopes of all pairs, in the kind's unit per unit of `at`. NaN: fewer than two readings.
+
+    `at` ascends strictly: one row for all streams, or one for each."""
+    slopes = np.full(len(values), np.nan)
+    count = np.count_nonzero(~np.isnan(values), axis=1)
+    when = np.broadcast_to(at, values.shape)
+    for rows, size in _by_count(count):
+        for piece in _pieces(rows, SLOPES_AT_ONCE // (size * (size - 1) // 2)):
+            chosen, there = values[piece], ~np.isnan(values[piece])
+            if at.ndim == 1 and size == values.shape[1]:  # the same days for all: their distances once
+                slopes[piece] = _median_slopes(chosen, at[None])
+            else:
+                slopes[piece] = _median_slopes(chosen[there].reshape(-1, size), when[piece][there].reshape(-1, size))
+    return slopes
+
+
+def _by_count(count: Ints) -> Iterator[tuple[Ints, int]]:
+    for size in np.unique(count[count > 1]).tolist():
+        yield np.flatnonzero(count == size), size
+
+
+def _pieces(rows: Ints, at_once: int) -> Iterator[Ints]:
+    many = max(1, at_once)
+    for begin in range(0, len(rows), many):
+        yield rows[begin : begin + many]
+
+
+def _there(values: Floats, rows: Ints, size: int) -> Floats:
+    chosen = values[rows]
+    there: Floats = chosen if size == values.shape[1] else chosen[~np.isnan(chosen)].reshape(-1, size)
+    return there
+
+
+def _scores(values: Floats) -> tuple[Ints, Floats]:
+    """`values` has a column per stream here: comparisons then run along the memory. Returns score and variance."""
+    size = len(values)
+    narrow = np.int8 if size < 100 else np.int32
+    score = np.zeros(values.shape[1], np.int32)
+    alike = np.ones(values.shape, narrow)  # how many have the same value as this one
+    for lag in range(1, size):
+        rises = values[lag:] > values[:-lag]
+        falls = values[lag:] < values[:-lag]
+        score += np.add.reduce(rises.view(np.int8) - falls.view(np.int8), axis=0, dtype=narrow)
+        same = rises == falls
+        alike[lag:] += same.view(np.int8)
+        alike[:-lag] += same.view(np.int8)
+    ties: NDArray[np.integer] = alike.astype(np.int16 if size < 100 else np.int64)
+    # Each of t alike adds (t-1)(2t+5): together t(t-1)(2t+5), the correction of their group.
+    correction = ((ties - 1) * (2 * ties + 5)).sum(axis=0, dtype=np.int64)
+    return score.astype(np.int64), (size * (size - 1) * (2 * size + 5) - correction) / 18
+
+
+def _median_slopes(values: Floats, at: Floats) -> Floats:
+    first, second = np.triu_indices(values.shape[1], 1)
+    slopes = values.take(second, axis=1)
+    slopes -= values.take(first, axis=1)
+    slopes /= at.take(second, axis=1) - at.take(first, axis=1)
+    slopes.sort(axis=1)  # numpy sorts these rows faster than it finds their middle
+    last = slopes.shape[1] - 1
+    medians: Floats = (slopes[:, last // 2] + slopes[:, (last + 1) // 2]) / 2
+    return medians
