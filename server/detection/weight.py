@@ -1,0 +1,33 @@
+"""Sudden gain and slow loss of weight. Rows are people, columns days, today last; NaN: not weighed that day."""
+
+from typing import Final
+
+import numpy as np
+
+from devices.vocabulary import KINDS, Kind
+from server.detection.baseline import baselines
+from server.detection.rows import Floats
+
+DECIMALS: Final = KINDS[Kind.WEIGHT].decimals
+
+
+def gain_kg(weights: Floats, days: int) -> Floats:
+    """Today against the lightest of the `days` before, as the difference is shown. NaN: one of the two is missing."""
+    before = weights[:, -1 - days : -1]
+    lightest = np.fmin.reduce(before, axis=1, initial=np.nan)
+    gained: Floats = np.round(weights[:, -1] - lightest, DECIMALS)
+    return gained
+
+
+def lost_share(weights: Floats, days: int, week: int) -> Floats:
+    """Of the weight `days` ago: the middle of the last `week` days against the middle of the `week` that ended then."""
+    if weights.shape[1] < days + week:
+        return np.full(len(weights), np.nan)
+    end = weights.shape[1] - days
+    then, now = middle_kg(weights[:, end - week : end]), middle_kg(weights[:, -week:])
+    lost: Floats = (then - now) / then
+    return lost
+
+
+def middle_kg(weights: Floats) -> Floats:
+    return baselines(weights).center

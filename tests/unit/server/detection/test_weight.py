@@ -1,0 +1,61 @@
+"""Gain in days and loss in months, computed by hand."""
+
+import numpy as np
+import pytest
+
+from server.detection.weight import gain_kg, lost_share
+
+NAN = np.nan
+
+
+def test_a_gain_is_counted_from_the_lightest_of_the_days_before():
+    week = np.array([[70.0, 80.0, 81.0, 80.2, 82.3], [80.0, 80.0, 82.1, 82.2, 82.0]])
+    assert gain_kg(week, 3).tolist() == [pytest.approx(2.3), pytest.approx(2.0)]
+
+
+def test_four_days_ago_is_too_long_ago_for_three_days():
+    assert gain_kg(np.array([[78.0, 80.0, 80.0, 80.0, 80.5]]), 3).tolist() == [pytest.approx(0.5)]
+
+
+def test_a_gain_is_rounded_as_it_is_shown():
+    assert gain_kg(np.array([[80.1, 80.1, 80.1, 82.1]]), 3).tolist() == [2.0]  # in binary 82.1 - 80.1 is less
+
+
+@pytest.mark.parametrize("days", [[80.0, 80, 80, NAN], [NAN, NAN, NAN, 82], [NAN, 82]])
+def test_without_a_weight_today_or_before_there_is_no_gain(days):
+    assert np.isnan(gain_kg(np.array([days]), 3)).all()
+
+
+def test_missed_days_are_no_zeros():
+    assert gain_kg(np.array([[80.0, NAN, NAN, 82.5], [NAN, 80, NAN, 79]]), 3).tolist() == [2.5, -1]
+
+
+def months(then: list[float], between: int, now: list[float]) -> np.ndarray:
+    return np.array([[*then, *[NAN] * between, *now]])
+
+
+def test_a_loss_compares_the_middle_of_this_week_with_that_of_the_week_a_month_ago():
+    then, now = [80.0, 80, 81, 79, 80, 80, 80], [76.0, 76, 77, 75, 76, 76, 76]
+    assert lost_share(months(then, 23, now), 30, 7).tolist() == [pytest.approx(0.05)]
+
+
+def test_one_wrong_weighing_is_no_loss():
+    then, now = [80.0] * 7, [80.0, 80, 80, 80, 80, 80, 55]
+    assert lost_share(months(then, 23, now), 30, 7).tolist() == [0]
+
+
+def test_one_weighing_a_week_is_enough():
+    then, now = [NAN, NAN, 90.0, NAN, NAN, NAN, NAN], [NAN, NAN, NAN, NAN, NAN, 81.0, NAN]
+    assert lost_share(months(then, 173, now), 180, 7).tolist() == [pytest.approx(0.1)]
+
+
+def test_a_gain_is_a_negative_loss_and_a_missing_week_is_no_number():
+    gained = months([80.0] * 7, 23, [84.0] * 7)
+    assert lost_share(gained, 30, 7).tolist() == [pytest.approx(-0.05)]
+    assert np.isnan(lost_share(months([NAN] * 7, 23, [80.0] * 7), 30, 7)).all()
+    assert np.isnan(lost_share(months([80.0] * 7, 23, [NAN] * 7), 30, 7)).all()
+
+
+def test_less_history_than_the_loss_needs_is_no_number():
+    assert np.isnan(lost_share(np.full((2, 36), 80.0), 30, 7)).all()
+    assert lost_share(np.full((2, 37), 80.0), 30, 7).tolist() == [0, 0]
