@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,7 +20,7 @@ from server import serving
 from server.child import EmbeddedServiceError
 from server.config import DEFAULT_HTTP_PORT, Config, read
 from server.errors import ConfigError, ServerError
-from server.store import enrolment, people, pool
+from server.store import backup, enrolment, people, pool
 from server.store.migrate import migrate
 
 PASSWORD_BYTES: Final = 9
@@ -64,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("file", type=Path)
     command.add_argument("--dry-run", action="store_true", help="only say what would change")
     command.set_defaults(command=_load)
+    command = commands.add_parser("backup", help="everything in the database into a new directory, while all goes on")
+    command.add_argument("directory", type=Path)
+    command.set_defaults(command=_backup)
+    command = commands.add_parser("restore", help="a backup into an empty database or data directory")
+    command.add_argument("directory", type=Path)
+    command.set_defaults(command=_restore)
     user = commands.add_parser("user", help="people who log in").add_subparsers(required=True, metavar="COMMAND")
     command = user.add_parser("add", help="add or change a member, with a new password")
     command.add_argument("login")
@@ -133,6 +140,22 @@ def _run(role: Stoppable) -> None:
 def _migrate(config: Config, _: argparse.Namespace) -> None:
     applied = migrate(serving.database_of(config))
     print("\n".join(applied) or "The database is up to date.")
+
+
+def _backup(config: Config, options: argparse.Namespace) -> None:
+    made = backup.back_up(serving.database_of(config), options.directory, datetime.now(UTC))
+    size = sum(each.bytes for each in made.files.values())
+    print(f"{options.directory}: {sum(made.rows.values()):,} rows in {size:,} bytes.")
+
+
+def _restore(config: Config, options: argparse.Namespace) -> None:
+    backup.check(options.directory)  # before anything is made
+    with serving.resting_database(config) as dsn:
+        manifest, epoch = backup.restore(dsn, options.directory)
+    print(f"Restored {sum(manifest.rows.values()):,} rows as of {manifest.made_at:%Y-%m-%d %H:%M} (UTC).")
+    print(
+        f"The new epoch is {epoch}: gateways send again what they still have from since then. Everybody logs in anew."
+    )
 
 
 def _load(config: Config, options: argparse.Namespace) -> None:

@@ -15,3 +15,7 @@ class MigrationError(ServerError):
 
 class EnrolmentError(ServerError):
     """An enrolment list that cannot be loaded; nothing of it was."""
+
+
+class BackupError(ServerError):
+    """A backup that cannot be made or restored; nothing was overwritten."""

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -60,7 +60,7 @@ class Installation:
         """Until SIGINT or SIGTERM."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self._stopping.set())
-        self._make_data_directory()
+        make_data_directory(self._data)
         lock = DirectoryLock(self._data / "lock")
         lock.take(what="Hjemvakt")
         try:
@@ -69,12 +69,6 @@ class Installation:
         finally:
             self._stop()
             lock.release()
-
-    def _make_data_directory(self) -> None:
-        try:
-            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f"Cannot make the data directory {self._data}: {error.strerror}.") from error
 
     def _start(self) -> None:
         self._listening = open_http(self._config)
@@ -238,6 +232,31 @@ def database_of(config: Config) -> str:
         raise ConfigError(
             f"No `hjemvakt serve` runs on {config.data}: start it, or set HJEMVAKT_DATABASE_URL or HJEMVAKT_DATA."
         ) from error
+
+
+@contextlib.contextmanager
+def resting_database(config: Config) -> Iterator[str]:
+    """The configured database; else the embedded one, started for this alone while nothing else runs on its data."""
+    if config.database_url is not None:
+        yield config.database_url
+        return
+    make_data_directory(config.data)
+    lock = DirectoryLock(config.data.absolute() / "lock")
+    lock.take(what="Hjemvakt")
+    postgres = EmbeddedPostgres(config.data.absolute() / "postgres")
+    try:
+        postgres.start()
+        yield postgres.dsn()
+    finally:
+        postgres.stop()
+        lock.release()
+
+
+def make_data_directory(data: Path) -> None:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"Cannot make the data directory {data}: {error.strerror}.") from error
 
 
 def write_whole(file: Path, text: str) -> None:
