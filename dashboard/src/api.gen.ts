@@ -896,15 +896,20 @@ export interface components {
             /** Size */
             size: number;
         };
-        /** SparkPoint */
-        SparkPoint: {
+        /**
+         * Spark
+         * @description A small chart's points as columns, the oldest first; `after_ms` is how long after `begins` each was taken.
+         */
+        Spark: {
             /**
-             * At
+             * Begins
              * Format: date-time
              */
-            at: string;
+            begins: string;
+            /** After Ms */
+            after_ms: number[];
             /** Value */
-            value: number;
+            value: number[];
         };
         /** StaffMember */
         StaffMember: {
@@ -1005,15 +1010,14 @@ export interface components {
         };
         /**
          * Vital
-         * @description One kind of one patient as the board shows it. `spark` is thinned; points are not joined across `gap_s`. An
-         *     interval is old `stale_after_s` after the next one should have ended.
+         * @description One kind of one patient as the board shows it. `spark` is thinned, null when there is no point; points are not
+         *     joined across `gap_s`. An interval is old `stale_after_s` after the next one should have ended.
          */
         Vital: {
             kind: components["schemas"]["Kind"];
             latest: components["schemas"]["LatestValue"];
             limits: components["schemas"]["Limits"] | null;
-            /** Spark */
-            spark: components["schemas"]["SparkPoint"][];
+            spark: components["schemas"]["Spark"] | null;
             /** Gap S */
             gap_s: number;
             /** Stale After S */

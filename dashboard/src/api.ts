@@ -1,6 +1,7 @@
 import createClient from 'openapi-fetch'
 import type { paths } from './api.gen'
 import type { Alert, AlertConflict, Board, Me, Outcome, Technical } from './protocol'
+import { unfolded } from './unfold'
 
 const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', cache: 'no-store' })
 
@@ -58,7 +59,7 @@ export async function signOut(): Promise<void> {
 }
 
 export async function board(): Promise<Board> {
-  return taken(await ask((init) => client.GET('/api/v1/board', init)))
+  return unfolded(taken(await ask((init) => client.GET('/api/v1/board', init))))
 }
 
 export async function technical(): Promise<Technical> {

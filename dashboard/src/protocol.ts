@@ -6,19 +6,24 @@ type Schemas = components['schemas']
 export type Kind = Schemas['Kind']
 export type Alert = Schemas['Alert']
 export type AlertConflict = Schemas['AlertConflict']
-export type Board = Schemas['Board']
+export type SentBoard = Schemas['Board']
+export type SentPatientRow = Schemas['PatientRow']
+export type SentVital = Schemas['Vital']
 export type Evidence = Schemas['Evidence']
 export type GatewayRow = Schemas['GatewayRow']
 export type HomeRow = Schemas['HomeRow']
 export type LatestValue = Schemas['LatestValue']
 export type Limits = Schemas['Limits']
 export type Me = Schemas['Me']
-export type PatientRow = Schemas['PatientRow']
-export type SparkPoint = Schemas['SparkPoint']
 export type StaffMember = Schemas['StaffMember']
 export type Technical = Schemas['Technical']
 export type TechnicalGateway = Schemas['TechnicalGateway']
-export type Vital = Schemas['Vital']
+
+/** As the screens hold it: a small chart travels as columns, and is points here. */
+export type SparkPoint = { at: string; value: number }
+export type Vital = Omit<SentVital, 'spark'> & { spark: SparkPoint[] }
+export type PatientRow = Omit<SentPatientRow, 'vitals'> & { vitals: Vital[] }
+export type Board = Omit<SentBoard, 'patients'> & { patients: PatientRow[] }
 
 export type Outcome = NonNullable<Alert['outcome']>
 export type Pathway = PatientRow['pathway']

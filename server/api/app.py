@@ -91,7 +91,8 @@ def create_app(
 
 def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(auth.router(auth.Door()))
-    for each in (board, observations, alerts, technical):
+    app.include_router(board.router(board.Boards()))
+    for each in (observations, alerts, technical):
         app.include_router(each.router)
     app.include_router(sockets.router(hub))
     _add_health(app)

@@ -2,28 +2,62 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from http import HTTPStatus
 
-from fastapi import APIRouter
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Response
 
 from devices.vocabulary import KINDS, Kind
 from server.access import Deed
 from server.api import schemas, shapes
-from server.api.desk import DeskOfApp, Token
+from server.api.desk import Desk, DeskOfApp, Token
+from server.api.problems import RefusedError
 from server.store import board
 
 BATTERY = KINDS[Kind.BATTERY].number
-router = APIRouter(prefix="/api/v1", tags=["board"])
+AT_ONCE = 2  # a board is mostly work of this process: more at a time only make each of them later
+WAITING_MAX = 200
 
 
-@router.get("/board")
-def get_board(desk: DeskOfApp, token: Token) -> schemas.Board:
-    """Say hello on the socket with this epoch and these cursors: what happened since is then replayed."""
+class Boards:
+    """Boards are built in threads of their own, so that whoever acknowledges an alert never waits behind them."""
+
+    def __init__(self) -> None:
+        self._turn = CapacityLimiter(AT_ONCE)
+
+    async def build(self, desk: Desk, token: str | None) -> bytes:
+        if self._turn.statistics().tasks_waiting >= WAITING_MAX:
+            raise RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "Too many screens ask for their board just now: try again in a few seconds.",
+                headers={"Retry-After": "5"},
+            )
+        return await to_thread.run_sync(_build, desk, token, limiter=self._turn)
+
+
+def router(boards: Boards) -> APIRouter:
+    routes = APIRouter(prefix="/api/v1", tags=["board"])
+
+    @routes.get("/board", response_model=schemas.Board)
+    async def get_board(desk: DeskOfApp, token: Token) -> Response:
+        """Say hello on the socket with this epoch and these cursors: what happened since is then replayed."""
+        return Response(await boards.build(desk, token), media_type="application/json")
+
+    return routes
+
+
+def _build(desk: Desk, token: str | None) -> bytes:
     with desk.work(token, snapshot=True) as work:
         seen = board.snapshot(work.conn, work.teams(Deed.SEE_PATIENTS), work.now)
+    return _board(seen, work.now).model_dump_json().encode()
+
+
+def _board(seen: board.Snapshot, now: datetime) -> schemas.Board:
     return schemas.Board(
         epoch=seen.epoch,
         cursors=dict(seen.heads),
-        at=work.now,
+        at=now,
         practice=any(patient.virtual for patient in seen.patients),
         alerts=[shapes.alert(row) for row in seen.alerts],
         patients=_patients(seen),
@@ -46,11 +80,10 @@ def _patients(seen: board.Snapshot) -> list[schemas.PatientRow]:
 
 
 def _vitals(seen: board.Snapshot) -> Mapping[int, list[schemas.Vital]]:
-    sparks = {(spark.patient, spark.kind): spark for spark in seen.sparks}
     vitals: defaultdict[int, list[schemas.Vital]] = defaultdict(list)
     for row in sorted(seen.values, key=lambda each: each.kind):
         if row.kind != BATTERY:
-            vitals[row.patient].append(shapes.vital(row, sparks.get((row.patient, row.kind))))
+            vitals[row.patient].append(shapes.vital(row, seen.sparks.get((row.patient, row.kind))))
     return vitals
 
 

@@ -153,19 +153,22 @@ class LatestValue(Shape):
     level: Level | None
 
 
-class SparkPoint(Shape):
-    at: datetime
-    value: float
+class Spark(Shape):
+    """A small chart's points as columns, the oldest first; `after_ms` is how long after `begins` each was taken."""
+
+    begins: datetime
+    after_ms: list[int]
+    value: list[float]
 
 
 class Vital(Shape):
-    """One kind of one patient as the board shows it. `spark` is thinned; points are not joined across `gap_s`. An
-    interval is old `stale_after_s` after the next one should have ended."""
+    """One kind of one patient as the board shows it. `spark` is thinned, null when there is no point; points are not
+    joined across `gap_s`. An interval is old `stale_after_s` after the next one should have ended."""
 
     kind: Kind
     latest: LatestValue
     limits: Limits | None
-    spark: list[SparkPoint]
+    spark: Spark | None
     gap_s: float
     stale_after_s: float
 

@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from devices.limits import Limit
 from devices.vocabulary import KIND_BY_NUMBER, KINDS, Kind, Mode, Quality, Sign
 from server.api import schemas
 from server.clinical.limits import join_within_s, limits_for, stale_after_s
 from server.clinical.pathways import Pathway
-from server.store import board
+from server.store import board, sparks
 
 EVIDENCE_NAMES = frozenset(schemas.Evidence.model_fields)
 TROUBLES_MAX = 20
-_spark: TypeAdapter[list[schemas.SparkPoint]] = TypeAdapter(list[schemas.SparkPoint])
 UNREADABLE = schemas.Evidence(reference="The stored evidence could not be read.")
 
 
@@ -111,18 +110,21 @@ def _limits(limit: Limit) -> schemas.Limits:
     )
 
 
-def vital(row: board.ValueRow, spark: board.SparkRow | None) -> schemas.Vital:
+def vital(row: board.ValueRow, spark: sparks.Spark | None) -> schemas.Vital:
     kind, mode = KIND_BY_NUMBER[row.kind], Mode(row.mode)
     limit = _limit(row, kind)
-    points = zip(spark.at, spark.value, strict=True) if spark is not None else ()
     return schemas.Vital(
         kind=kind,
         latest=latest(row),
         limits=None if limit is None else _limits(limit),
-        spark=_spark.validate_python([{"at": at, "value": value} for at, value in points]),
+        spark=None if spark is None else _spark(spark),
         gap_s=join_within_s(kind, mode) + row.span_s,
         stale_after_s=stale_after_s(kind, mode),
     )
+
+
+def _spark(spark: sparks.Spark) -> schemas.Spark:
+    return schemas.Spark(begins=spark.begins, after_ms=spark.after_ms, value=spark.value)
 
 
 def patient(

@@ -10,17 +10,11 @@ from psycopg.rows import class_row
 
 from devices.limits import Limit
 from devices.vocabulary import KINDS, Kind
-from server.clinical.limits import LONGEST_GAP_OF_KIND_S
-from server.store import queries
+from server.store import queries, sparks
+from server.store.sparks import Sparks
 
 SQL: Final = queries.load("board")
-
-LIVE_WINDOW: Final = timedelta(minutes=15)
-LIVE_BUCKET: Final = timedelta(seconds=15)
-SPOT_WINDOW: Final = timedelta(days=14)
-SPARK_POINTS: Final = 60
-# Continuous streams of which the live window would show a few points only.
-SLOW: Final = [KINDS[kind].number for kind in LONGEST_GAP_OF_KIND_S]
+SENSORS_OFF_WINDOW: Final = timedelta(days=14)
 
 Conn = Connection
 
@@ -109,14 +103,6 @@ class ValueRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SparkRow:
-    patient: int
-    kind: int
-    at: list[datetime]
-    value: list[float]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class HomeRow:
     id: int
     address: str
@@ -155,7 +141,7 @@ class Snapshot:
     alerts: Sequence[AlertRow]
     patients: Sequence[PatientRow]
     values: Sequence[ValueRow]
-    sparks: Sequence[SparkRow]
+    sparks: Sparks
     sensors_off: Sequence[tuple[int, str]]
     homes: Sequence[HomeRow]
     gateways: Sequence[GatewayRow]
@@ -174,7 +160,7 @@ def snapshot(conn: Conn, teams: Collection[int], now: datetime) -> Snapshot:
         alerts=open_alerts(conn, teams),
         patients=_patients(conn, teams),
         values=values(conn, teams, now),
-        sparks=_sparks(conn, teams, now),
+        sparks=sparks.read(conn, teams, now),
         sensors_off=_sensors_off(conn, teams, now),
         homes=_homes(conn, teams),
         gateways=gateways(conn, teams),
@@ -251,21 +237,6 @@ def _homes(conn: Conn, teams: Collection[int]) -> list[HomeRow]:
         return cursor.execute(SQL["homes"], {"teams": list(teams)}).fetchall()
 
 
-def _sparks(conn: Conn, teams: Collection[int], now: datetime) -> list[SparkRow]:
-    given = {
-        "teams": list(teams),
-        "now": now,
-        "live_from": now - LIVE_WINDOW,
-        "bucket": LIVE_BUCKET,
-        "spot_from": now - SPOT_WINDOW,
-        "points": SPARK_POINTS,
-        "slow": SLOW,
-    }
-    with conn.cursor(row_factory=class_row(SparkRow)) as cursor:
-        live = cursor.execute(SQL["live_sparks"], given).fetchall()
-        return live + cursor.execute(SQL["spot_sparks"], given).fetchall()
-
-
 def _sensors_off(conn: Conn, teams: Collection[int], now: datetime) -> list[tuple[int, str]]:
-    given = {"teams": list(teams), "now": now, "spot_from": now - SPOT_WINDOW}
+    given = {"teams": list(teams), "now": now, "spot_from": now - SENSORS_OFF_WINDOW}
     return conn.execute(SQL["sensors_off"], given).fetchall()

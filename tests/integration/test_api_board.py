@@ -17,6 +17,16 @@ def get(client, path, **query):
     return client.get(path, params=query).raise_for_status().json()
 
 
+def points(vital):
+    """Of a small chart: the instants and the values."""
+    spark = vital["spark"]
+    begins = datetime.fromisoformat(spark["begins"])
+    return [
+        (begins + timedelta(milliseconds=ms), value)
+        for ms, value in zip(spark["after_ms"], spark["value"], strict=True)
+    ]
+
+
 def vitals(page, patient):
     (row,) = [row for row in page["patients"] if row["id"] == patient]
     return {vital["kind"]: vital for vital in row["vitals"]}
@@ -93,8 +103,8 @@ def test_no_reading_is_no_value_and_has_no_level(api, town, minutes_ago):
 def test_a_spark_of_spot_readings_goes_back_two_weeks_and_has_sixty_points_at_most(api, town):
     for hours in (15 * 24, *range(70)):
         town.measure("arne", Kind.GLUCOSE, 5 + hours / 100, NOW - timedelta(hours=hours))
-    spark = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["arne"])["glucose"]["spark"]
-    assert [round(point["value"], 2) for point in spark] == [round(5 + hours / 100, 2) for hours in range(59, -1, -1)]
+    glucose = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["arne"])["glucose"]
+    assert points(glucose) == [(NOW - timedelta(hours=hours), round(5 + hours / 100, 2)) for hours in range(59, -1, -1)]
 
 
 def test_a_spark_of_a_stream_is_its_last_minutes_in_short_means(api, town):
@@ -103,9 +113,9 @@ def test_a_spark_of_a_stream_is_its_last_minutes_in_short_means(api, town):
         town.measure("anna", Kind.PULSE_RATE, 70 + second % 15, start + timedelta(seconds=second), mode=1)
     town.measure("anna", Kind.PULSE_RATE, 200, NOW - timedelta(hours=2), mode=1)
     town.measure("anna", Kind.PULSE_RATE, 80, NOW, mode=1)
-    spark = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["anna"])["pulse_rate"]["spark"]
-    assert [point["value"] for point in spark] == [77, 77, 80]
-    assert datetime.fromisoformat(spark[0]["at"]) == start
+    pulse = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["anna"])["pulse_rate"]
+    assert [value for _, value in points(pulse)] == [77, 77, 80]
+    assert points(pulse)[0][0] == start
 
 
 def test_the_alerts_and_the_cursors_of_a_board_are_of_one_instant(api, town):
@@ -261,7 +271,7 @@ def test_a_spark_of_a_glucose_sensor_is_hours_of_its_five_minute_values(api, tow
     for minutes in range(0, 180, 5):
         town.measure("arne", Kind.GLUCOSE_ISF, 5 + minutes / 100, NOW - timedelta(minutes=minutes), mode=1)
     vital = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["arne"])["glucose_isf"]
-    assert len(vital["spark"]) == 36
+    assert len(points(vital)) == 36
     assert (vital["gap_s"], vital["stale_after_s"]) == (660, 1320)
     assert vital["limits"] == {"red_low": 3.0, "yellow_low": 3.9, "yellow_high": 13.9, "red_high": 20.0}
 
@@ -274,7 +284,7 @@ def test_an_interval_says_its_span_and_weighs_as_many_values_as_it_has(api, town
     town.sql("update latest set span_s = 14")
     kari = api.signed_in("kari")
     pulse = vitals(get(kari, "/api/v1/board"), town.patients["anna"])["pulse_rate"]
-    assert [point["value"] for point in pulse["spark"]] == [71]  # (15 x 70 + 86) / 16
+    assert [value for _, value in points(pulse)] == [71]  # (15 x 70 + 86) / 16
     assert (pulse["latest"]["span_s"], pulse["gap_s"], pulse["stale_after_s"]) == (14, 74, 120)
     span = {"from": (at - timedelta(minutes=5)).isoformat(), "to": (at + timedelta(minutes=5)).isoformat()}
     path = f"/api/v1/patients/{town.patients['anna']}/series"

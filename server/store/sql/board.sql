@@ -65,40 +65,6 @@ left join lateral (
 ) own on true
 where latest.batch > %(after_batch)s
 
--- name: live_sparks
--- Means of short buckets for streams that run now; each raw value of an interval counts.
-select patient.id as patient, latest.kind, array_agg(spark.at order by spark.at) as at,
-       array_agg(spark.value order by spark.at) as value
-from patient
-join my_latest latest on latest.patient_id = patient.id
-cross join lateral (
-    select min(reading.taken_at) as at, sum(reading.value * reading.n) / sum(reading.n) as value
-    from my_observation reading
-    where reading.patient_id = latest.patient_id and reading.kind = latest.kind
-      and reading.taken_at > %(live_from)s and reading.taken_at <= %(now)s and reading.value is not null
-    group by time_bucket(%(bucket)s, reading.taken_at)
-) spark
-where patient.team_id = any (%(teams)s) and patient.active and latest.mode = 1 and latest.kind <> all (%(slow)s)
-  and latest.taken_at > %(live_from)s
-group by patient.id, latest.kind
-
--- name: spot_sparks
--- The newest single readings of everything else, and of streams that speak every few minutes.
-select patient.id as patient, latest.kind, array_agg(spark.at order by spark.at) as at,
-       array_agg(spark.value order by spark.at) as value
-from patient
-join my_latest latest on latest.patient_id = patient.id
-cross join lateral (
-    select reading.taken_at as at, reading.value
-    from my_observation reading
-    where reading.patient_id = latest.patient_id and reading.kind = latest.kind
-      and reading.taken_at > %(spot_from)s and reading.taken_at <= %(now)s and reading.value is not null
-    order by reading.taken_at desc limit %(points)s
-) spark
-where patient.team_id = any (%(teams)s) and patient.active and (latest.mode = 0 or latest.kind = any (%(slow)s))
-  and latest.taken_at > %(spot_from)s
-group by patient.id, latest.kind
-
 -- name: sensors_off
 -- Devices whose last word was that they are not on the body, and that have measured nothing since.
 select word.patient_id as patient, device.address as device
