@@ -4,9 +4,9 @@ A computed baseline is a proposal. One that a clinician accepted is data with a 
 never moves a limit."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class Baselines:
         accepted: Bools = self.last_day > 0
         return accepted
 
+    def of(self, which: Bools) -> Self:
+        return type(self)(
+            center=self.center[which], mad=self.mad[which], days=self.days[which], last_day=self.last_day[which]
+        )
+
     def believed_mad(self, floor: Floats) -> Floats:
         believed: Floats = np.maximum(self.mad, floor)
         return believed
@@ -54,6 +59,17 @@ class AcceptedBaseline:
     accepted_by: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """Accepted baselines as columns, one per stream, ascending by `key` (rows.stream_keys)."""
+
+    key: Ints
+    center: Floats
+    mad: Floats
+    days: Ints
+    last_day: Ints
+
+
 def baselines(values: Floats) -> Baselines:
     """`values`: one row per stream, one column per day; NaN: no value that day."""
     days = np.count_nonzero(~np.isnan(values), axis=1)
@@ -62,25 +78,32 @@ def baselines(values: Floats) -> Baselines:
     return Baselines(center=center, mad=mad, days=days, last_day=np.zeros(len(values), np.int64))
 
 
-def with_accepted(computed: Baselines, keys: Ints, accepted: Iterable[AcceptedBaseline]) -> Baselines:
-    """`keys` of the streams, ascending. What was accepted last counts, and that of other streams is left out."""
+def accepted_columns(accepted: Iterable[AcceptedBaseline]) -> Accepted:
+    """Of two for one stream the one that was accepted last."""
     newest_last = sorted(accepted, key=lambda each: each.accepted_on)
-    given = {(each.patient << 16) | each.kind: each for each in newest_last}
-    wanted = [key for key in keys[np.isin(keys, list(given))].tolist()]
-    places = np.searchsorted(keys, wanted)
-    chosen = [given[key] for key in wanted]
-    changed = replace(
-        computed,
-        center=computed.center.copy(),
-        mad=computed.mad.copy(),
-        days=computed.days.copy(),
-        last_day=computed.last_day.copy(),
+    by_key = {(each.patient << 16) | each.kind: each for each in newest_last}
+    rows = [by_key[key] for key in sorted(by_key)]
+    return Accepted(
+        key=np.array(sorted(by_key), np.int64),
+        center=np.array([each.center for each in rows], np.float64),
+        mad=np.array([each.mad for each in rows], np.float64),
+        days=np.array([each.days for each in rows], np.int64),
+        last_day=np.array([each.last_day.toordinal() for each in rows], np.int64),
     )
-    changed.center[places] = [each.center for each in chosen]
-    changed.mad[places] = [each.mad for each in chosen]
-    changed.days[places] = [each.days for each in chosen]
-    changed.last_day[places] = [each.last_day.toordinal() for each in chosen]
-    return changed
+
+
+def with_accepted(computed: Baselines, keys: Ints, accepted: Accepted) -> Baselines:
+    """What was accepted in the place of what was computed; `keys` of the streams. That of other streams is left out."""
+    if not len(accepted.key):
+        return computed
+    places = np.minimum(np.searchsorted(accepted.key, keys), len(accepted.key) - 1)
+    agreed = accepted.key[places] == keys
+    return Baselines(
+        center=np.where(agreed, accepted.center[places], computed.center),
+        mad=np.where(agreed, accepted.mad[places], computed.mad),
+        days=np.where(agreed, accepted.days[places], computed.days),
+        last_day=np.where(agreed, accepted.last_day[places], computed.last_day),
+    )
 
 
 def robust_z(value: Floats, usual: Baselines, mad_floor: Floats) -> Floats:

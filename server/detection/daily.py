@@ -1,12 +1,15 @@
 """One value a day and stream: what the slow rules look at."""
 
 from dataclasses import dataclass
-from typing import Self
+from datetime import date
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from server.detection.rows import Bools, Floats, Ints, stream_keys
+
+HOUR_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +32,11 @@ class Daily:
     @property
     def kind(self) -> NDArray[np.int16]:
         return (self.key & 0xFFFF).astype(np.int16)
+
+    @property
+    def today(self) -> int:
+        """As an ordinal. At noon after a midnight in Norway it is the same date in UTC, in summer and in winter."""
+        return int(self.midnights_ms[-2] + 12 * HOUR_MS) // (24 * HOUR_MS) + date(1970, 1, 1).toordinal()
 
     def of(self, which: Bools | slice) -> Self:
         return type(self)(key=self.key[which], values=self.values[which], midnights_ms=self.midnights_ms)

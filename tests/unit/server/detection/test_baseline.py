@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import median_abs_deviation
 
-from server.detection.baseline import AcceptedBaseline, baselines, robust_z, with_accepted
+from server.detection.baseline import AcceptedBaseline, accepted_columns, baselines, robust_z, with_accepted
 
 NAN = np.nan
 
@@ -86,7 +86,7 @@ def accepted(**changes: object) -> AcceptedBaseline:
 def test_what_a_clinician_accepted_replaces_what_was_computed_for_that_stream_alone():
     keys = np.array([(1 << 16) | 3, (2 << 16) | 3, (2 << 16) | 10])
     computed = baselines(np.array([[92.0] * 5, [91.0] * 5, [70.0] * 5]))
-    found = with_accepted(computed, keys, [accepted(), accepted(patient=9)])
+    found = with_accepted(computed, keys, accepted_columns([accepted(patient=9), accepted()]))
     assert found.center.tolist() == [92, 88, 70]
     assert found.mad.tolist() == [0, 1, 0]
     assert found.days.tolist() == [5, 12, 5]
@@ -98,6 +98,11 @@ def test_the_newest_of_two_accepted_baselines_counts_whatever_their_order():
     keys = np.array([(2 << 16) | 3])
     newer = accepted(center=86.0, last_day=date(2026, 11, 1), accepted_on=date(2026, 11, 2))
     for order in ([accepted(), newer], [newer, accepted()]):
-        found = with_accepted(baselines(np.array([[91.0] * 5])), keys, order)
+        found = with_accepted(baselines(np.array([[91.0] * 5])), keys, accepted_columns(order))
         assert found.center.tolist() == [86]
         assert found.last_day.tolist() == [date(2026, 11, 1).toordinal()]
+
+
+def test_with_nothing_accepted_everything_is_as_it_was_computed():
+    computed = baselines(np.array([[91.0] * 5]))
+    assert not with_accepted(computed, np.array([(2 << 16) | 3]), accepted_columns([])).accepted.any()

@@ -59,3 +59,8 @@ def test_a_gain_is_a_negative_loss_and_a_missing_week_is_no_number():
 def test_less_history_than_the_loss_needs_is_no_number():
     assert np.isnan(lost_share(np.full((2, 36), 80.0), 30, 7)).all()
     assert lost_share(np.full((2, 37), 80.0), 30, 7).tolist() == [0, 0]
+
+
+def test_five_percent_is_five_percent_whatever_binary_numbers_make_of_it():
+    assert (66 - 62.7) / 66 < 0.05
+    assert lost_share(months([66.0] * 7, 23, [62.7] * 7), 30, 7).tolist() == [0.05]

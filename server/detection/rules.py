@@ -1,0 +1,193 @@
+"""The slow rules as data: what is a finding, from when on, and who says so. A change of any number is a new version.
+
+`proposal`: a starting value of ours that waits for a clinical owner to sign."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from devices.vocabulary import Kind
+from server.clinical.change import CHANGES
+from server.clinical.references import (
+    CUSUM_CHART,
+    EWMA_CHART,
+    GLUCOSE_ARROWS,
+    HJEMVAKT_PROPOSAL,
+    HOME_PRESSURE_WEEK,
+    MAD_FLOORS,
+    MANN_KENDALL,
+    PREDICTED_LOW,
+    ROBUST_Z,
+    THEIL_SEN,
+    URGENT_LOW_SOON,
+    WEIGHT_GAIN,
+    Reference,
+)
+
+Colour = Literal["yellow", "red"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """`name` is the first half of a finding's rule; a kind, and where both can be a side, follow."""
+
+    name: str
+    version: int
+    references: tuple[Reference, ...]
+    colour: Colour = "yellow"
+    proposal: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviationRule(Rule):
+    """Today's value is further than `z` from what is usual: the accepted baseline, or else the `days` before today."""
+
+    z: float
+    days: int
+    least_days: int
+    kinds: frozenset[Kind] = frozenset(CHANGES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EwmaRule(Rule):
+    """The weighted average of the days since an accepted baseline, `days` at most, has left its limits."""
+
+    weight: float
+    width: float
+    days: int
+    kinds: frozenset[Kind] = frozenset(CHANGES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CusumRule(Rule):
+    """The sum over the days since an accepted baseline, `days` at most, is beyond `height`; both in sigma."""
+
+    slack: float
+    height: float
+    days: int
+    kinds: frozenset[Kind] = frozenset(CHANGES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrendRule(Rule):
+    """Beyond `z` by Mann-Kendall, and over the window more than the smallest change that matters."""
+
+    z: float
+    days: int
+    least_days: int
+    kinds: frozenset[Kind] = frozenset(CHANGES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightGainRule(Rule):
+    more_than_kg: float
+    days: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightLossRule(Rule):
+    """The middle of the last `week` days is this share, or more, below that of the `week` that ended `days` ago."""
+
+    share: float
+    days: int
+    week: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LowSoonRule(Rule):
+    """Not low yet, but predicted at `in_a_row` points to be below this in so many minutes."""
+
+    below_mmol_per_l: float
+    within_min: float
+    in_a_row: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FallingRule(Rule):
+    """In or under the target range, and falling at least so fast."""
+
+    mmol_per_l_per_min: float
+    at_most_mmol_per_l: float
+    in_a_row: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HomePressureRule(Rule):
+    """The mean of the protocol's week is at least one of these."""
+
+    systolic_mmhg: float
+    diastolic_mmhg: float
+    least_days: int
+    least_readings: int
+
+
+DEVIATION: Final = DeviationRule(
+    name="deviation", version=1, references=(ROBUST_Z, MAD_FLOORS), z=3.5, days=14, least_days=7
+)
+EWMA: Final = EwmaRule(
+    name="ewma", version=1, references=(EWMA_CHART, HJEMVAKT_PROPOSAL), weight=0.2, width=3.0, days=14
+)
+CUSUM: Final = CusumRule(
+    name="cusum", version=1, references=(CUSUM_CHART, HJEMVAKT_PROPOSAL), slack=0.5, height=5.0, days=14
+)
+TREND: Final = TrendRule(
+    name="trend",
+    version=1,
+    references=(MANN_KENDALL, THEIL_SEN, HJEMVAKT_PROPOSAL),
+    z=1.959964,  # p < 0.05, two-sided
+    days=14,
+    least_days=10,
+)
+GAIN: Final = WeightGainRule(name="weight_gain", version=1, references=(WEIGHT_GAIN,), more_than_kg=2.0, days=3)
+LOSS_IN_A_MONTH: Final = WeightLossRule(
+    name="weight_loss_month", version=1, references=(HJEMVAKT_PROPOSAL,), share=0.05, days=30, week=7
+)
+LOSS_IN_HALF_A_YEAR: Final = WeightLossRule(
+    name="weight_loss_half_year", version=1, references=(HJEMVAKT_PROPOSAL,), share=0.10, days=182, week=7
+)
+LOW_SOON: Final = LowSoonRule(
+    name="low_soon",
+    version=1,
+    references=(PREDICTED_LOW, HJEMVAKT_PROPOSAL),
+    below_mmol_per_l=3.9,
+    within_min=30,
+    in_a_row=2,
+)
+VERY_LOW_SOON: Final = LowSoonRule(
+    name="very_low_soon",
+    version=1,
+    references=(URGENT_LOW_SOON, HJEMVAKT_PROPOSAL),
+    colour="red",
+    below_mmol_per_l=3.2,  # "55 mg/dL or less" is 3.05 mmol/L, shown as 3.1
+    within_min=20,
+    in_a_row=2,
+)
+FALLING_FAST: Final = FallingRule(
+    name="falling_fast",
+    version=1,
+    references=(GLUCOSE_ARROWS, HJEMVAKT_PROPOSAL),
+    mmol_per_l_per_min=0.17,
+    at_most_mmol_per_l=10.0,
+    in_a_row=2,
+)
+HOME_PRESSURE: Final = HomePressureRule(
+    name="home_pressure",
+    version=1,
+    references=(HOME_PRESSURE_WEEK,),
+    systolic_mmhg=135,
+    diastolic_mmhg=85,
+    least_days=3,
+    least_readings=12,
+)
+RULES: Final[tuple[Rule, ...]] = (
+    DEVIATION,
+    EWMA,
+    CUSUM,
+    TREND,
+    GAIN,
+    LOSS_IN_A_MONTH,
+    LOSS_IN_HALF_A_YEAR,
+    LOW_SOON,
+    VERY_LOW_SOON,
+    FALLING_FAST,
+    HOME_PRESSURE,
+)
