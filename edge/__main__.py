@@ -2,8 +2,9 @@
 
 import argparse
 import asyncio
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _status(chosen: argparse.Namespace) -> int:
 
     config = load(chosen.config)
     words, is_wrong = report(config.data_dir, config.gateway, datetime.now(UTC))
-    print(words)
+    _print([words])
     return int(is_wrong)
 
 
@@ -88,8 +89,7 @@ def _scan(chosen: argparse.Namespace) -> int:
     from edge.scan import scan
 
     config = load(chosen.config) if chosen.config.exists() else None
-    for line in asyncio.run(scan(config, chosen.seconds)):
-        print(line)
+    _print(asyncio.run(scan(config, chosen.seconds)))
     return 0
 
 
@@ -110,9 +110,17 @@ def _pair(chosen: argparse.Namespace) -> int:
 def _decode(chosen: argparse.Namespace) -> int:
     from edge.explain import explain
 
-    for line in explain(chosen.characteristic, chosen.data):
-        print(line)
+    _print(explain(chosen.characteristic, chosen.data))
     return 0
+
+
+def _print(lines: Iterable[str]) -> None:
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `status | head`: whoever reads us has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

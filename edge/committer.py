@@ -8,6 +8,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from devices.vocabulary import CALLS_FOR_HELP, Event, Item, Mode, Observation
@@ -25,6 +26,7 @@ TOGETHER_S: Final = 0.5  # how long a value of a stream waits for company: what 
 TOGETHER_ROWS: Final = 500
 RETRY_S: Final = (1.0, 10.0)  # first and longest
 REMEMBER_S: Final = 10.0
+MOST_OPENED: Final = 5_000  # values that wait for the file of open values; the oldest are in it when it is rewritten
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Committer:
         self.home, self._open_values = home, open_values
         self._waiting = Waiting(HELD)
         self._opened: list[Observation] = []  # held by an interval, and not yet in the file of open values
+        self._writing: asyncio.Task[None] | None = None
         self._notes: Notes = {}
         self._stirred, self._urgent, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._empty.set()
@@ -122,7 +125,7 @@ class Committer:
             source.settle()
             self._stirred.clear()
             self._urgent.clear()
-            await self._keep_open()
+            self._keep_open()
             while len(self._waiting):
                 if await self._commit(source):
                     failures = 0
@@ -143,22 +146,32 @@ class Committer:
             async with asyncio.timeout(TOGETHER_S if wait_s is None else min(TOGETHER_S, wait_s)):
                 await self._urgent.wait()
 
-    async def _keep_open(self) -> None:
+    def _keep_open(self) -> None:
         """What an interval holds, in a file that survives a kill."""
-        file, values = self._open_values, self._opened
-        self._opened = []
-        if file is not None and values:
-            with contextlib.suppress(OutboxError):
-                await self._outbox.do(lambda _: file.add(values))
+        if self._open_values is not None and self._opened and self._is_file_free():
+            self._write_open(partial(self._open_values.add, self._opened))
 
-    async def _rewrite_open(self, source: Source) -> None:
+    def _rewrite_open(self, source: Source, *, is_safe: bool) -> None:
+        """Now and then; and at once when what was open went into memory, from where it may reach the server: the next
+        agent must not take it for its own."""
         file = self._open_values
-        if file is None or not file.is_long() or len(self._waiting) or self._outbox.spare is not None:
+        if file is None or len(self._waiting) or not self._is_file_free():
             return
-        held = list(source.held())
+        if not is_safe or (file.is_long() and self._outbox.spare is None):
+            self._write_open(partial(file.rewrite, list(source.held())))
+
+    def _is_file_free(self) -> bool:
+        """One write at a time: a disk that hangs must not hold up an alarm, so nobody waits for it."""
+        del self._opened[:-MOST_OPENED]
+        return self._writing is None or self._writing.done()
+
+    def _write_open(self, write: Callable[[], None]) -> None:
         self._opened = []
+        self._writing = asyncio.create_task(self._write(write))
+
+    async def _write(self, write: Callable[[], None]) -> None:
         with contextlib.suppress(OutboxError):
-            await self._outbox.do(lambda _: file.rewrite(held))
+            await self._outbox.do(lambda _: write())
 
     async def _commit(self, source: Source) -> bool:
         now = self._clock.now()
@@ -184,7 +197,7 @@ class Committer:
         if accepted.is_safe:
             self._notes = {key: content for key, content in self._notes.items() if notes.get(key) != content}
         self._was_written(batch, *accepted.value, is_safe=accepted.is_safe)
-        await self._rewrite_open(source)
+        self._rewrite_open(source, is_safe=accepted.is_safe)
         return True
 
     def _was_written(self, batch: list[Row], name: str, newest: Mapping[Lane, int], *, is_safe: bool) -> None:

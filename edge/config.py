@@ -109,6 +109,8 @@ class Config:
 def load(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
+    except PermissionError as error:
+        raise ConfigError(f"{path} may not be read by this user: be root, or the user of the gateway") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): give --config the path of the file") from error
     except UnicodeDecodeError as error:

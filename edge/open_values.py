@@ -5,6 +5,7 @@ second would be 700 MB a day; this is written out by the kernel every half minut
 A power cut may lose the open interval, 20 s at the usual cadence; the gap of the restart says so in both cases."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -50,9 +51,13 @@ class OpenValues:
         already is recognised by its time."""
         new = self._path.with_suffix(".new")
         held = [rows.encode(value)[1] + b"\n" for value in values]
-        with contextlib.suppress(OSError):
+        try:
             new.write_bytes(b"".join(held))
             new.replace(self._path)
+        except OSError:  # no room for it: rather nothing than what is on its way to the server already
+            held = []
+            with contextlib.suppress(OSError):
+                os.truncate(self._path, 0)
         self._bytes = sum(map(len, held))
 
     def _write(self, values: Sequence[Observation], mode: str) -> None:

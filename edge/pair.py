@@ -17,6 +17,7 @@ from bleak.backends.scanner import AdvertisementData
 from devices.errors import DecodeError
 from devices.profiles import PROFILES, racp
 from devices.profiles.base import Identity, Profile, Reach, Reading, Said
+from devices.vocabulary import KINDS
 from edge.adapters import doors_of
 from edge.config import Config
 from edge.doors import RADIO_FAULTS, Detected, Door, is_refusal, no_bluetooth
@@ -61,6 +62,7 @@ async def pair(config: Config, address: str, say: Say, patience: PairPatience | 
     address = address.upper()
     profile = next((PROFILES[each.profile] for each in config.devices if each.address == address), None)
     try:
+        _check_pairs(address, profile)
         say(f"Put {address} in pairing mode (its manual says how) and hold it near the gateway.")
         async with contextlib.AsyncExitStack() as stack:
             doors = doors_of(config.radio, config.data_dir / "bonds.json")
@@ -77,6 +79,11 @@ async def pair(config: Config, address: str, say: Say, patience: PairPatience | 
     except RADIO_FAULTS as error:
         raise RadioError(no_bluetooth(error)) from error
     return PairOutcome(is_proven=True, sentence=f"{address} is paired: it was read again without pairing mode")
+
+
+def _check_pairs(address: str, profile: Profile | None) -> None:
+    if profile is not None and profile.reach is Reach.ADVERT:
+        raise _NotDone(f"{address} only advertises ({profile.name}): there is nothing to pair")
 
 
 async def _loudest(doors: Sequence[Door], address: str, limit_s: float) -> Door:
@@ -126,8 +133,7 @@ class _Pairing:
         profile = self._profile
         if profile is None:
             raise _NotDone(f"{self._address} is heard, but no profile knows it: write it in the configuration first")
-        if profile.reach is Reach.ADVERT:
-            raise _NotDone(f"{self._address} only advertises ({profile.name}): there is nothing to pair")
+        _check_pairs(self._address, profile)
         assert self._device is not None
         await self._door.forget(self._device)  # an old bond would be tried first, and fail
         await self._on_air(self._patience.find_s, "was heard, but is off the air now: put it in pairing mode again")
@@ -240,6 +246,6 @@ def _in_words(said: Said) -> str:
         case Identity(what=what, text=text):
             return f"{what} {text}"
         case Reading(kind=kind, value=value) if value is not None:
-            return f"{kind.value} {value:g}"
+            return f"{kind.value} {value:g} {KINDS[kind].ucum}"
         case _:
             return ""
