@@ -128,6 +128,16 @@ async def test_a_device_that_is_not_there_or_cannot_pair_is_said_so(air: Air, ho
     assert "only advertises" in outcome.sentence
 
 
+async def test_an_advertiser_of_the_configuration_is_said_to_have_nothing_to_pair_before_anybody_waits(
+    tmp_path: Path, free_port: int
+) -> None:
+    lines: list[str] = []
+    devices = f'[[devices]]\naddress = "{BELL}"\nprofile = "bthome_sos"\n'
+    outcome = await pair(config(tmp_path, f"tcp:127.0.0.1:{free_port}", devices), BELL, lines.append, PATIENCE)
+    assert "only advertises" in outcome.sentence
+    assert lines == []
+
+
 async def test_without_bluetooth_the_error_is_one_sentence(tmp_path: Path, free_port: int) -> None:
     with pytest.raises(RadioError, match="no Bluetooth"):
         await pair(config(tmp_path, f"tcp:127.0.0.1:{free_port}"), METER, lambda _line: None, PATIENCE)

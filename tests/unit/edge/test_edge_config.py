@@ -1,6 +1,9 @@
 """What the configuration file may say, and how each mistake is answered: with file, key and what to write."""
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import time
 from pathlib import Path
 
@@ -24,6 +27,7 @@ profile = "heart_rate"
 name = "chest strap"
 """
 REPOSITORY = Path(__file__).parents[3]
+NOBODY = 65534
 
 
 def test_a_good_file_is_read_with_its_defaults() -> None:
@@ -42,6 +46,27 @@ def test_the_example_in_deploy_is_a_good_file() -> None:
     config = load(REPOSITORY / "deploy" / "gateway.example.toml")
     assert config.broker == Broker(host="broker.example.org", port=8883, tls=True)
     assert [device.profile for device in config.devices] == ["heart_rate", "bthome_door"]
+
+
+@contextmanager
+def without_roots_rights() -> Iterator[None]:
+    """Root may read anything."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.seteuid(0)
+
+
+def test_a_file_of_another_user_is_said_to_need_that_user(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(GOOD)
+    file.chmod(0)
+    with without_roots_rights(), pytest.raises(ConfigError, match="may not be read by this user: be root, or the user"):
+        load(file)
 
 
 def test_user_and_password_stand_in_the_address() -> None:
