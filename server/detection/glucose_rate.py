@@ -4,7 +4,7 @@ Only points that had arrived by `now` are known. A reading that is late, or sent
 cannot have warned anybody, and a replay must not pretend that it did."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from server.detection.rows import Bools, Floats, Ints
 
 WINDOW_MS: Final = 15 * 60_000
 LEAST_POINTS: Final = 3
+FAR: Final = 2**62  # later than any time
 LEAST_SPAN_MS: Final = 8 * 60_000  # a slope from less is the noise of the sensor [proposal]
 LONGEST_GAP_MS: Final = int(longest_gap_s(Kind.GLUCOSE_ISF) * 1000)
 
@@ -29,16 +30,21 @@ class Points:
     arrived_ms: Ints
     value: Floats
 
+    def of(self, which: Ints) -> Self:
+        return type(self)(taken_ms=self.taken_ms[which], arrived_ms=self.arrived_ms[which], value=self.value[which])
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rates:
     """One per stream. `per_min`: mmol/L per minute; NaN: too few points, too old or too far apart to tell.
 
-    `value` is the newest point, taken at `at_ms` (NEVER: none); `level` the line's own value there."""
+    `value` is the newest point, taken at `at_ms` (NEVER: none); `level` the line's own value there; `from_ms` the
+    first of the `points` that the line goes through."""
 
     per_min: Floats
     level: Floats
     value: Floats
+    from_ms: Ints
     at_ms: Ints
     points: Ints
 
@@ -104,7 +110,8 @@ def _fitted(points: Points, known: Bools, newest: Ints, in_time: Bools) -> Rates
     mean_minute, mean_value = minutes.sum(axis=1) / several, value.sum(axis=1) / several
     away = np.where(used, minutes - mean_minute[:, None], 0.0)
     spread = (away * away).sum(axis=1)
-    enough = in_time & some & (count >= LEAST_POINTS) & (-minutes.min(axis=1, initial=0) * 60_000 >= LEAST_SPAN_MS)
+    first = np.where(used, points.taken_ms, newest[:, None]).min(axis=1, initial=FAR)
+    enough = in_time & some & (count >= LEAST_POINTS) & (newest - first >= LEAST_SPAN_MS)
     slope = (away * value).sum(axis=1) / np.where(spread > 0, spread, 1.0)
     per_min = np.where(enough, slope, np.nan)
     last = np.where(used & (points.taken_ms == newest[:, None]), points.value, 0.0).max(axis=1, initial=0)
@@ -112,6 +119,7 @@ def _fitted(points: Points, known: Bools, newest: Ints, in_time: Bools) -> Rates
         per_min=per_min,
         level=mean_value - per_min * mean_minute,
         value=np.where(some, last, np.nan),
+        from_ms=first,
         at_ms=newest,
         points=count,
     )

@@ -13,12 +13,13 @@ from server.detection.rows import stream_of
 from server.detection.rules import Rule
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MS: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grounds:
-    """Why. `numbers`: what the rule compared, by name, units as in the rule; `readings`: how many they rest on, days
-    or points; `proposal`: no clinical owner has signed the rule."""
+    """Why. `numbers`: what the rule compared, by name, units as in the rule; `readings`: how many they rest on, days,
+    points or windows; `proposal`: no clinical owner has signed the rule."""
 
     numbers: Mapping[str, float]
     from_at: datetime
@@ -53,7 +54,7 @@ def rule_finding(
     readings: int,
     **numbers: float,
 ) -> RuleFinding:
-    """`key` of the stream (rows.stream_keys); the window ends when the finding was made."""
+    """`key` of the stream (rows.stream_keys); the window ends with what made the finding certain."""
     patient, kind = stream_of(key)
     steps = 2 if rule.colour == "red" else 1
     return RuleFinding(
@@ -76,4 +77,4 @@ def rule_finding(
 
 
 def _instant(ms: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=ms)
+    return EPOCH + ms * MS

@@ -2,11 +2,15 @@
 
 `proposal`: a starting value of ours that waits for a clinical owner to sign."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 from devices.vocabulary import Kind
+from server.clinical import irregular_pulse
 from server.clinical.change import CHANGES
+from server.clinical.pathways import Pathway
 from server.clinical.references import (
     CUSUM_CHART,
     EWMA_CHART,
@@ -110,6 +114,9 @@ class FallingRule(Rule):
     in_a_row: int
 
 
+GlucoseRule = LowSoonRule | FallingRule
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HomePressureRule(Rule):
     """The mean of the protocol's week is at least one of these."""
@@ -118,6 +125,11 @@ class HomePressureRule(Rule):
     diastolic_mmhg: float
     least_days: int
     least_readings: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IrregularPulseRule(Rule):
+    """Its numbers stand in clinical.irregular_pulse."""
 
 
 DEVIATION: Final = DeviationRule(
@@ -178,6 +190,10 @@ HOME_PRESSURE: Final = HomePressureRule(
     least_days=3,
     least_readings=12,
 )
+IRREGULAR_PULSE: Final = IrregularPulseRule(
+    name="irregular_pulse", version=1, references=irregular_pulse.REFERENCES, colour=irregular_pulse.COLOUR
+)
+GLUCOSE_RULES: Final[tuple[GlucoseRule, ...]] = (VERY_LOW_SOON, LOW_SOON, FALLING_FAST)
 RULES: Final[tuple[Rule, ...]] = (
     DEVIATION,
     EWMA,
@@ -186,8 +202,19 @@ RULES: Final[tuple[Rule, ...]] = (
     GAIN,
     LOSS_IN_A_MONTH,
     LOSS_IN_HALF_A_YEAR,
-    LOW_SOON,
-    VERY_LOW_SOON,
-    FALLING_FAST,
+    *GLUCOSE_RULES,
     HOME_PRESSURE,
+    IRREGULAR_PULSE,
+)
+
+# Which of them a patient's pathway begins with [proposal]. Glucose and a loss of weight matter in every one of them.
+_COMMON: Final = (DEVIATION, TREND, LOSS_IN_A_MONTH, LOSS_IN_HALF_A_YEAR, *GLUCOSE_RULES)
+RULES_OF: Final[Mapping[Pathway, tuple[Rule, ...]]] = MappingProxyType(
+    {
+        Pathway.KOLS: (*_COMMON, EWMA, CUSUM, IRREGULAR_PULSE),
+        Pathway.DIABETES: (*_COMMON, HOME_PRESSURE),
+        Pathway.HEART_FAILURE: (*_COMMON, EWMA, CUSUM, GAIN, HOME_PRESSURE, IRREGULAR_PULSE),
+        Pathway.PALLIATIVE: (),  # comfort decides; nothing is looked for unless a doctor asks for it
+        Pathway.SAFETY: _COMMON,
+    }
 )
