@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.clinical.glucose import series
 from server.clinical.glucose_episodes import REFERENCES, EpisodeLevel, episodes
@@ -211,6 +213,42 @@ def test_level_1_episodes_are_as_many_as_iglus_on_a_fortnight(seed):
     theirs = iglu_counts(kept)
     assert ours.count(("low", ONE)) == theirs["hypo", "lv1"] > 10
     assert ours.count(("high", ONE)) == theirs["hyper", "lv1"] > 10
+
+
+def minute_by_minute(values, edge, range_edge, low):
+    """(began, ended) by reading on, every five minutes, without a gap: the definition, slowly."""
+    beyond = [v <= edge if low else v >= edge for v in values]
+    in_range = [v > range_edge if low else v < range_edge for v in values]
+    found, began = [], None
+    for i in range(len(values)):
+        if began is None and all(beyond[i : i + 3]) and i + 3 <= len(values):
+            began = i
+        elif began is not None and all(in_range[i : i + 3]) and i + 3 <= len(values):
+            found.append((began, i))
+            began = None
+    if began is not None:
+        found.append((began, max(i for i in range(len(values)) if not in_range[i]) + 1))
+    return [(5.0 * began, 5.0 * ended) for began, ended in found]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([2.9, 3.0, 3.8, 3.9, 10.0, 10.1, 13.9, 14.0]), st.integers(1, 5)), max_size=30)
+)
+def test_any_course_has_the_episodes_that_reading_on_minute_by_minute_finds(stretches):
+    values = [value for value, times in stretches for _ in range(times)]
+    found = episodes(sensor([(5 * i, value) for i, value in enumerate(values)]))
+    for direction, level, edge, range_edge in (
+        ("low", ONE, 3.8, 3.8),
+        ("low", TWO, 2.9, 3.8),
+        ("high", ONE, 10.1, 10.1),
+        ("high", TWO, 14.0, 10.1),
+    ):
+        ours = [
+            ((each.began - START) / MINUTE, (each.ended - START) / MINUTE)
+            for each in found
+            if (each.direction, each.level) == (direction, level)
+        ]
+        assert ours == minute_by_minute(values, edge, range_edge, direction == "low")
 
 
 def test_the_definitions_are_named():

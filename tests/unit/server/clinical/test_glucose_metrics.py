@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from devices.limits import shown
 from server.clinical.glucose import (
     REFERENCES,
     Band,
@@ -18,6 +21,7 @@ from server.clinical.glucose import (
     gri,
     metrics,
     series,
+    tenths,
 )
 from server.clinical.references import BIBLIOGRAPHY
 
@@ -71,6 +75,12 @@ def band_of(mmol_per_l, sign=0):
 )
 def test_a_value_is_rounded_to_a_tenth_and_both_ends_of_the_range_are_inside(mmol_per_l, band):
     assert band_of(mmol_per_l) is band
+
+
+@given(st.lists(st.floats(0.1, 60) | st.integers(1, 1200).map(lambda n: n / 20), min_size=1, max_size=20))
+def test_the_tenths_are_those_of_the_screen_for_any_value(values):
+    found = tenths(np.array(values), np.zeros(len(values), np.int8))
+    assert (found / 10).tolist() == [shown(value, 1) for value in values]
 
 
 @pytest.mark.parametrize(
