@@ -44,6 +44,11 @@ CGM_TRIALS_2023: Final = Reference(
     page="end of an episode; prolonged hyperglycaemia",
     checked=False,
 )
+CGM_TARGETS_2019: Final = Reference(
+    document="Battelino et al., Clinical Targets for CGM Data Interpretation, Diabetes Care 42:1593",
+    edition="2019",
+    page="targets for adults, and for older or high-risk people",
+)
 GMI_2018: Final = Reference(
     document="Bergenstal et al., Glucose Management Indicator (GMI), Diabetes Care 41:2275",
     edition="2018",
@@ -152,6 +157,7 @@ BIBLIOGRAPHY: Final = (
     ATTD_TIME_IN_RANGE,
     ATTD_CGM_2017,
     CGM_TRIALS_2023,
+    CGM_TARGETS_2019,
     GMI_2018,
     GMI_MMOL_PER_MOL,
     GRI_2022,
