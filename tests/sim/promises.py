@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from devices.vocabulary import Event, EventType, Gap, Kind, Observation
+from devices.vocabulary import CALLS_FOR_HELP, Event, EventType, Gap, Kind, Observation
 from devices.wire.messages import Lane
 from tests.sim.loop import NoEndError, NothingLeftError
 from tests.sim.things import Button, EarThermometer, Meter, Strap, Thing
@@ -166,6 +166,9 @@ def _spans(thing: Thing, world: World) -> Iterator[tuple[datetime, datetime]]:
 
 def _alarms_first(world: World) -> Iterator[str]:
     """While the line is up, no bulk leaves the gateway between an alarm's commit and the alarm."""
+    for (_, lane, seq), item in world.disk.accepted.items():
+        if isinstance(item, Event) and item.type in CALLS_FOR_HELP and lane is not Lane.ALARM:
+            yield f"a call for help lies among the bulk as number {seq}: {item}"
     sent: dict[tuple[str, int], float] = {}
     for came in world.line.came:
         if came.lane is Lane.ALARM:
