@@ -1,16 +1,21 @@
 """The scenario files: readings in, findings out, as a clinician wrote them down."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
+from devices.limits import Level
+from devices.vocabulary import KINDS, Kind
+from server.clinical.copd import Symptom, exacerbation
 from server.clinical.glucose import Band, metrics, series
 from server.clinical.glucose_episodes import episodes
 from server.clinical.news2 import Consciousness, Observed, Parameter, Reading, Scale2Choice, Seen, score
+from server.clinical.pathways import SPO2_PERCENT
+from server.clinical.saturation import Oxygen, PrescribedRange, SaturationBaseline, saturation_limit
 
 FOLDER = Path(__file__).parents[3] / "scenarios"
 NORWAY = ZoneInfo("Europe/Oslo")
@@ -118,3 +123,38 @@ def test_glucose_finds_what_the_scenario_says(told):
         }
         for each in episodes(seen)
     ]
+
+
+@pytest.mark.parametrize("told", scenarios("copd"))
+def test_copd_finds_what_the_scenario_says(told):
+    known(told, "what", "story", "source", "reported", "findings")
+    days = {date.fromisoformat(each["day"]): {Symptom(word) for word in each["symptoms"]} for each in told["reported"]}
+    assert len(days) == len(told["reported"])
+    found = exacerbation(days)
+    assert told["findings"] == (None if found is None else {"began": found.began.isoformat(), "type": found.type})
+
+
+def facts(told):
+    ranges, oxygen, baselines = [], [], []
+    for each in told["facts"]:
+        known(each, "from", "by", "range_percent", "oxygen", "litres_per_min", "baseline_percent")
+        who = {"by": each["by"], "at": local(each["from"])}
+        if "range_percent" in each:
+            low, high = each["range_percent"]
+            ranges.append(PrescribedRange(**who, low_percent=low, high_percent=high))
+        elif "oxygen" in each:
+            on = {"on": True, "off": False}[each["oxygen"]]
+            oxygen.append(Oxygen(**who, on=on, litres_per_min=each.get("litres_per_min")))
+        else:
+            baselines.append(SaturationBaseline(**who, percent=each["baseline_percent"]))
+    return {"ranges": ranges, "oxygen": oxygen, "baselines": baselines}
+
+
+@pytest.mark.parametrize("told", scenarios("saturation"))
+def test_saturation_is_judged_by_the_facts_of_its_time(told):
+    known(told, "what", "story", "source", "facts", "readings")
+    for each in told["readings"]:
+        found = saturation_limit(local(each["at"]), **facts(told), default=SPO2_PERCENT.limit)
+        level = found.limit.level_of(each["spo2_percent"], decimals=KINDS[Kind.SPO2].decimals)
+        assert (each["at"], level) == (each["at"], Level[each["is"].upper()])
+    assert told["readings"]
