@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from devices.virtual.remote import RemoteAdapter
 
 
-def doors_of(radio: RadioConfig, bonds: Path | None) -> tuple[Door, ...]:
-    """`bonds`: the file in which the virtual radio keeps its keys (None: in memory); BlueZ keeps its own."""
+def doors_of(radio: RadioConfig, bonds: Path | None, *, pairs: bool = True) -> tuple[Door, ...]:
+    """`bonds`: the file in which the virtual radio keeps its keys (None: in memory); BlueZ keeps its own. `pairs`
+    False: only to listen."""
     if radio.virtual:
         from devices.virtual.remote import RemoteAdapter  # imports Bumble: 20 MB that a real gateway does without
 
@@ -24,7 +25,7 @@ def doors_of(radio: RadioConfig, bonds: Path | None) -> tuple[Door, ...]:
         )
     from edge.bluez import Bluez, BluezDoor  # imports dbus-fast, which is only there on Linux
 
-    bluez = Bluez()
+    bluez = Bluez(pairs=pairs)
     return tuple(BluezDoor(bluez, adapter) for adapter in radio.adapters or (None,))
 
 

@@ -35,9 +35,12 @@ log = logging.getLogger(__name__)
 
 class Bluez:
     """One connection to the system bus for all adapters. An agent of NoInputNoOutput: it agrees to pair with devices
-    that we visit, and with no others. bluetoothd pairs by itself when a device refuses our write for want of a key."""
+    that we visit, and with no others. bluetoothd pairs by itself when a device refuses our write for want of a key.
 
-    def __init__(self) -> None:
+    `pairs` False: no agent of ours, for there is one at a time and a running gateway needs its own."""
+
+    def __init__(self, *, pairs: bool = True) -> None:
+        self._pairs = pairs
         self._bus: MessageBus | None = None
         self._opening = asyncio.Lock()
         self._is_gone = False
@@ -56,8 +59,9 @@ class Bluez:
                 bus.add_message_handler(self._answer)
                 for rule in WATCH:
                     await self.call("/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", [rule], BUS)
-                await self.call("/org/bluez", "org.bluez.AgentManager1", "RegisterAgent", "os", [AGENT_PATH, NO_IO])
-                await self.call("/org/bluez", "org.bluez.AgentManager1", "RequestDefaultAgent", "o", [AGENT_PATH])
+                if self._pairs:
+                    await self.call("/org/bluez", "org.bluez.AgentManager1", "RegisterAgent", "os", [AGENT_PATH, NO_IO])
+                    await self.call("/org/bluez", "org.bluez.AgentManager1", "RequestDefaultAgent", "o", [AGENT_PATH])
             except BaseException:
                 bus.disconnect()
                 self._bus = None

@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from devices.limits import Level
-from devices.vocabulary import Event, Item
+from devices.vocabulary import CALLS_FOR_HELP, Event, Item
 from devices.wire.messages import Command, Lane
 from edge.config import HomeConfig
 from edge.core.alone import DOWN_S, Alone, Ring
@@ -87,7 +87,8 @@ class LocalHome:
 
     def acknowledged(self, command: Command) -> None:
         self._alone.acknowledged(command.device, command.type or command.kind)
-        self._say([Sign(state=State.ACKNOWLEDGED, since=self._clock.now(), device=command.device)])
+        is_call = command.type in CALLS_FOR_HELP
+        self._say([Sign(state=State.ACKNOWLEDGED, since=self._clock.now(), device=command.device, is_call=is_call)])
         self._look.set()
 
     async def run(self) -> None:

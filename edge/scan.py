@@ -38,7 +38,7 @@ async def scan(config: Config | None, seconds: float) -> list[str]:
 
     try:
         async with contextlib.AsyncExitStack() as stack:
-            for door in doors_of(config.radio if config else RadioConfig(), None):
+            for door in doors_of(config.radio if config else RadioConfig(), None, pairs=False):
                 stack.push_async_callback(door.close)
                 await door.open()
                 await stack.enter_async_context(door.scanner(detected))

@@ -50,14 +50,16 @@ SILENT: Final = frozenset({State.ALARM_OVER})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sign:
-    """`device`: an address; None: it is about the gateway itself."""
+    """`device`: an address; None: it is about the gateway itself. `is_call`: about a call for help, else about a
+    reading or a door, of which the home may not have known; a person who sees that at night wakes nobody."""
 
     state: State
     since: datetime
     device: str | None = None
+    is_call: bool = True
 
     def sounds(self, is_night: bool) -> bool:
-        return self.state not in SILENT and (not is_night or self.state in SOUND_AT_NIGHT)
+        return self.state not in SILENT and (not is_night or (self.is_call and self.state in SOUND_AT_NIGHT))
 
 
 class Signs:

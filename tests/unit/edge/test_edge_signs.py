@@ -114,6 +114,11 @@ def test_at_night_only_alarms_and_answers_to_them_sound() -> None:
     assert by_day == set(State) - {State.ALARM_OVER}
 
 
+def test_that_a_person_has_seen_a_door_or_a_reading_wakes_nobody() -> None:
+    seen = Sign(state=State.ACKNOWLEDGED, since=NOW, is_call=False)
+    assert (seen.sounds(is_night=True), seen.sounds(is_night=False)) == (False, True)
+
+
 def test_every_state_has_a_sentence_and_a_home_without_a_line_hears_whom_to_call() -> None:
     assert set(WORDS) == set(State)
     assert "113" in WORDS[State.ALARM_NOT_SENT]  # the Norwegian number of the medical emergency service
