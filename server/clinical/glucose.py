@@ -61,6 +61,7 @@ REFERENCES: Final[tuple[Reference, ...]] = (
 )
 
 USUAL_CADENCE_MS: Final = 5 * 60_000
+SHORTEST_CADENCE_MS: Final = 60_000  # what arrives in one burst without a time of its own is no cadence
 LONGEST_CADENCE_MS: Final = 15 * 60_000  # sensors read by tapping store every 15 minutes
 DAY_MS: Final = 24 * 3_600_000
 
@@ -87,7 +88,8 @@ class Series:
         """What is usual between two readings."""
         if len(self) < 2:
             return USUAL_CADENCE_MS
-        return min(int(np.median(np.diff(self.taken_ms))), LONGEST_CADENCE_MS)
+        usual_ms = int(np.median(np.diff(self.taken_ms)))
+        return min(max(usual_ms, SHORTEST_CADENCE_MS), LONGEST_CADENCE_MS)
 
 
 def series(taken_ms: Ints, mmol_per_l: Floats, sign: NDArray[np.int8] | None = None) -> Series:

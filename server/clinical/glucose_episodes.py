@@ -97,9 +97,8 @@ def _connected(readings: Series) -> _Points:
     of = np.repeat(np.arange(len(readings)), steps)
     share = (np.arange(len(of)) - (np.cumsum(steps) - steps)[of]) / steps[of]
     then = np.minimum(of + 1, len(readings) - 1)
-    taken_ms = readings.taken_ms[of] + np.rint((readings.taken_ms[then] - readings.taken_ms[of]) * share).astype(
-        np.int64
-    )
+    later_ms = np.rint((readings.taken_ms[then] - readings.taken_ms[of]) * share).astype(np.int64)
+    taken_ms = readings.taken_ms[of] + later_ms
     mmol_per_l = readings.mmol_per_l[of] + (readings.mmol_per_l[then] - readings.mmol_per_l[of]) * share
     sign = np.where(share == 0, readings.sign[of], 0).astype(np.int8)
     strip = np.append(0, np.cumsum(apart_ms > LONGEST_BRIDGED_MS))[of]
@@ -117,8 +116,8 @@ def _connected(readings: Series) -> _Points:
 def _episodes(points: _Points, direction: Direction, level: EpisodeLevel) -> Iterator[Episode]:
     beyond = _beyond(points, direction, level)
     out_of_range = _beyond(points, direction, EpisodeLevel.ONE)
-    begins, _ = _runs(points, beyond, BEGINS_AFTER_MS)
-    recoveries, _ = _runs(points, ~out_of_range, ENDS_AFTER_MS)
+    begins = _runs(points, beyond, BEGINS_AFTER_MS)
+    recoveries = _runs(points, ~out_of_range, ENDS_AFTER_MS)
     over = 0  # the point at which the last episode ended
     for first in begins.tolist():
         if first < over:
@@ -162,11 +161,12 @@ def _beyond(points: _Points, direction: Direction, level: EpisodeLevel) -> Bools
     return beyond
 
 
-def _runs(points: _Points, there: Bools, at_least_ms: int) -> tuple[Ints, Ints]:
-    """First point, and the point after the last, of each unbroken run that is long enough."""
+def _runs(points: _Points, there: Bools, at_least_ms: int) -> Ints:
+    """The first point of each unbroken run that is long enough."""
     first, end = _edges(there, points.strip)
     long = points.until_ms[end - 1] - points.taken_ms[first] >= at_least_ms - points.early_ms
-    return first[long], end[long]
+    begins: Ints = first[long]
+    return begins
 
 
 def _edges(there: Bools, strip: Ints) -> tuple[Ints, Ints]:

@@ -183,6 +183,13 @@ def test_lo_is_beyond_the_end_of_the_sensors_range():
     assert [each.level for each in episodes(sensor(minutes((3.0, 30))))] == [ONE]
 
 
+def test_a_burst_of_stored_values_is_joined_with_what_follows_in_steps_of_a_minute():
+    burst = [(60 + i / 60_000, 3.5) for i in range(100)]
+    [found] = episodes(sensor([*minutes((6.0, 60)), *burst, (100.0, 3.5), (105.0, 3.5)]))
+    assert (found.began - START) / MINUTE == 60
+    assert found.extreme_mmol_per_l == 3.5
+
+
 def test_no_readings_have_no_episodes():
     assert episodes(sensor([])) == []
 

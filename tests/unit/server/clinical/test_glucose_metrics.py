@@ -242,6 +242,13 @@ def test_readings_come_in_any_order_and_an_instant_has_one():
     assert found.mmol_per_l.tolist() == [5.0, 6.0, 7.0]
 
 
+@pytest.mark.parametrize(
+    ("every_ms", "cadence_ms"), [(1, 60_000), (60_000, 60_000), (300_000, 300_000), (900_001, 900_000)]
+)
+def test_a_burst_is_no_cadence_and_a_blood_meter_neither(every_ms, cadence_ms):
+    assert sensor([6.0] * 20, every=timedelta(milliseconds=every_ms)).cadence_ms == cadence_ms
+
+
 def test_a_period_that_ends_before_it_begins_is_refused():
     with pytest.raises(ValueError, match="not after"):
         of(sensor([6.0]), days=0)
