@@ -1,6 +1,6 @@
 """NEWS2: seven parameters, seven partial scores, and a total only when all seven are known and belong together.
 
-A missing parameter is never 0: nobody is assumed to be alert or to breathe air. The level is for the clinician who
+A missing parameter is never 0: nobody is assumed to be alert or to breathe air. The risk is for the clinician who
 follows the patient at home; the wording of the hospital's response does not apply there and is not here."""
 
 from bisect import bisect_left
@@ -46,7 +46,7 @@ class Scale(StrEnum):
     SCALE_2 = "scale_2"
 
 
-class Level(StrEnum):
+class Risk(StrEnum):
     """One red parameter is a level of its own beside low and medium: it asks for another answer than 5-6 points."""
 
     NONE = "none"
@@ -155,7 +155,7 @@ class Observed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """`total` and `level` None: not computable; `missing` and `too_old` say why, `points` hold what is known.
+    """`total` and `risk` None: not computable; `missing` and `too_old` say why, `points` hold what is known.
 
     `points` has every parameter; None: not known. `red`: those of 3 points that are not too old, also without a total.
     `at`: the newest observation. `scale_2`: by whose prescription scale 2 was used; None: scale 1."""
@@ -163,7 +163,7 @@ class Score:
     at: datetime | None
     points: Mapping[Parameter, int | None]
     total: int | None
-    level: Level | None
+    risk: Risk | None
     missing: tuple[Parameter, ...]
     too_old: tuple[Parameter, ...]
     red: tuple[Parameter, ...]
@@ -193,7 +193,7 @@ def score(observed: Observed, scale_2: Scale2Choice | None = None) -> Score:
         at=newest,
         points=points,
         total=total,
-        level=None if total is None else level_of(total, any_red=bool(red)),
+        risk=None if total is None else risk_of(total, any_red=bool(red)),
         missing=missing,
         too_old=too_old,
         red=red,
@@ -201,14 +201,14 @@ def score(observed: Observed, scale_2: Scale2Choice | None = None) -> Score:
     )
 
 
-def level_of(total: int, *, any_red: bool) -> Level:
+def risk_of(total: int, *, any_red: bool) -> Risk:
     if total >= HIGH_FROM:
-        return Level.HIGH
+        return Risk.HIGH
     if total >= MEDIUM_FROM:
-        return Level.MEDIUM
+        return Risk.MEDIUM
     if any_red:
-        return Level.ONE_RED
-    return Level.LOW if total else Level.NONE
+        return Risk.ONE_RED
+    return Risk.LOW if total else Risk.NONE
 
 
 def _points(observed: Observed, scale_2: Scale2Choice | None) -> Mapping[Parameter, int | None]:

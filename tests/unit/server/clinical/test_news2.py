@@ -11,14 +11,14 @@ from server.clinical.news2 import (
     REFERENCES,
     TOGETHER_REFERENCE,
     Consciousness,
-    Level,
     Observed,
     Parameter,
     Reading,
+    Risk,
     Scale,
     Scale2Choice,
     Seen,
-    level_of,
+    risk_of,
     score,
 )
 from server.clinical.references import BIBLIOGRAPHY
@@ -129,7 +129,7 @@ def test_everything_but_alert_is_three_points(seen, points):
 @pytest.mark.parametrize("parameter", list(Parameter))
 def test_a_missing_parameter_makes_no_total_and_is_never_zero(parameter):
     found = score(replace(WELL, **{FIELD[parameter]: None}))
-    assert (found.total, found.level, found.computable) == (None, None, False)
+    assert (found.total, found.risk, found.computable) == (None, None, False)
     assert found.missing == (parameter,)
     assert {each: given for each, given in found.points.items() if each is not parameter} == dict.fromkeys(
         set(Parameter) - {parameter}, 0
@@ -160,34 +160,34 @@ def test_sixty_minutes_are_sixty_minutes_to_the_second():
 
 
 @pytest.mark.parametrize(
-    ("total", "any_red", "level"),
+    ("total", "any_red", "risk"),
     [
-        (0, False, Level.NONE),
-        (1, False, Level.LOW),
-        (4, False, Level.LOW),
-        (3, True, Level.ONE_RED),
-        (4, True, Level.ONE_RED),
-        (5, False, Level.MEDIUM),
-        (5, True, Level.MEDIUM),
-        (6, False, Level.MEDIUM),
-        (7, False, Level.HIGH),
-        (20, True, Level.HIGH),
+        (0, False, Risk.NONE),
+        (1, False, Risk.LOW),
+        (4, False, Risk.LOW),
+        (3, True, Risk.ONE_RED),
+        (4, True, Risk.ONE_RED),
+        (5, False, Risk.MEDIUM),
+        (5, True, Risk.MEDIUM),
+        (6, False, Risk.MEDIUM),
+        (7, False, Risk.HIGH),
+        (20, True, Risk.HIGH),
     ],
 )
-def test_the_level_follows_the_total_and_one_red_parameter_is_a_level_of_its_own(total, any_red, level):
-    assert level_of(total, any_red=any_red) is level
+def test_the_risk_follows_the_total_and_one_red_parameter_is_a_level_of_its_own(total, any_red, risk):
+    assert risk_of(total, any_red=any_red) is risk
 
 
 def test_a_single_three_is_not_five_points():
     found = score(with_value(Parameter.RESPIRATION, 26))
-    assert (found.total, found.level, found.red) == (3, Level.ONE_RED, (Parameter.RESPIRATION,))
+    assert (found.total, found.risk, found.red) == (3, Risk.ONE_RED, (Parameter.RESPIRATION,))
 
 
 def test_a_red_parameter_is_seen_beside_a_medium_total_and_without_any_total():
     medium = score(with_value(Parameter.PULSE, 115, with_value(Parameter.RESPIRATION, 26)))
-    assert (medium.total, medium.level, medium.red) == (5, Level.MEDIUM, (Parameter.RESPIRATION,))
+    assert (medium.total, medium.risk, medium.red) == (5, Risk.MEDIUM, (Parameter.RESPIRATION,))
     unknown = score(replace(with_value(Parameter.RESPIRATION, 26), temperature_cel=None))
-    assert (unknown.level, unknown.red) == (None, (Parameter.RESPIRATION,))
+    assert (unknown.risk, unknown.red) == (None, (Parameter.RESPIRATION,))
 
 
 def test_a_red_parameter_that_is_too_old_is_not_red_now():
@@ -207,7 +207,7 @@ def test_the_sickest_patient_has_twenty_points():
     )
     found = score(worst)
     assert found.total == HIGHEST_TOTAL == 20
-    assert found.level is Level.HIGH
+    assert found.risk is Risk.HIGH
 
 
 def test_scale_2_needs_a_prescription_that_applied_when_spo2_was_measured():

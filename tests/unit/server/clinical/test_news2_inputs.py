@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from devices.vocabulary import Kind, Mode, Observation, Quality, Sign
-from server.clinical.news2 import Consciousness, Level, Parameter, Seen, score
+from server.clinical.news2 import Consciousness, Parameter, Risk, Seen, score
 from server.clinical.news2_inputs import observed
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -35,7 +35,7 @@ def of(*readings, on_oxygen=AIR, consciousness=ALERT):
 
 def test_five_readings_and_two_words_make_a_score():
     found = score(of(*ALL))
-    assert (found.total, found.level) == (0, Level.NONE)
+    assert (found.total, found.risk) == (0, Risk.NONE)
 
 
 @pytest.mark.parametrize(("on_oxygen", "consciousness"), [(None, ALERT), (AIR, None)])

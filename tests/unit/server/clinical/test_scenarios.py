@@ -71,7 +71,7 @@ def test_news2_finds_what_the_scenario_says(told):
     assert told["findings"] == {
         "points": {str(parameter): points for parameter, points in found.points.items()},
         "total": found.total,
-        "level": found.level,
+        "risk": found.risk,
         "red": list(found.red),
         "missing": list(found.missing),
         "too_old": list(found.too_old),
