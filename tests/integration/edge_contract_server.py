@@ -79,11 +79,11 @@ class ContractServer:
 
     def _answer(self, message: mqtt.MQTTMessage) -> Receipt | None:
         if message.topic.endswith("status"):
-            self.statuses.append(codec.decode_status(message.payload))
+            self.statuses.append(codec.decode_status(bytes(message.payload)))
             self._meet(self.statuses[-1].outbox)
             return self._receipt() if self.statuses[-1].hello else None
         try:
-            header = codec.decode_header(message.payload)
+            header = codec.decode_header(bytes(message.payload))
             rows = codec.unpack(codec.decode_body(header))
             if any(self.unreadable(item) for _, item in rows):
                 raise WireError("made unreadable by the test")
