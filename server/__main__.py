@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from server import serving
 from server.child import EmbeddedServiceError
 from server.config import DEFAULT_HTTP_PORT, Config, read
 from server.errors import ConfigError, ServerError
-from server.store import backup, enrolment, people, pool
+from server.store import backup, enrolment, people, pool, rebinding
 from server.store.migrate import migrate
 
 PASSWORD_BYTES: Final = 9
@@ -65,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("file", type=Path)
     command.add_argument("--dry-run", action="store_true", help="only say what would change")
     command.set_defaults(command=_load)
+    command = commands.add_parser("rebind", help="say whose a device was in a period; what is stored follows")
+    _add_rebinding(command)
+    command.set_defaults(command=_rebind)
     command = commands.add_parser("backup", help="everything in the database into a new directory, while all goes on")
     command.add_argument("directory", type=Path)
     command.set_defaults(command=_backup)
@@ -82,6 +86,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("login")
     command.set_defaults(command=_user_password)
     return parser
+
+
+def _add_rebinding(command: argparse.ArgumentParser) -> None:
+    command.add_argument("device", metavar="ADDRESS")
+    command.add_argument("--slot", type=int, default=0, help="user slot of a meter")
+    command.add_argument("--from", dest="from_", type=datetime.fromisoformat, required=True, metavar="TIME")
+    command.add_argument("--to", type=datetime.fromisoformat, metavar="TIME", help="left out: from then on")
+    whose = command.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--patient", metavar="REFERENCE")
+    whose.add_argument("--home", metavar="NAME")
+    whose.add_argument("--nobody", action="store_true")
+    command.add_argument("--place", help="where the device is in that home")
+    command.add_argument("--by", required=True, help="who says so")
+    command.add_argument("--reason", required=True)
 
 
 def _add_roles(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -140,6 +158,20 @@ def _run(role: Stoppable) -> None:
 def _migrate(config: Config, _: argparse.Namespace) -> None:
     applied = migrate(serving.database_of(config))
     print("\n".join(applied) or "The database is up to date.")
+
+
+def _rebind(config: Config, options: argparse.Namespace) -> None:
+    names = ("device", "slot", "from_", "to", "patient", "home", "place", "by", "reason")
+    wanted = rebinding.Rebinding(**{name: getattr(options, name) for name in names})
+    now = datetime.now(UTC)
+    with _database(config) as conn:
+        id_ = rebinding.rebind(conn, wanted, now)
+        rebinding.finish(conn, now, only=id_)
+        counted = Counter[str]()
+        for what, *_, rows, _, _ in rebinding.told(conn, id_):
+            counted[what] += rows
+    moved = ", ".join(f"{rows} {what}s" for what, rows in counted.items()) or "nothing"
+    print(f"Re-filing {id_}: the bindings are changed; {moved} moved.")
 
 
 def _backup(config: Config, options: argparse.Namespace) -> None:

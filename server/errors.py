@@ -19,3 +19,7 @@ class EnrolmentError(ServerError):
 
 class BackupError(ServerError):
     """A backup that cannot be made or restored; nothing was overwritten."""
+
+
+class RebindingError(ServerError):
+    """A change of bindings that cannot be made; nothing changed."""

@@ -111,6 +111,7 @@ class Action(StrEnum):
     ENDED = "ended"
     ACKNOWLEDGED = "acknowledged"
     HANDLED = "handled"
+    REFILED = "refiled"  # what it is about turned out to be of somebody else; it stays as it is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final
 
 import psycopg
 
-from server.store import expiry, housekeeping, pool, rolelife
+from server.store import expiry, housekeeping, pool, rebinding, rolelife
 
 POLL_S: Final = 1.0
 RETRY_S: Final = 1.0
@@ -62,6 +62,7 @@ class Clock:
         deaf_since = rolelife.watch(conn, rolelife.MONITOR, now, watched_since=self._started)
         while expiry.expire_due(conn, now, monitor_hears=deaf_since is None) and not self._stopping.is_set():
             pass
+        rebinding.refile_some(conn, now)
         if time.monotonic() >= self._chores_at:
             housekeeping.chores(conn, now)
             self._chores_at = time.monotonic() + CHORES_EVERY_S

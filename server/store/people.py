@@ -11,7 +11,7 @@ from devices.vocabulary import KINDS
 from server.alerts.model import gateway_subject
 from server.detection.silence import FIRST_WORD_WITHIN
 from server.errors import EnrolmentError
-from server.store import alerts, deadlines, queries, signals
+from server.store import alerts, deadlines, queries, rebinding, signals
 from server.store.deadlines import DeadlineType
 from server.store.enrolment import ERRORS_SHOWN, DeviceBinding, EnrolledGateway, Enrolment, Member, PersonalLimit
 
@@ -45,6 +45,8 @@ def load(
         ) from error
     except psycopg.errors.IntegrityError as error:
         raise EnrolmentError(f"The database refuses the list: {error.diag.message_primary}.") from error
+    if not dry_run:
+        rebinding.finish_all(conn)
     return changed
 
 
@@ -129,8 +131,9 @@ def _bind(conn: psycopg.Connection, binding: DeviceBinding) -> bool:
     parameters = _fields(binding) | {"from": binding.from_}
     if conn.execute(SQL["same_binding"], parameters).fetchone() is not None:
         return False
-    conn.execute(SQL["end_binding"], parameters)
-    conn.execute(SQL["bind"], parameters)
+    with rebinding.dated_back(conn, binding.device, binding.slot, binding.from_, by="hjemvakt load"):
+        conn.execute(SQL["end_binding"], parameters)
+        conn.execute(SQL["bind"], parameters)
     return True
 
 

@@ -66,6 +66,7 @@ insert into gateway_command (id, gateway_id, content, made_at, until_at)
 values ('c', 1, '{}', '2026-02-01Z', '2026-02-01 00:10Z');
 """,
     6: """
+update observation set slot = 2 where patient_id = 1 and kind = 4;
 insert into rebinding (device_id, slot, from_at, to_at, changed_by, changed_at, reason, before, after, done_at)
 values (4, 2, '2026-01-01Z', 'infinity', 'kari', '2026-02-01Z', 'test', '[]', '[]', '2026-02-01Z');
 insert into refiling values (1, 'reading', 2, 0, 1, 0, 3, '2026-01-01Z', '2026-01-02Z');
