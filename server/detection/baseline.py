@@ -10,6 +10,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from server.detection.daily import counted
 from server.detection.rows import Bools, Floats, Ints
 
 Z_OF_MAD: Final = 0.6745  # the upper quartile of the normal distribution: makes a MAD comparable with sigma
@@ -72,9 +73,10 @@ class Accepted:
 
 def baselines(values: Floats) -> Baselines:
     """`values`: one row per stream, one column per day; NaN: no value that day."""
-    days = np.count_nonzero(~np.isnan(values), axis=1)
-    center = _medians(values, days)
-    mad = _medians(np.abs(values - center[:, None]), days)
+    days = counted(values)
+    center = _medians(values.copy(), days)
+    away = values - center[:, None]
+    mad = _medians(np.abs(away, out=away), days)
     return Baselines(center=center, mad=mad, days=days, last_day=np.zeros(len(values), np.int64))
 
 
@@ -92,32 +94,45 @@ def accepted_columns(accepted: Iterable[AcceptedBaseline]) -> Accepted:
     )
 
 
-def with_accepted(computed: Baselines, keys: Ints, accepted: Accepted) -> Baselines:
-    """What was accepted in the place of what was computed; `keys` of the streams. That of other streams is left out."""
+def accepted_for(keys: Ints, accepted: Accepted) -> Baselines:
+    """For each of these streams what was accepted for it; NaN: nothing was."""
     if not len(accepted.key):
-        return computed
+        nothing, none = np.full(len(keys), np.nan), np.zeros(len(keys), np.int64)
+        return Baselines(center=nothing, mad=nothing, days=none, last_day=none)
     places = np.minimum(np.searchsorted(accepted.key, keys), len(accepted.key) - 1)
     agreed = accepted.key[places] == keys
     return Baselines(
-        center=np.where(agreed, accepted.center[places], computed.center),
-        mad=np.where(agreed, accepted.mad[places], computed.mad),
-        days=np.where(agreed, accepted.days[places], computed.days),
-        last_day=np.where(agreed, accepted.last_day[places], computed.last_day),
+        center=np.where(agreed, accepted.center[places], np.nan),
+        mad=np.where(agreed, accepted.mad[places], np.nan),
+        days=np.where(agreed, accepted.days[places], 0),
+        last_day=np.where(agreed, accepted.last_day[places], 0),
     )
 
 
-def robust_z(value: Floats, usual: Baselines, mad_floor: Floats) -> Floats:
+def usual(agreed: Baselines, values: Floats) -> Baselines:
+    """What was accepted, and where nothing was, what the days in `values` say."""
+    open_yet = np.flatnonzero(~agreed.accepted)
+    if not open_yet.size:
+        return agreed
+    computed = baselines(values[open_yet])
+    center, mad, days = agreed.center.copy(), agreed.mad.copy(), agreed.days.copy()
+    center[open_yet], mad[open_yet], days[open_yet] = computed.center, computed.mad, computed.days
+    return Baselines(center=center, mad=mad, days=days, last_day=agreed.last_day)
+
+
+def robust_z(value: Floats, baseline: Baselines, mad_floor: Floats) -> Floats:
     """Of Iglewicz and Hoaglin. NaN where there is no value or no baseline."""
-    z: Floats = Z_OF_MAD * (value - usual.center) / usual.believed_mad(mad_floor)
+    z: Floats = Z_OF_MAD * (value - baseline.center) / baseline.believed_mad(mad_floor)
     return z
 
 
 def _medians(values: Floats, counts: Ints) -> Floats:
-    """Of what is there in each row; numpy's own nanmedian takes a row at a time."""
+    """Of what is there in each row; `values` are sorted for it. numpy's own nanmedian takes a row at a time."""
     days = values.shape[1]
     if days == 0:
         return np.full(len(values), np.nan)
-    ordered = np.sort(values, axis=1).ravel()  # NaN last in each row
+    values.sort(axis=1)  # NaN last
+    ordered = values.ravel()
     begin = np.arange(0, len(ordered), days)
     lower, upper = np.maximum(counts - 1, 0) // 2, np.minimum(counts // 2, days - 1)
     medians: Floats = (ordered[begin + lower] + ordered[begin + upper]) / 2

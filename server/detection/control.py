@@ -21,8 +21,9 @@ def ewma(values: Floats, target: Floats, weight: float) -> Floats:
 
 def ewma_half_width(sigma: Floats, weight: float, width: float, readings: Ints) -> Floats:
     """How far from its target an average of so many readings may be: `width` times its own standard deviation."""
-    settled = 1 - (1 - weight) ** (2 * readings.astype(np.float64))
-    half: Floats = width * sigma * np.sqrt(weight / (2 - weight) * settled)
+    counts = np.arange(int(readings.max(initial=0)) + 1)
+    per_sigma = width * np.sqrt(weight / (2 - weight) * (1 - (1 - weight) ** (2.0 * counts)))
+    half: Floats = sigma * per_sigma[readings]
     return half
 
 
@@ -30,9 +31,12 @@ def cusum(values: Floats, target: Floats, slack: Floats) -> tuple[Floats, Floats
     """The sums above and below the target after each day, in the unit of the kind; both are 0 or more.
 
     `slack`: half of the shift that is looked for; less than this a day counts for nothing."""
-    away = values.T - target
+    away = values.T.copy()  # a day is then one piece of memory
+    away -= target
     gone = np.isnan(away)
-    above, below = away - slack, -away - slack
+    above = away - slack
+    below = np.negative(away, out=away)
+    below -= slack
     for sums in (above, below):
         np.copyto(sums, 0.0, where=gone)  # not a day on target: that would take the slack off the sum
         stands = np.where(np.isnan(target), np.nan, 0.0)

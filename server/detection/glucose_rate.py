@@ -48,6 +48,18 @@ class Rates:
     at_ms: Ints
     points: Ints
 
+    def of(self, place: int) -> Self:
+        """One of them."""
+        one = slice(place, place + 1)
+        return type(self)(
+            per_min=self.per_min[one],
+            level=self.level[one],
+            value=self.value[one],
+            from_ms=self.from_ms[one],
+            at_ms=self.at_ms[one],
+            points=self.points[one],
+        )
+
 
 def points_of(stream: Ints, taken_ms: Ints, arrived_ms: Ints, value: Floats, streams: int) -> Points:
     """`stream`: 0 to `streams` - 1, the row that each point belongs to; points in any order."""
@@ -103,16 +115,16 @@ def _fitted(points: Points, known: Bools, newest: Ints, in_time: Bools) -> Rates
     """The line through the known points of the window that ends with the newest."""
     some = newest != NEVER
     used = known & (points.taken_ms >= np.where(some, newest, 0)[:, None] - WINDOW_MS)
-    count = used.sum(axis=1)
+    count = np.count_nonzero(used, axis=1)
     minutes = np.where(used, (points.taken_ms - np.where(some, newest, 0)[:, None]) / 60_000, 0.0)
     value = np.where(used, points.value, 0.0)
     several = np.maximum(count, 1)
-    mean_minute, mean_value = minutes.sum(axis=1) / several, value.sum(axis=1) / several
+    mean_minute, mean_value = np.einsum("ij->i", minutes) / several, np.einsum("ij->i", value) / several
     away = np.where(used, minutes - mean_minute[:, None], 0.0)
-    spread = (away * away).sum(axis=1)
+    spread = np.einsum("ij,ij->i", away, away)
     first = np.where(used, points.taken_ms, newest[:, None]).min(axis=1, initial=FAR)
     enough = in_time & some & (count >= LEAST_POINTS) & (newest - first >= LEAST_SPAN_MS)
-    slope = (away * value).sum(axis=1) / np.where(spread > 0, spread, 1.0)
+    slope = np.einsum("ij,ij->i", away, value) / np.where(spread > 0, spread, 1.0)
     per_min = np.where(enough, slope, np.nan)
     last = np.where(used & (points.taken_ms == newest[:, None]), points.value, 0.0).max(axis=1, initial=0)
     return Rates(

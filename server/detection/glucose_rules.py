@@ -18,10 +18,11 @@ DECIMALS: Final = KINDS[Kind.GLUCOSE_ISF].decimals
 def evaluate(rules: Sequence[GlucoseRule], key: Ints, points: Points, now_ms: int) -> list[RuleFinding]:
     """`key` of each row of `points`. Of a stream only the first of `rules` that holds is told: the worst is first."""
     newest = rates(points, now_ms)
+    value = _shown(newest.value)
     open_still = np.ones(len(key), np.bool_)
     found: list[RuleFinding] = []
     for rule in rules:
-        which = np.flatnonzero(open_still & _concerns(rule, newest) & _falls(rule, newest))
+        which = np.flatnonzero(open_still & _concerns(rule, value) & _falls(rule, newest))
         if which.size:
             told = in_a_row(points.of(which), now_ms, rule.in_a_row)
             which = which[np.logical_and.reduce([_falls(rule, each) for each in told])]
@@ -30,9 +31,8 @@ def evaluate(rules: Sequence[GlucoseRule], key: Ints, points: Points, now_ms: in
     return sorted(found, key=lambda each: (each.patient, each.kind))
 
 
-def _concerns(rule: GlucoseRule, newest: Rates) -> Bools:
+def _concerns(rule: GlucoseRule, value: Floats) -> Bools:
     """Who is low already is the limits' matter."""
-    value = _shown(newest.value)
     match rule:
         case LowSoonRule():
             concerns: Bools = value >= rule.below_mmol_per_l
@@ -56,7 +56,7 @@ def _finding(rule: GlucoseRule, key: int, newest: Rates, place: int) -> RuleFind
     match rule:
         case LowSoonRule():
             numbers |= {
-                "predicted": _shown(predicted(newest, rule.within_min))[place],
+                "predicted": float(_shown(predicted(newest.of(place), rule.within_min))[0]),
                 "within_min": rule.within_min,
                 "below": rule.below_mmol_per_l,
             }

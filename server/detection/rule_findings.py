@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from devices.limits import Level
 from devices.vocabulary import KIND_BY_NUMBER, Kind
+from server.clinical.references import Reference
 from server.detection.findings import Direction
 from server.detection.rows import stream_of
 from server.detection.rules import Rule
@@ -25,8 +27,13 @@ class Grounds:
     from_at: datetime
     to_at: datetime
     readings: int
-    reference: str
+    references: tuple[Reference, ...]
     proposal: bool
+
+    @property
+    def reference(self) -> str:
+        """One line for a nurse."""
+        return "; ".join(str(reference) for reference in self.references)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,11 +77,12 @@ def rule_finding(
             from_at=_instant(window_ms[0]),
             to_at=_instant(window_ms[1]),
             readings=readings,
-            reference="; ".join(str(reference) for reference in rule.references),
+            references=rule.references,
             proposal=rule.proposal,
         ),
     )
 
 
+@lru_cache(maxsize=64)  # the findings of one run share their windows
 def _instant(ms: int) -> datetime:
     return EPOCH + ms * MS

@@ -1,5 +1,7 @@
 """The slow rules as data: what is a finding, from when on, and who says so. A change of any number is a new version.
 
+Deviation, the two charts and the trend look at the kinds in clinical.change, and at the sides that it names.
+
 `proposal`: a starting value of ours that waits for a clinical owner to sign."""
 
 from collections.abc import Mapping
@@ -7,9 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from devices.vocabulary import Kind
 from server.clinical import irregular_pulse
-from server.clinical.change import CHANGES
 from server.clinical.pathways import Pathway
 from server.clinical.references import (
     CUSUM_CHART,
@@ -48,7 +48,6 @@ class DeviationRule(Rule):
     z: float
     days: int
     least_days: int
-    kinds: frozenset[Kind] = frozenset(CHANGES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +57,6 @@ class EwmaRule(Rule):
     weight: float
     width: float
     days: int
-    kinds: frozenset[Kind] = frozenset(CHANGES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +66,6 @@ class CusumRule(Rule):
     slack: float
     height: float
     days: int
-    kinds: frozenset[Kind] = frozenset(CHANGES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +75,6 @@ class TrendRule(Rule):
     z: float
     days: int
     least_days: int
-    kinds: frozenset[Kind] = frozenset(CHANGES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,13 +5,13 @@ yesterday is not found anew by silence."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
 from devices.vocabulary import KINDS, Kind
 from server.clinical.change import CHANGES
-from server.detection.baseline import Accepted, Baselines, baselines, robust_z, with_accepted
+from server.detection.baseline import Accepted, Baselines, accepted_for, robust_z, usual
 from server.detection.control import cusum, ewma, ewma_half_width
 from server.detection.daily import Daily
 from server.detection.findings import Direction
@@ -35,149 +35,176 @@ WEIGHT: Final = KINDS[Kind.WEIGHT].number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sides:
-    """Of each stream: what clinical.change says of its kind. NaN and False: nothing."""
+class Watched:
+    """Streams with a value today, of kinds in clinical.change: their days, what that says of them (NaN and False:
+    nothing), and what a clinician accepted as usual."""
 
+    daily: Daily
+    agreed: Baselines
     mad_floor: Floats
     smallest: Floats
     low: Bools
     high: Bools
 
+    def __len__(self) -> int:
+        return len(self.daily)
+
+    def of(self, which: Bools) -> Self:
+        return type(self)(
+            daily=self.daily.of(which),
+            agreed=self.agreed.of(which),
+            mad_floor=self.mad_floor[which],
+            smallest=self.smallest[which],
+            low=self.low[which],
+            high=self.high[which],
+        )
+
     def worse(self, signed: Floats | Ints) -> Bools:
         """A change of this sign is one for the worse."""
-        worse: Bools = np.where(signed < 0, self.low, self.high) & (signed != 0)
+        worse: Bools = ((signed < 0) & self.low) | ((signed > 0) & self.high)
         return worse
+
+    def since(self, days: int) -> Floats:
+        """The last days after those that an accepted baseline rests on: older ones must not testify against it."""
+        days_of = np.arange(1 - days, 1) + self.daily.today
+        return np.where(days_of > self.agreed.last_day[:, None], self.daily.last(days), np.nan)
 
 
 def evaluate(rules: Sequence[Rule], daily: Daily, accepted: Accepted, now_ms: int) -> list[RuleFinding]:
     """Those of `rules` that look at days. Ordered by stream, then as the rules are."""
     found: list[RuleFinding] = []
+    weights = np.flatnonzero(daily.kind == WEIGHT)
+    for rule in rules:
+        found += _of_weights(rule, daily, weights, now_ms)
     for begin in range(0, len(daily), STREAMS_AT_ONCE):
-        piece = daily.of(slice(begin, begin + STREAMS_AT_ONCE))
+        watched = _watched(daily.of(slice(begin, begin + STREAMS_AT_ONCE)), accepted, _longest(rules))
+        charted = watched.of(watched.agreed.accepted)
         for rule in rules:
-            found += _evaluated(rule, piece, accepted, now_ms)
+            found += _of_days(rule, watched, charted, now_ms)
     order = {rule.name: place for place, rule in enumerate(rules)}
     found.sort(key=lambda each: (each.patient, KINDS[each.kind].number, order[each.name]))
     return found
 
 
-def _evaluated(rule: Rule, daily: Daily, accepted: Accepted, now_ms: int) -> Iterable[RuleFinding]:
+def _of_days(rule: Rule, watched: Watched, charted: Watched, now_ms: int) -> Iterable[RuleFinding]:
     match rule:
         case DeviationRule():
-            return deviations(rule, daily, accepted, now_ms)
+            return deviations(rule, watched, now_ms)
         case EwmaRule():
-            return averages_out(rule, daily, accepted, now_ms)
+            return averages_out(rule, charted, now_ms)
         case CusumRule():
-            return sums_out(rule, daily, accepted, now_ms)
+            return sums_out(rule, charted, now_ms)
         case TrendRule():
-            return drifts(rule, daily, now_ms)
-        case WeightGainRule():
-            return gains(rule, daily, now_ms)
-        case WeightLossRule():
-            return losses(rule, daily, now_ms)
+            return drifts(rule, watched, now_ms)
         case _:
             return ()
 
 
-def deviations(rule: DeviationRule, daily: Daily, accepted: Accepted, now_ms: int) -> Iterator[RuleFinding]:
-    daily = _of_kinds(daily, rule.kinds)
-    sides, today = _sides(daily), daily.values[:, -1]
-    usual = with_accepted(baselines(daily.last(rule.days + 1)[:, :-1]), daily.key, accepted)
-    z = robust_z(today, usual, sides.mad_floor)
-    enough = usual.accepted | (usual.days >= rule.least_days)
-    for place in np.flatnonzero((np.abs(z) > rule.z) & enough & sides.worse(z)).tolist():
+def _of_weights(rule: Rule, daily: Daily, weights: Ints, now_ms: int) -> Iterable[RuleFinding]:
+    match rule:
+        case WeightGainRule():
+            return gains(rule, daily, weights, now_ms)
+        case WeightLossRule():
+            return losses(rule, daily, weights, now_ms)
+        case _:
+            return ()
+
+
+def deviations(rule: DeviationRule, watched: Watched, now_ms: int) -> Iterator[RuleFinding]:
+    daily, today = watched.daily, watched.daily.values[:, -1]
+    baseline = usual(watched.agreed, daily.last(rule.days + 1)[:, :-1])
+    z = robust_z(today, baseline, watched.mad_floor)
+    enough = baseline.accepted | (baseline.days >= rule.least_days)
+    mad = baseline.believed_mad(watched.mad_floor)
+    for place in np.flatnonzero((np.abs(z) > rule.z) & enough & watched.worse(z)).tolist():
         yield rule_finding(
             rule,
             int(daily.key[place]),
             _direction(z[place]),
             window_ms=_window(daily, rule.days + 1, now_ms),
-            readings=int(usual.days[place]),
+            readings=int(baseline.days[place]),
             value=today[place],
-            usual=usual.center[place],
-            mad=usual.believed_mad(sides.mad_floor)[place],
+            usual=baseline.center[place],
+            mad=mad[place],
             z=z[place],
-            accepted=float(usual.accepted[place]),
+            accepted=float(baseline.accepted[place]),
         )
 
 
-def averages_out(rule: EwmaRule, daily: Daily, accepted: Accepted, now_ms: int) -> Iterator[RuleFinding]:
-    daily, usual, since = _charted(daily, rule.kinds, rule.days, accepted)
-    sides = _sides(daily)
+def averages_out(rule: EwmaRule, charted: Watched, now_ms: int) -> Iterator[RuleFinding]:
+    since, center = charted.since(rule.days), charted.agreed.center
     readings = np.count_nonzero(~np.isnan(since), axis=1)
-    average = ewma(since, usual.center, rule.weight)[:, -1]
-    half_width = ewma_half_width(usual.sigma(sides.mad_floor), rule.weight, rule.width, readings)
-    away = average - usual.center
-    out = (np.abs(away) > half_width) & (np.abs(away) >= sides.smallest)
-    for place in np.flatnonzero(out & sides.worse(away) & ~np.isnan(since[:, -1])).tolist():
+    average = ewma(since, center, rule.weight)[:, -1]
+    half_width = ewma_half_width(charted.agreed.sigma(charted.mad_floor), rule.weight, rule.width, readings)
+    away = average - center
+    out = (np.abs(away) > half_width) & (np.abs(away) >= charted.smallest)
+    for place in np.flatnonzero(out & charted.worse(away)).tolist():
         yield rule_finding(
             rule,
-            int(daily.key[place]),
+            int(charted.daily.key[place]),
             _direction(away[place]),
-            window_ms=_window(daily, rule.days, now_ms),
+            window_ms=_window(charted.daily, rule.days, now_ms),
             readings=int(readings[place]),
             average=average[place],
-            usual=usual.center[place],
-            limit=usual.center[place] + np.copysign(half_width[place], away[place]),
+            usual=center[place],
+            limit=center[place] + np.copysign(half_width[place], away[place]),
         )
 
 
-def sums_out(rule: CusumRule, daily: Daily, accepted: Accepted, now_ms: int) -> Iterator[RuleFinding]:
-    daily, usual, since = _charted(daily, rule.kinds, rule.days, accepted)
-    sides = _sides(daily)
-    sigma = usual.sigma(sides.mad_floor)
-    above, below = cusum(since, usual.center, rule.slack * sigma)
-    for sums, sign in ((below, -1), (above, 1)):
-        which = (sums[:, -1] > rule.height * sigma) & sides.worse(np.full(len(daily), sign))
-        for place in np.flatnonzero(which & ~np.isnan(since[:, -1])).tolist():
+def sums_out(rule: CusumRule, charted: Watched, now_ms: int) -> Iterator[RuleFinding]:
+    since, center = charted.since(rule.days), charted.agreed.center
+    sigma = charted.agreed.sigma(charted.mad_floor)
+    above, below = cusum(since, center, rule.slack * sigma)
+    for sums, sign, worse in ((below, -1, charted.low), (above, 1, charted.high)):
+        for place in np.flatnonzero((sums[:, -1] > rule.height * sigma) & worse).tolist():
             # Montgomery's estimate of a shift: the slack and the sum's share of each day since it was last 0.
             zeros = np.flatnonzero(sums[place] == 0)
             begin = int(zeros[-1]) + 1 if zeros.size else 0
             days = int(np.count_nonzero(~np.isnan(since[place, begin:])))
             shift = rule.slack * sigma[place] + sums[place, -1] / days
-            if shift >= sides.smallest[place]:
+            if shift >= charted.smallest[place]:
                 yield rule_finding(
                     rule,
-                    int(daily.key[place]),
+                    int(charted.daily.key[place]),
                     _direction(sign),
-                    window_ms=_window(daily, rule.days - begin, now_ms),
+                    window_ms=_window(charted.daily, rule.days - begin, now_ms),
                     readings=days,
                     sum=sums[place, -1],
                     limit=rule.height * sigma[place],
-                    usual=usual.center[place],
+                    usual=center[place],
                     shift=sign * shift,
                 )
 
 
-def drifts(rule: TrendRule, daily: Daily, now_ms: int) -> Iterator[RuleFinding]:
-    daily = _of_kinds(daily, rule.kinds)
-    daily = daily.of(~np.isnan(daily.values[:, -1]))
-    found, sides, values = mann_kendall(daily.last(rule.days)), _sides(daily), daily.last(rule.days)
-    significant = (np.abs(found.z) > rule.z) & (found.count >= rule.least_days) & sides.worse(found.score)
+def drifts(rule: TrendRule, watched: Watched, now_ms: int) -> Iterator[RuleFinding]:
+    values = watched.daily.last(rule.days)
+    found = mann_kendall(values)
+    significant = (np.abs(found.z) > rule.z) & (found.count >= rule.least_days) & watched.worse(found.score)
     places = np.flatnonzero(significant)  # the slope is the dear half: only where it can matter
     slope = theil_sen(values[places], np.arange(float(rule.days)))
-    matters = (np.abs(slope) * rule.days > sides.smallest[places]) & (slope * found.score[places] > 0)
+    matters = (np.abs(slope) * rule.days > watched.smallest[places]) & (slope * found.score[places] > 0)
     for place, per_day in zip(places[matters].tolist(), slope[matters].tolist(), strict=True):
         yield rule_finding(
             rule,
-            int(daily.key[place]),
+            int(watched.daily.key[place]),
             _direction(per_day),
-            window_ms=_window(daily, rule.days, now_ms),
+            window_ms=_window(watched.daily, rule.days, now_ms),
             readings=int(found.count[place]),
             per_day=per_day,
             p=p_value(found.z[place]),
             change=per_day * rule.days,
-            smallest=sides.smallest[place],
+            smallest=watched.smallest[place],
         )
 
 
-def gains(rule: WeightGainRule, daily: Daily, now_ms: int) -> Iterator[RuleFinding]:
-    daily = daily.of(daily.kind == WEIGHT)
-    days = daily.last(rule.days + 1)
+def gains(rule: WeightGainRule, daily: Daily, weights: Ints, now_ms: int) -> Iterator[RuleFinding]:
+    """`weights`: the rows that are such."""
+    days = daily.last(rule.days + 1)[weights]
     gained = gain_kg(days, rule.days)
     for place in np.flatnonzero(gained > rule.more_than_kg).tolist():
         yield rule_finding(
             rule,
-            int(daily.key[place]),
+            int(daily.key[weights[place]]),
             "high",
             window_ms=_window(daily, rule.days + 1, now_ms),
             readings=int(np.count_nonzero(~np.isnan(days[place]))),
@@ -187,47 +214,43 @@ def gains(rule: WeightGainRule, daily: Daily, now_ms: int) -> Iterator[RuleFindi
         )
 
 
-def losses(rule: WeightLossRule, daily: Daily, now_ms: int) -> Iterator[RuleFinding]:
-    daily = daily.of(daily.kind == WEIGHT)
-    days = daily.last(rule.days + rule.week)
-    share = lost_share(days, rule.days, rule.week)
-    now_kg = middle_kg(days[:, -rule.week :])
+def losses(rule: WeightLossRule, daily: Daily, weights: Ints, now_ms: int) -> Iterator[RuleFinding]:
+    """`weights`: the rows that are such."""
+    then = daily.last(rule.days + rule.week)[:, : rule.week][weights]
+    now = daily.last(rule.week)[weights]
+    share = lost_share(then, now)
     for place in np.flatnonzero(share >= rule.share).tolist():
-        weeks = np.concatenate([days[place, : rule.week], days[place, -rule.week :]])
         yield rule_finding(
             rule,
-            int(daily.key[place]),
+            int(daily.key[weights[place]]),
             "low",
             window_ms=_window(daily, rule.days + rule.week, now_ms),
-            readings=int(np.count_nonzero(~np.isnan(weeks))),
-            value=now_kg[place],
+            readings=int(np.count_nonzero(~np.isnan([then[place], now[place]]))),
+            value=middle_kg(now[place : place + 1])[0],
             lost_share=share[place],
             at_least_share=rule.share,
         )
 
 
-def _charted(daily: Daily, kinds: frozenset[Kind], days: int, accepted: Accepted) -> tuple[Daily, Baselines, Floats]:
-    """Streams with an accepted baseline, and their values since: older ones must not testify against a newer one."""
-    daily = _of_kinds(daily, kinds)
-    nothing = np.full(len(daily), np.nan)
-    none = np.zeros(len(daily), np.int64)
-    usual = with_accepted(Baselines(center=nothing, mad=nothing, days=none, last_day=none), daily.key, accepted)
-    which = usual.accepted
-    daily, usual = daily.of(which), usual.of(which)
-    days_of = np.arange(-days, 0) + daily.today + 1
-    return daily, usual, np.where(days_of > usual.last_day[:, None], daily.last(days), np.nan)
-
-
-def _of_kinds(daily: Daily, kinds: frozenset[Kind]) -> Daily:
-    wanted = np.zeros(NUMBERS, np.bool_)
-    wanted[[KINDS[kind].number for kind in kinds]] = True
-    which = wanted[daily.kind]
-    return daily if which.all() else daily.of(which)
-
-
-def _sides(daily: Daily) -> Sides:
+def _watched(daily: Daily, accepted: Accepted, days: int) -> Watched:
     kind = daily.kind
-    return Sides(mad_floor=MAD_FLOOR[kind], smallest=SMALLEST[kind], low=LOW[kind], high=HIGH[kind])
+    which = np.flatnonzero(~np.isnan(MAD_FLOOR[kind]) & ~np.isnan(daily.values[:, -1]))
+    kind, key = kind[which], daily.key[which]
+    recent = Daily(key=key, values=daily.last(days)[which], midnights_ms=daily.midnights_ms)
+    return Watched(
+        daily=recent,
+        agreed=accepted_for(key, accepted),
+        mad_floor=MAD_FLOOR[kind],
+        smallest=SMALLEST[kind],
+        low=LOW[kind],
+        high=HIGH[kind],
+    )
+
+
+def _longest(rules: Iterable[Rule]) -> int:
+    """How many days these look at, today with them."""
+    windows = (rule.days + 1 for rule in rules if isinstance(rule, DeviationRule | EwmaRule | CusumRule | TrendRule))
+    return max(windows, default=1)
 
 
 def _by_number(name: str) -> Floats:

@@ -1,16 +1,18 @@
 """Whether values drift, and how fast: Mann-Kendall significance and Theil-Sen slope, for many streams at once.
 
-Rows are streams, columns readings, the oldest first; NaN: no reading there. Rows with the same number of readings are
-answered together, in pieces that stay in the cache."""
+Rows are streams, columns readings, the oldest first; NaN: no reading there. The work is done in pieces that stay in the
+cache."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import erfc, sqrt
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from server.detection.daily import counted
 from server.detection.rows import Floats, Ints
 
 VALUES_AT_ONCE: Final = 1 << 16
@@ -31,12 +33,13 @@ class MannKendall:
 
 
 def mann_kendall(values: Floats) -> MannKendall:
-    count = np.count_nonzero(~np.isnan(values), axis=1)
-    score = np.zeros(len(values), np.int64)
-    variance = np.zeros(len(values))
-    for rows, size in _by_count(count):
-        for piece in _pieces(rows, VALUES_AT_ONCE // size):
-            score[piece], variance[piece] = _scores(_there(values, piece, size).T.copy())
+    count = counted(values)
+    score, variance = np.zeros(len(values), np.int64), np.zeros(len(values))
+    many = max(1, VALUES_AT_ONCE // max(values.shape[1], 1))
+    for begin in range(0, len(values), many):
+        piece = slice(begin, begin + many)
+        score[piece], ties = _scores(values[piece].T.copy())
+        variance[piece] = (count[piece] * (count[piece] - 1) * (2 * count[piece] + 5) - ties) / 18
     deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
     z = np.where(variance > 0, (score - np.sign(score)) / deviation, 0.0)
     return MannKendall(count=count, score=score, variance=variance, z=z)
@@ -52,7 +55,7 @@ def theil_sen(values: Floats, at: Floats) -> Floats:
 
     `at` ascends strictly: one row for all streams, or one for each."""
     slopes = np.full(len(values), np.nan)
-    count = np.count_nonzero(~np.isnan(values), axis=1)
+    count = counted(values)
     when = np.broadcast_to(at, values.shape)
     for rows, size in _by_count(count):
         for piece in _pieces(rows, SLOPES_AT_ONCE // (size * (size - 1) // 2)):
@@ -75,33 +78,30 @@ def _pieces(rows: Ints, at_once: int) -> Iterator[Ints]:
         yield rows[begin : begin + many]
 
 
-def _there(values: Floats, rows: Ints, size: int) -> Floats:
-    chosen = values[rows]
-    there: Floats = chosen if size == values.shape[1] else chosen[~np.isnan(chosen)].reshape(-1, size)
-    return there
-
-
-def _scores(values: Floats) -> tuple[Ints, Floats]:
-    """`values` has a column per stream here: comparisons then run along the memory. Returns score and variance."""
+def _scores(values: Floats) -> tuple[Ints, Ints]:
+    """The score, and what ties take off the variance. `values` has a column per stream here: comparisons then run along
+    the memory. NaN is neither above nor below anything, and what is neither is taken for alike until the end."""
     size = len(values)
     narrow = np.int8 if size < 100 else np.int32
     score = np.zeros(values.shape[1], np.int32)
     alike = np.ones(values.shape, narrow)  # how many have the same value as this one
     for lag in range(1, size):
-        rises = values[lag:] > values[:-lag]
-        falls = values[lag:] < values[:-lag]
+        rises, falls = values[lag:] > values[:-lag], values[lag:] < values[:-lag]
         score += np.add.reduce(rises.view(np.int8) - falls.view(np.int8), axis=0, dtype=narrow)
-        same = rises == falls
-        alike[lag:] += same.view(np.int8)
-        alike[:-lag] += same.view(np.int8)
+        same = (rises == falls).view(np.int8)
+        alike[lag:] += same
+        alike[:-lag] += same
+    gone = np.isnan(values)
+    alike -= np.add.reduce(gone, axis=0, dtype=narrow)
+    alike[gone] = 1
     ties: NDArray[np.integer] = alike.astype(np.int16 if size < 100 else np.int64)
     # Each of t alike adds (t-1)(2t+5): together t(t-1)(2t+5), the correction of their group.
-    correction = ((ties - 1) * (2 * ties + 5)).sum(axis=0, dtype=np.int64)
-    return score.astype(np.int64), (size * (size - 1) * (2 * size + 5) - correction) / 18
+    correction: Ints = ((ties - 1) * (2 * ties + 5)).sum(axis=0, dtype=np.int64)
+    return score.astype(np.int64), correction
 
 
 def _median_slopes(values: Floats, at: Floats) -> Floats:
-    first, second = np.triu_indices(values.shape[1], 1)
+    first, second = _pairs(values.shape[1])
     slopes = values.take(second, axis=1)
     slopes -= values.take(first, axis=1)
     slopes /= at.take(second, axis=1) - at.take(first, axis=1)
@@ -109,3 +109,9 @@ def _median_slopes(values: Floats, at: Floats) -> Floats:
     last = slopes.shape[1] - 1
     medians: Floats = (slopes[:, last // 2] + slopes[:, (last + 1) // 2]) / 2
     return medians
+
+
+@lru_cache(maxsize=64)
+def _pairs(size: int) -> tuple[Ints, Ints]:
+    first, second = np.triu_indices(size, 1)
+    return first, second

@@ -19,13 +19,10 @@ def gain_kg(weights: Floats, days: int) -> Floats:
     return gained
 
 
-def lost_share(weights: Floats, days: int, week: int) -> Floats:
-    """Of the weight `days` ago: the middle of the last `week` days against the middle of the `week` that ended then."""
-    if weights.shape[1] < days + week:
-        return np.full(len(weights), np.nan)
-    end = weights.shape[1] - days
-    then, now = middle_kg(weights[:, end - week : end]), middle_kg(weights[:, -week:])
-    lost: Floats = np.round((then - now) / then, 9)  # 66 to 62.7 is 5 %, though in binary a hair less
+def lost_share(then: Floats, now: Floats) -> Floats:
+    """Of the weight then: the middle of the days of one week against the middle of those of another."""
+    then_kg = middle_kg(then)
+    lost: Floats = np.round((then_kg - middle_kg(now)) / then_kg, 9)  # 66 to 62.7 is 5 %, though in binary a hair less
     return lost
 
 

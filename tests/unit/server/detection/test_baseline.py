@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import median_abs_deviation
 
-from server.detection.baseline import AcceptedBaseline, accepted_columns, baselines, robust_z, with_accepted
+from server.detection.baseline import AcceptedBaseline, accepted_columns, accepted_for, baselines, robust_z, usual
 
 NAN = np.nan
 
@@ -85,24 +85,23 @@ def accepted(**changes: object) -> AcceptedBaseline:
 
 def test_what_a_clinician_accepted_replaces_what_was_computed_for_that_stream_alone():
     keys = np.array([(1 << 16) | 3, (2 << 16) | 3, (2 << 16) | 10])
-    computed = baselines(np.array([[92.0] * 5, [91.0] * 5, [70.0] * 5]))
-    found = with_accepted(computed, keys, accepted_columns([accepted(patient=9), accepted()]))
+    days = np.array([[92.0] * 5, [91.0] * 5, [70.0] * 5])
+    found = usual(accepted_for(keys, accepted_columns([accepted(patient=9), accepted()])), days)
     assert found.center.tolist() == [92, 88, 70]
     assert found.mad.tolist() == [0, 1, 0]
     assert found.days.tolist() == [5, 12, 5]
     assert found.accepted.tolist() == [False, True, False]
-    assert computed.center.tolist() == [92, 91, 70]
 
 
 def test_the_newest_of_two_accepted_baselines_counts_whatever_their_order():
     keys = np.array([(2 << 16) | 3])
     newer = accepted(center=86.0, last_day=date(2026, 11, 1), accepted_on=date(2026, 11, 2))
     for order in ([accepted(), newer], [newer, accepted()]):
-        found = with_accepted(baselines(np.array([[91.0] * 5])), keys, accepted_columns(order))
+        found = accepted_for(keys, accepted_columns(order))
         assert found.center.tolist() == [86]
         assert found.last_day.tolist() == [date(2026, 11, 1).toordinal()]
 
 
 def test_with_nothing_accepted_everything_is_as_it_was_computed():
-    computed = baselines(np.array([[91.0] * 5]))
-    assert not with_accepted(computed, np.array([(2 << 16) | 3]), accepted_columns([])).accepted.any()
+    found = usual(accepted_for(np.array([(2 << 16) | 3]), accepted_columns([])), np.array([[91.0] * 5]))
+    assert (found.center.tolist(), found.accepted.tolist()) == ([91], [False])
