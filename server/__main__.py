@@ -21,7 +21,7 @@ from server import serving
 from server.child import EmbeddedServiceError
 from server.config import DEFAULT_HTTP_PORT, Config, read
 from server.errors import ConfigError, ServerError
-from server.store import backup, enrolment, people, pool, rebinding
+from server.store import backup, enrolment, people, pool, rebinding, retention
 from server.store.migrate import migrate
 
 PASSWORD_BYTES: Final = 9
@@ -75,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("restore", help="a backup into an empty database or data directory")
     command.add_argument("directory", type=Path)
     command.set_defaults(command=_restore)
+    command = commands.add_parser(
+        "retention", help="how long readings are kept: for ever, unless the controller decides"
+    )
+    _add_retention(command)
+    command.set_defaults(command=_retention)
     user = commands.add_parser("user", help="people who log in").add_subparsers(required=True, metavar="COMMAND")
     command = user.add_parser("add", help="add or change a member, with a new password")
     command.add_argument("login")
@@ -100,6 +105,14 @@ def _add_rebinding(command: argparse.ArgumentParser) -> None:
     command.add_argument("--place", help="where the device is in that home")
     command.add_argument("--by", required=True, help="who says so")
     command.add_argument("--reason", required=True)
+
+
+def _add_retention(command: argparse.ArgumentParser) -> None:
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--keep-days", type=int, metavar="N", help="delete readings that are older")
+    what.add_argument("--keep-everything", action="store_true", help="delete nothing from now on")
+    command.add_argument("--by", default="", help="who decides it")
+    command.add_argument("--reason", default="")
 
 
 def _add_roles(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -172,6 +185,23 @@ def _rebind(config: Config, options: argparse.Namespace) -> None:
             counted[what] += rows
     moved = ", ".join(f"{rows} {what}s" for what, rows in counted.items()) or "nothing"
     print(f"Re-filing {id_}: the bindings are changed; {moved} moved.")
+
+
+def _retention(config: Config, options: argparse.Namespace) -> None:
+    with _database(config) as conn:
+        if options.keep_days is not None or options.keep_everything:
+            trace = {"by": options.by, "reason": options.reason, "now": datetime.now(UTC)}
+            retention.decide(conn, keep_days=options.keep_days, **trace)
+        decision = retention.standing(conn)
+        gone = retention.deleted(conn)
+    if decision is None or decision.keep_days is None:
+        print("Everything is kept.")
+    else:
+        print(f"Readings are kept for {decision.keep_days} days.")
+    if decision is not None:
+        print(f"Decided by {decision.by} on {decision.at:%Y-%m-%d %H:%M} (UTC): {decision.reason}")
+    if gone:
+        print(f"Deleted so far: {sum(rows for _, _, rows, _ in gone):,} rows.")
 
 
 def _backup(config: Config, options: argparse.Namespace) -> None:

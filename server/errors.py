@@ -23,3 +23,7 @@ class BackupError(ServerError):
 
 class RebindingError(ServerError):
     """A change of bindings that cannot be made; nothing changed."""
+
+
+class RetentionError(ServerError):
+    """A decision about retention that cannot be taken."""

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import psycopg
 
-from server.store import commands, delivery, observations, queries
+from server.store import commands, delivery, observations, queries, retention
 
 SQL: Final = queries.load("housekeeping")
 LEADER: Final = 0x686A656D6B6C6B6B  # "hjemklkk"
@@ -28,3 +28,4 @@ def chores(conn: psycopg.Connection, now: datetime) -> None:
     conn.execute(SQL["prune_sessions"], {"before": now - timedelta(days=1)})
     delivery.prune_set_aside(conn, SET_ASIDE_MAX)
     commands.prune(conn, now - COMMANDS_KEPT)
+    retention.carry_out(conn, now)

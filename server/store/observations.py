@@ -10,11 +10,13 @@ from server.store.arrays import Column
 from server.store.rows import Rows, by_device_key, by_patient_key, newest_per_stream
 
 SQL: Final = queries.load("observations")
+DAYS_THAT_STAY: Final = 29  # shorter than any retention
 _KEY: Final = ("patient_id", "kind", "taken_at", "span_s", "device_id", "slot")
 
 
 class Days:
-    """Which daily partitions are known to be there, so that a batch asks for new ones only.
+    """Which daily partitions are known to be there, so that a batch asks for new ones only. Not the old ones, which
+    the clock may have dropped meanwhile.
 
     Making one locks the whole table for a moment: it is done in a transaction of its own, before the batch's."""
 
@@ -25,7 +27,8 @@ class Days:
         days = set(np.unique(instants.astype("datetime64[D]").astype(np.int64)).tolist()) - self._known
         if days:
             make_days(conn, np.array(sorted(days), "datetime64[D]").astype("datetime64[us]"))
-            self._known |= days
+            known = self._known | days
+            self._known = {day for day in known if day > max(known) - DAYS_THAT_STAY}
 
 
 def make_days(conn: psycopg.Connection, instants: Column) -> None:
