@@ -32,7 +32,7 @@ class Baselines:
         accepted: Bools = self.last_day > 0
         return accepted
 
-    def of(self, which: Bools) -> Self:
+    def of(self, which: Ints) -> Self:
         return type(self)(
             center=self.center[which], mad=self.mad[which], days=self.days[which], last_day=self.last_day[which]
         )
@@ -74,9 +74,9 @@ class Accepted:
 def baselines(values: Floats) -> Baselines:
     """`values`: one row per stream, one column per day; NaN: no value that day."""
     days = counted(values)
-    center = _medians(values.copy(), days)
+    center = medians(values.copy(), days)
     away = values - center[:, None]
-    mad = _medians(np.abs(away, out=away), days)
+    mad = medians(np.abs(away, out=away), days)
     return Baselines(center=center, mad=mad, days=days, last_day=np.zeros(len(values), np.int64))
 
 
@@ -126,7 +126,7 @@ def robust_z(value: Floats, baseline: Baselines, mad_floor: Floats) -> Floats:
     return z
 
 
-def _medians(values: Floats, counts: Ints) -> Floats:
+def medians(values: Floats, counts: Ints) -> Floats:
     """Of what is there in each row; `values` are sorted for it. numpy's own nanmedian takes a row at a time."""
     days = values.shape[1]
     if days == 0:
@@ -135,5 +135,5 @@ def _medians(values: Floats, counts: Ints) -> Floats:
     ordered = values.ravel()
     begin = np.arange(0, len(ordered), days)
     lower, upper = np.maximum(counts - 1, 0) // 2, np.minimum(counts // 2, days - 1)
-    medians: Floats = (ordered[begin + lower] + ordered[begin + upper]) / 2
-    return medians
+    middles: Floats = (ordered[begin + lower] + ordered[begin + upper]) / 2
+    return middles

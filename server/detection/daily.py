@@ -38,7 +38,7 @@ class Daily:
         """As an ordinal. At noon after a midnight in Norway it is the same date in UTC, in summer and in winter."""
         return int(self.midnights_ms[-2] + 12 * HOUR_MS) // (24 * HOUR_MS) + date(1970, 1, 1).toordinal()
 
-    def of(self, which: Bools | Ints | slice) -> Self:
+    def of(self, which: Ints | Bools | slice) -> Self:
         return type(self)(key=self.key[which], values=self.values[which], midnights_ms=self.midnights_ms)
 
     def last(self, days: int) -> Floats:

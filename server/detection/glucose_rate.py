@@ -48,16 +48,14 @@ class Rates:
     at_ms: Ints
     points: Ints
 
-    def of(self, place: int) -> Self:
-        """One of them."""
-        one = slice(place, place + 1)
+    def of(self, which: Ints) -> Self:
         return type(self)(
-            per_min=self.per_min[one],
-            level=self.level[one],
-            value=self.value[one],
-            from_ms=self.from_ms[one],
-            at_ms=self.at_ms[one],
-            points=self.points[one],
+            per_min=self.per_min[which],
+            level=self.level[which],
+            value=self.value[which],
+            from_ms=self.from_ms[which],
+            at_ms=self.at_ms[which],
+            points=self.points[which],
         )
 
 
@@ -115,7 +113,7 @@ def _fitted(points: Points, known: Bools, newest: Ints, in_time: Bools) -> Rates
     """The line through the known points of the window that ends with the newest."""
     some = newest != NEVER
     used = known & (points.taken_ms >= np.where(some, newest, 0)[:, None] - WINDOW_MS)
-    count = np.count_nonzero(used, axis=1)
+    count = np.einsum("ij->i", used, dtype=np.int64, casting="unsafe")
     minutes = np.where(used, (points.taken_ms - np.where(some, newest, 0)[:, None]) / 60_000, 0.0)
     value = np.where(used, points.value, 0.0)
     several = np.maximum(count, 1)

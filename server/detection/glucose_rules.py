@@ -22,7 +22,8 @@ def evaluate(rules: Sequence[GlucoseRule], key: Ints, points: Points, now_ms: in
     open_still = np.ones(len(key), np.bool_)
     found: list[RuleFinding] = []
     for rule in rules:
-        which = np.flatnonzero(open_still & _concerns(rule, value) & _falls(rule, newest))
+        which = np.flatnonzero(open_still & _concerns(rule, value) & (newest.per_min < 0))
+        which = which[_falls(rule, newest.of(which))]
         if which.size:
             told = in_a_row(points.of(which), now_ms, rule.in_a_row)
             which = which[np.logical_and.reduce([_falls(rule, each) for each in told])]
@@ -44,8 +45,7 @@ def _concerns(rule: GlucoseRule, value: Floats) -> Bools:
 def _falls(rule: GlucoseRule, rate: Rates) -> Bools:
     match rule:
         case LowSoonRule():
-            soon = _shown(predicted(rate, rule.within_min)) < rule.below_mmol_per_l
-            falls: Bools = soon & (rate.per_min < 0)
+            falls: Bools = (_shown(predicted(rate, rule.within_min)) < rule.below_mmol_per_l) & (rate.per_min < 0)
         case FallingRule():
             falls = np.round(-rate.per_min, 9) >= rule.mmol_per_l_per_min  # or 0.17 is a hair less in binary
     return falls
@@ -56,7 +56,7 @@ def _finding(rule: GlucoseRule, key: int, newest: Rates, place: int) -> RuleFind
     match rule:
         case LowSoonRule():
             numbers |= {
-                "predicted": float(_shown(predicted(newest.of(place), rule.within_min))[0]),
+                "predicted": float(_shown(predicted(newest.of(np.array([place])), rule.within_min))[0]),
                 "within_min": rule.within_min,
                 "below": rule.below_mmol_per_l,
             }

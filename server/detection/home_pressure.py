@@ -63,15 +63,17 @@ def week_of(
 
 
 def home_means(week: Week) -> HomeMeans:
-    there = ~np.isnan(week.systolic[:, DROPPED:])
-    readings = there.sum(axis=(1, 2))
+    systolic, diastolic = week.systolic[:, DROPPED:], week.diastolic[:, DROPPED:]
+    there = ~np.isnan(systolic)
+    a_day = there.sum(axis=2)
+    readings = a_day.sum(axis=1)
     many = np.where(readings > 0, readings, np.nan)
     return HomeMeans(
         patient=week.patient,
-        systolic=np.where(there, week.systolic[:, DROPPED:], 0.0).sum(axis=(1, 2)) / many,
-        diastolic=np.where(there, week.diastolic[:, DROPPED:], 0.0).sum(axis=(1, 2)) / many,
+        systolic=np.einsum("ijk->i", np.where(there, systolic, 0.0)) / many,
+        diastolic=np.einsum("ijk->i", np.where(there, diastolic, 0.0)) / many,
         readings=readings,
-        days=there.any(axis=2).sum(axis=1),
+        days=np.count_nonzero(a_day, axis=1),
     )
 
 

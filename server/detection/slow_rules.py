@@ -32,6 +32,7 @@ from server.detection.weight import gain_kg, lost_share, middle_kg
 STREAMS_AT_ONCE: Final = 4096  # their days stay in the cache
 NUMBERS: Final = max(facts.number for facts in KINDS.values()) + 1
 WEIGHT: Final = KINDS[Kind.WEIGHT].number
+DayRule = DeviationRule | EwmaRule | CusumRule | TrendRule
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,10 +50,16 @@ class Watched:
     def __len__(self) -> int:
         return len(self.daily)
 
-    def of(self, which: Bools) -> Self:
+    def charted(self) -> Self:
+        """Those with an accepted baseline, and of their days those after what it rests on: older ones must not testify
+        against it."""
+        which = np.flatnonzero(self.agreed.accepted)
+        agreed, days = self.agreed.of(which), self.daily.values[which]
+        days_of = np.arange(1 - days.shape[1], 1) + self.daily.today
+        since = np.where(days_of > agreed.last_day[:, None], days, np.nan)
         return type(self)(
-            daily=self.daily.of(which),
-            agreed=self.agreed.of(which),
+            daily=Daily(key=self.daily.key[which], values=since, midnights_ms=self.daily.midnights_ms),
+            agreed=agreed,
             mad_floor=self.mad_floor[which],
             smallest=self.smallest[which],
             low=self.low[which],
@@ -64,11 +71,6 @@ class Watched:
         worse: Bools = ((signed < 0) & self.low) | ((signed > 0) & self.high)
         return worse
 
-    def since(self, days: int) -> Floats:
-        """The last days after those that an accepted baseline rests on: older ones must not testify against it."""
-        days_of = np.arange(1 - days, 1) + self.daily.today
-        return np.where(days_of > self.agreed.last_day[:, None], self.daily.last(days), np.nan)
-
 
 def evaluate(rules: Sequence[Rule], daily: Daily, accepted: Accepted, now_ms: int) -> list[RuleFinding]:
     """Those of `rules` that look at days. Ordered by stream, then as the rules are."""
@@ -76,17 +78,19 @@ def evaluate(rules: Sequence[Rule], daily: Daily, accepted: Accepted, now_ms: in
     weights = np.flatnonzero(daily.kind == WEIGHT)
     for rule in rules:
         found += _of_weights(rule, daily, weights, now_ms)
-    for begin in range(0, len(daily), STREAMS_AT_ONCE):
-        watched = _watched(daily.of(slice(begin, begin + STREAMS_AT_ONCE)), accepted, _longest(rules))
-        charted = watched.of(watched.agreed.accepted)
-        for rule in rules:
+    by_days = [rule for rule in rules if isinstance(rule, DayRule)]
+    longest = max((rule.days + 1 for rule in by_days), default=0)
+    for begin in range(0, len(daily) if by_days else 0, STREAMS_AT_ONCE):
+        watched = _watched(daily.of(slice(begin, begin + STREAMS_AT_ONCE)), accepted, longest)
+        charted = watched.charted()
+        for rule in by_days:
             found += _of_days(rule, watched, charted, now_ms)
     order = {rule.name: place for place, rule in enumerate(rules)}
     found.sort(key=lambda each: (each.patient, KINDS[each.kind].number, order[each.name]))
     return found
 
 
-def _of_days(rule: Rule, watched: Watched, charted: Watched, now_ms: int) -> Iterable[RuleFinding]:
+def _of_days(rule: DayRule, watched: Watched, charted: Watched, now_ms: int) -> Iterable[RuleFinding]:
     match rule:
         case DeviationRule():
             return deviations(rule, watched, now_ms)
@@ -96,8 +100,6 @@ def _of_days(rule: Rule, watched: Watched, charted: Watched, now_ms: int) -> Ite
             return sums_out(rule, charted, now_ms)
         case TrendRule():
             return drifts(rule, watched, now_ms)
-        case _:
-            return ()
 
 
 def _of_weights(rule: Rule, daily: Daily, weights: Ints, now_ms: int) -> Iterable[RuleFinding]:
@@ -116,12 +118,13 @@ def deviations(rule: DeviationRule, watched: Watched, now_ms: int) -> Iterator[R
     z = robust_z(today, baseline, watched.mad_floor)
     enough = baseline.accepted | (baseline.days >= rule.least_days)
     mad = baseline.believed_mad(watched.mad_floor)
+    window_ms = _window(daily, rule.days + 1, now_ms)
     for place in np.flatnonzero((np.abs(z) > rule.z) & enough & watched.worse(z)).tolist():
         yield rule_finding(
             rule,
             int(daily.key[place]),
             _direction(z[place]),
-            window_ms=_window(daily, rule.days + 1, now_ms),
+            window_ms=window_ms,
             readings=int(baseline.days[place]),
             value=today[place],
             usual=baseline.center[place],
@@ -132,18 +135,19 @@ def deviations(rule: DeviationRule, watched: Watched, now_ms: int) -> Iterator[R
 
 
 def averages_out(rule: EwmaRule, charted: Watched, now_ms: int) -> Iterator[RuleFinding]:
-    since, center = charted.since(rule.days), charted.agreed.center
+    since, center = charted.daily.last(rule.days), charted.agreed.center
     readings = np.count_nonzero(~np.isnan(since), axis=1)
     average = ewma(since, center, rule.weight)[:, -1]
     half_width = ewma_half_width(charted.agreed.sigma(charted.mad_floor), rule.weight, rule.width, readings)
     away = average - center
     out = (np.abs(away) > half_width) & (np.abs(away) >= charted.smallest)
+    window_ms = _window(charted.daily, rule.days, now_ms)
     for place in np.flatnonzero(out & charted.worse(away)).tolist():
         yield rule_finding(
             rule,
             int(charted.daily.key[place]),
             _direction(away[place]),
-            window_ms=_window(charted.daily, rule.days, now_ms),
+            window_ms=window_ms,
             readings=int(readings[place]),
             average=average[place],
             usual=center[place],
@@ -152,7 +156,7 @@ def averages_out(rule: EwmaRule, charted: Watched, now_ms: int) -> Iterator[Rule
 
 
 def sums_out(rule: CusumRule, charted: Watched, now_ms: int) -> Iterator[RuleFinding]:
-    since, center = charted.since(rule.days), charted.agreed.center
+    since, center = charted.daily.last(rule.days), charted.agreed.center
     sigma = charted.agreed.sigma(charted.mad_floor)
     above, below = cusum(since, center, rule.slack * sigma)
     for sums, sign, worse in ((below, -1, charted.low), (above, 1, charted.high)):
@@ -183,12 +187,13 @@ def drifts(rule: TrendRule, watched: Watched, now_ms: int) -> Iterator[RuleFindi
     places = np.flatnonzero(significant)  # the slope is the dear half: only where it can matter
     slope = theil_sen(values[places], np.arange(float(rule.days)))
     matters = (np.abs(slope) * rule.days > watched.smallest[places]) & (slope * found.score[places] > 0)
+    window_ms = _window(watched.daily, rule.days, now_ms)
     for place, per_day in zip(places[matters].tolist(), slope[matters].tolist(), strict=True):
         yield rule_finding(
             rule,
             int(watched.daily.key[place]),
             _direction(per_day),
-            window_ms=_window(watched.daily, rule.days, now_ms),
+            window_ms=window_ms,
             readings=int(found.count[place]),
             per_day=per_day,
             p=p_value(found.z[place]),
@@ -201,12 +206,13 @@ def gains(rule: WeightGainRule, daily: Daily, weights: Ints, now_ms: int) -> Ite
     """`weights`: the rows that are such."""
     days = daily.last(rule.days + 1)[weights]
     gained = gain_kg(days, rule.days)
+    window_ms = _window(daily, rule.days + 1, now_ms)
     for place in np.flatnonzero(gained > rule.more_than_kg).tolist():
         yield rule_finding(
             rule,
             int(daily.key[weights[place]]),
             "high",
-            window_ms=_window(daily, rule.days + 1, now_ms),
+            window_ms=window_ms,
             readings=int(np.count_nonzero(~np.isnan(days[place]))),
             value=days[place, -1],
             gained_kg=gained[place],
@@ -219,12 +225,13 @@ def losses(rule: WeightLossRule, daily: Daily, weights: Ints, now_ms: int) -> It
     then = daily.last(rule.days + rule.week)[:, : rule.week][weights]
     now = daily.last(rule.week)[weights]
     share = lost_share(then, now)
+    window_ms = _window(daily, rule.days + rule.week, now_ms)
     for place in np.flatnonzero(share >= rule.share).tolist():
         yield rule_finding(
             rule,
             int(daily.key[weights[place]]),
             "low",
-            window_ms=_window(daily, rule.days + rule.week, now_ms),
+            window_ms=window_ms,
             readings=int(np.count_nonzero(~np.isnan([then[place], now[place]]))),
             value=middle_kg(now[place : place + 1])[0],
             lost_share=share[place],
@@ -245,12 +252,6 @@ def _watched(daily: Daily, accepted: Accepted, days: int) -> Watched:
         low=LOW[kind],
         high=HIGH[kind],
     )
-
-
-def _longest(rules: Iterable[Rule]) -> int:
-    """How many days these look at, today with them."""
-    windows = (rule.days + 1 for rule in rules if isinstance(rule, DeviationRule | EwmaRule | CusumRule | TrendRule))
-    return max(windows, default=1)
 
 
 def _by_number(name: str) -> Floats:

@@ -3,7 +3,6 @@
 Rows are streams, columns readings, the oldest first; NaN: no reading there. The work is done in pieces that stay in the
 cache."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import erfc, sqrt
@@ -12,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from server.detection.baseline import medians
 from server.detection.daily import counted
 from server.detection.rows import Floats, Ints
 
@@ -55,27 +55,17 @@ def theil_sen(values: Floats, at: Floats) -> Floats:
 
     `at` ascends strictly: one row for all streams, or one for each."""
     slopes = np.full(len(values), np.nan)
+    first, second = _pairs(values.shape[1])
     count = counted(values)
-    when = np.broadcast_to(at, values.shape)
-    for rows, size in _by_count(count):
-        for piece in _pieces(rows, SLOPES_AT_ONCE // (size * (size - 1) // 2)):
-            chosen, there = values[piece], ~np.isnan(values[piece])
-            if at.ndim == 1 and size == values.shape[1]:  # the same days for all: their distances once
-                slopes[piece] = _median_slopes(chosen, at[None])
-            else:
-                slopes[piece] = _median_slopes(chosen[there].reshape(-1, size), when[piece][there].reshape(-1, size))
+    many = max(1, SLOPES_AT_ONCE // max(len(first), 1))
+    for begin in range(0, len(values), many):
+        piece = slice(begin, begin + many)
+        when = at if at.ndim == 1 else at[piece]  # the same days for all: their distances once
+        rises = values[piece].take(second, axis=1)
+        rises -= values[piece].take(first, axis=1)
+        rises /= when.take(second, axis=-1) - when.take(first, axis=-1)
+        slopes[piece] = medians(rises, count[piece] * (count[piece] - 1) // 2)
     return slopes
-
-
-def _by_count(count: Ints) -> Iterator[tuple[Ints, int]]:
-    for size in np.unique(count[count > 1]).tolist():
-        yield np.flatnonzero(count == size), size
-
-
-def _pieces(rows: Ints, at_once: int) -> Iterator[Ints]:
-    many = max(1, at_once)
-    for begin in range(0, len(rows), many):
-        yield rows[begin : begin + many]
 
 
 def _scores(values: Floats) -> tuple[Ints, Ints]:
@@ -83,32 +73,22 @@ def _scores(values: Floats) -> tuple[Ints, Ints]:
     the memory. NaN is neither above nor below anything, and what is neither is taken for alike until the end."""
     size = len(values)
     narrow = np.int8 if size < 100 else np.int32
-    score = np.zeros(values.shape[1], np.int32)
+    net = np.zeros(values.shape, narrow)  # of the pairs that end with this one: those that rise less those that fall
     alike = np.ones(values.shape, narrow)  # how many have the same value as this one
     for lag in range(1, size):
         rises, falls = values[lag:] > values[:-lag], values[lag:] < values[:-lag]
-        score += np.add.reduce(rises.view(np.int8) - falls.view(np.int8), axis=0, dtype=narrow)
+        net[lag:] += rises.view(np.int8)
+        net[lag:] -= falls.view(np.int8)
         same = (rises == falls).view(np.int8)
         alike[lag:] += same
         alike[:-lag] += same
     gone = np.isnan(values)
     alike -= np.add.reduce(gone, axis=0, dtype=narrow)
-    alike[gone] = 1
+    np.copyto(alike, 1, where=gone)
     ties: NDArray[np.integer] = alike.astype(np.int16 if size < 100 else np.int64)
     # Each of t alike adds (t-1)(2t+5): together t(t-1)(2t+5), the correction of their group.
-    correction: Ints = ((ties - 1) * (2 * ties + 5)).sum(axis=0, dtype=np.int64)
-    return score.astype(np.int64), correction
-
-
-def _median_slopes(values: Floats, at: Floats) -> Floats:
-    first, second = _pairs(values.shape[1])
-    slopes = values.take(second, axis=1)
-    slopes -= values.take(first, axis=1)
-    slopes /= at.take(second, axis=1) - at.take(first, axis=1)
-    slopes.sort(axis=1)  # numpy sorts these rows faster than it finds their middle
-    last = slopes.shape[1] - 1
-    medians: Floats = (slopes[:, last // 2] + slopes[:, (last + 1) // 2]) / 2
-    return medians
+    correction = ((ties - 1) * (2 * ties + 5)).sum(axis=0, dtype=np.int32 if size < 100 else np.int64)
+    return np.add.reduce(net, axis=0, dtype=np.int64), correction.astype(np.int64)
 
 
 @lru_cache(maxsize=64)

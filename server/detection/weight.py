@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 
 from devices.vocabulary import KINDS, Kind
-from server.detection.baseline import baselines
+from server.detection.baseline import medians
+from server.detection.daily import counted
 from server.detection.rows import Floats
 
 DECIMALS: Final = KINDS[Kind.WEIGHT].decimals
@@ -27,4 +28,4 @@ def lost_share(then: Floats, now: Floats) -> Floats:
 
 
 def middle_kg(weights: Floats) -> Floats:
-    return baselines(weights).center
+    return medians(weights.copy(), counted(weights))
