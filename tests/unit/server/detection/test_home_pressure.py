@@ -50,10 +50,22 @@ def test_the_first_two_of_a_morning_count_and_a_third_does_not():
     assert (found.systolic.tolist(), found.readings.tolist()) == ([130], [24])
 
 
-def test_a_reading_in_the_middle_of_the_day_or_of_the_night_is_not_of_the_protocol():
-    others = [(1, 3, hour, 220.0, 120.0) for hour in (2.0, 3.99, 12.0, 14.0, 16.99)]
-    found = means([*others, *protocol(1, 130, 80)])
-    assert (found.systolic.tolist(), found.readings.tolist()) == ([130], [24])
+def test_a_third_of_a_morning_does_not_stand_in_for_a_missing_evening():
+    found = means([(1, 3, 7.0, 130.0, 80.0), (1, 3, 7.1, 130.0, 80.0), (1, 3, 7.2, 220.0, 120.0)])
+    assert (found.systolic.tolist(), found.readings.tolist()) == ([130], [2])
+
+
+@pytest.mark.parametrize("hour", [2.0, 3.99, 12.0, 14.0, 16.99])
+def test_a_reading_in_the_middle_of_the_day_or_of_the_night_is_not_of_the_protocol(hour):
+    assert means([(1, 3, hour, 220.0, 120.0)]).readings.tolist() == [0]
+
+
+def test_late_in_the_evening_of_the_day_of_25_hours_is_evening():
+    first = datetime(2026, 10, 20, tzinfo=OSLO)
+    edges = np.array([ms(first + timedelta(days=day)) for day in range(DAYS + 1)])
+    late = np.array([ms(datetime(2026, 10, 25, 23, 30, tzinfo=OSLO))])  # 24 hours and a half after midnight
+    week = week_of(np.array([1], np.int32), late, np.array([140.0]), np.array([90.0]), edges)
+    assert home_means(week).readings.tolist() == [1]
 
 
 @pytest.mark.parametrize("hour", [4.0, 11.99, 17.0, 23.99])

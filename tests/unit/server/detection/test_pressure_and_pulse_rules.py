@@ -26,8 +26,13 @@ MIDNIGHTS = np.array([ms(FIRST + timedelta(days=day)) for day in range(DAYS + 1)
 NOW_MS = ms(FIRST + timedelta(days=6, hours=22))
 
 
-def week(systolic: float, diastolic: float, days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)):
-    at = [FIRST + timedelta(days=day - 1, hours=hour) for day in days for hour in (7, 7.1, 20, 20.1)]
+def week(
+    systolic: float,
+    diastolic: float,
+    days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7),
+    hours: tuple[float, ...] = (7, 7.1, 20, 20.1),
+):
+    at = [FIRST + timedelta(days=day - 1, hours=hour) for day in days for hour in hours]
     count = len(at)
     return week_of(
         np.full(count, 9, np.int32),
@@ -64,6 +69,12 @@ def test_the_finding_says_both_means_and_how_many_readings_they_rest_on():
 @pytest.mark.parametrize(("days", "expected"), [((1, 2, 3), False), ((1, 2, 3, 4), True)])
 def test_two_days_besides_the_first_are_too_few(days, expected):
     assert bool(list(high_at_home(HOME_PRESSURE, week(150, 95, days), MIDNIGHTS, NOW_MS))) is expected
+
+
+@pytest.mark.parametrize(("hours", "expected"), [((7,), False), ((7, 20), True)])
+def test_six_readings_are_too_few_and_twelve_are_enough(hours, expected):
+    findings = list(high_at_home(HOME_PRESSURE, week(150, 95, hours=hours), MIDNIGHTS, NOW_MS))
+    assert bool(findings) is expected  # six days that count, with one or two each
 
 
 def beats(rr_ms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

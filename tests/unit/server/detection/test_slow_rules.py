@@ -222,6 +222,18 @@ def test_many_streams_are_judged_each_by_its_own_and_come_in_order():
     assert [each.patient for each in findings[2:]] == list(range(1007, people, 1000))
 
 
+def test_what_two_rules_find_of_one_stream_stands_together_in_the_order_of_the_rules():
+    falling = [95.0 - 0.25 * day for day in range(14)] + [75.0]
+    streams = {(patient, Kind.SPO2): falling for patient in (1, 2)}
+    findings = evaluate([TREND, DEVIATION], daily(streams), NOTHING, NOW_MS)
+    assert [(each.patient, each.name) for each in findings] == [
+        (1, "trend"),
+        (1, "deviation"),
+        (2, "trend"),
+        (2, "deviation"),
+    ]
+
+
 def test_kinds_that_nobody_gave_a_smallest_change_are_passed_by():
     assert not found(DEVIATION, [50.0] * 14 + [1], Kind.BATTERY)
     assert not found(TREND, [50.0 - day for day in range(14)], Kind.BATTERY)
