@@ -82,6 +82,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patients/{patient}/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Days
+         * @description Days in Norway from `from` to `to`, both included; a day without a reading is not there.
+         */
+        get: operations["get_days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert}": {
         parameters: {
             query?: never;
@@ -438,6 +458,37 @@ export interface components {
             login: string;
             /** Password */
             password: string;
+        };
+        /**
+         * Day
+         * @description `mean` weighs every raw value the same; an interval is one of `readings` and stands for several of `n`.
+         */
+        Day: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Mean */
+            mean: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /** Readings */
+            readings: number;
+            /** N */
+            n: number;
+        };
+        /** Days */
+        Days: {
+            /** Patient */
+            patient: number;
+            kind: components["schemas"]["Kind"];
+            /** Unit */
+            unit: string;
+            /** Days */
+            days: components["schemas"]["Day"][];
         };
         /**
          * DeviceState
@@ -1334,6 +1385,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Series"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_days: {
+        parameters: {
+            query: {
+                kind: components["schemas"]["Kind"];
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Days"];
                 };
             };
             /** @description Not signed in */

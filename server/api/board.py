@@ -50,7 +50,11 @@ def router(boards: Boards) -> APIRouter:
 def _build(desk: Desk, token: str | None) -> bytes:
     with desk.work(token, snapshot=True) as work:
         seen = board.snapshot(work.conn, work.teams(Deed.SEE_PATIENTS), work.now)
-    return _board(seen, work.now).model_dump_json().encode()
+    return as_json(seen, work.now)
+
+
+def as_json(seen: board.Snapshot, now: datetime) -> bytes:
+    return _board(seen, now).model_dump_json().encode()
 
 
 def _board(seen: board.Snapshot, now: datetime) -> schemas.Board:

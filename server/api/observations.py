@@ -1,7 +1,7 @@
 """One kind of one patient over time, thinned so that neither an extreme nor a long silence is lost."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Annotated
@@ -15,7 +15,7 @@ from server.api import schemas
 from server.api.desk import DeskOfApp, Token
 from server.api.problems import RefusedError
 from server.clinical.limits import join_within_s
-from server.store import board
+from server.store import board, hours
 from server.store.board import Bucket
 
 LONGEST = timedelta(days=400)
@@ -45,10 +45,43 @@ def get_series(
             raise RefusedError(HTTPStatus.NOT_FOUND, "None of your patients has this number.")
         board.remember_look(work.conn, patient, f"series {kind}", work.now)
         room_for_gaps = points // GAPS_SHARE
-        buckets = board.series(work.conn, patient, kind, from_at=from_, to_at=to, buckets=points - room_for_gaps)
+        of_hours = hours.series(work.conn, patient, kind, from_at=from_, to_at=to, buckets=points - room_for_gaps)
+        buckets = of_hours or board.series(
+            work.conn, patient, kind, from_at=from_, to_at=to, buckets=points - room_for_gaps
+        )
     bucket_s = (to - from_).total_seconds() / (points - room_for_gaps)
     gaps = gaps_between(buckets, kind, bucket_s=bucket_s, at_most=room_for_gaps)
     return _series(patient, kind, buckets, gaps)
+
+
+@router.get("/patients/{patient}/days")
+def get_days(
+    patient: PatientId,
+    kind: Kind,
+    from_: Annotated[date, Query(alias="from")],
+    to: date,
+    desk: DeskOfApp,
+    token: Token,
+) -> schemas.Days:
+    """Days in Norway from `from` to `to`, both included; a day without a reading is not there."""
+    if not timedelta(0) <= to - from_ <= LONGEST:
+        raise RefusedError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"`from` must not be after `to`, and at most {LONGEST.days} days before."
+        )
+    with desk.work(token) as work:
+        if board.team_of(work.conn, patient) not in work.teams(Deed.SEE_PATIENTS):
+            raise RefusedError(HTTPStatus.NOT_FOUND, "None of your patients has this number.")
+        board.remember_look(work.conn, patient, f"days {kind}", work.now)
+        rows = hours.days(work.conn, patient, kind, first=from_, last=to)
+    return schemas.Days(
+        patient=patient,
+        kind=kind,
+        unit=KINDS[kind].ucum,
+        days=[
+            schemas.Day(day=row.day, mean=row.mean, low=row.low, high=row.high, readings=row.readings, n=row.n)
+            for row in rows
+        ],
+    )
 
 
 def gaps_between(buckets: Sequence[Bucket], kind: Kind, *, bucket_s: float, at_most: int) -> list[datetime]:

@@ -230,6 +230,24 @@ class Series(Shape):
     high: list[float | None]
 
 
+class Day(Shape):
+    """`mean` weighs every raw value the same; an interval is one of `readings` and stands for several of `n`."""
+
+    day: date
+    mean: float
+    low: float
+    high: float
+    readings: int
+    n: int
+
+
+class Days(Shape):
+    patient: int
+    kind: Kind
+    unit: str
+    days: list[Day]
+
+
 class SetAside(Shape):
     id: int
     at: datetime

@@ -9,11 +9,13 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 import psycopg
 
+from server.roles.keeper import Keeper
 from server.store import expiry, housekeeping, pool, rebinding, rolelife
 
 POLL_S: Final = 1.0
@@ -32,6 +34,21 @@ class Clock:
         self.leads = threading.Event()
 
     def run(self) -> None:
+        with self._keeper():
+            self._work()
+
+    @contextlib.contextmanager
+    def _keeper(self) -> Iterator[None]:
+        keeper = Keeper(dsn=self._dsn)
+        thread = threading.Thread(target=keeper.run, name="keeper")
+        thread.start()
+        try:
+            yield
+        finally:
+            keeper.stop()
+            thread.join()
+
+    def _work(self) -> None:
         while not self._stopping.is_set():
             try:
                 with contextlib.closing(pool.connect(self._dsn, name="clock", autocommit=True)) as conn:

@@ -217,7 +217,7 @@ class Ingest:
             self._file_patients(rows.where(patients), gathered, now)
 
     def _file_patients(self, rows: Rows, gathered: _Gathered, now: datetime) -> None:
-        batch = observations.next_batch(self._conn)
+        batch = observations.begin_batch(self._conn)
         fresh = observations.file_readings(self._conn, rows, batch)
         if len(fresh):
             gathered.filed += len(fresh)
@@ -228,7 +228,7 @@ class Ingest:
             found, gathered.delta = engine.step(panel, seen, to_millis(now))
             gathered.findings += found
             streams.move(self._conn, gathered.delta, panel.look_up(gathered.delta.streams["key"])["last_ms"])
-            signals.send(self._conn, signals.Channel.READINGS, batch)
+            signals.send(self._conn, signals.Channel.READINGS, batch.number)
 
     def _file_events(self, accepted: Sequence[Accepted], gathered: _Gathered) -> None:
         fresh = events.file_events(

@@ -1,11 +1,13 @@
 """Readings into the database: each exactly once, in order of key."""
 
+from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final
 
 import numpy as np
 import psycopg
 
-from server.store import arrays, queries
+from server.store import arrays, hours, queries
 from server.store.arrays import Column
 from server.store.rows import Rows, by_device_key, by_patient_key, newest_per_stream
 
@@ -36,18 +38,37 @@ def make_days(conn: psycopg.Connection, instants: Column) -> None:
         conn.execute(SQL["make_days"], {"instants": instants})
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewBatch:
+    """`sealed_until`: hours before it have been counted; it stays where it is until this transaction ends."""
+
+    number: int
+    sealed_until: np.datetime64
+
+
 def next_batch(conn: psycopg.Connection) -> int:
     row = conn.execute(SQL["next_batch"]).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def file_readings(conn: psycopg.Connection, rows: Rows, batch: int) -> Rows:
+def begin_batch(conn: psycopg.Connection) -> NewBatch:
+    """For `file_readings`, in the same transaction."""
+    row = conn.execute(SQL["begin_batch"]).fetchone()
+    assert row is not None
+    number, sealed_until = row
+    return NewBatch(number=number, sealed_until=np.datetime64(sealed_until.astimezone(UTC).replace(tzinfo=None), "us"))
+
+
+def file_readings(conn: psycopg.Connection, rows: Rows, batch: NewBatch) -> Rows:
     """Store patients' readings and move `latest`; the answer is the rows that were new, in order of key."""
     fresh = _file(conn, by_patient_key(rows))
+    late = fresh.taken_at < batch.sealed_until
+    if late.any():
+        hours.touch(conn, fresh.where(late))
     newest = newest_per_stream(fresh)
     if len(newest):
-        conn.execute(SQL["move_latest"], {**newest.parameters(), "batch": batch})
+        conn.execute(SQL["move_latest"], {**newest.parameters(), "batch": batch.number})
     return fresh
 
 

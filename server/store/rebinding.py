@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from devices.vocabulary import KIND_BY_NUMBER, Quality
 from server.alerts.model import Action, Change
 from server.errors import RebindingError
-from server.store import alerts, observations, queries, signals
+from server.store import alerts, hours, observations, queries, signals
 from server.store.rows import BATTERY
 
 SQL: Final = queries.load("rebinding")
@@ -143,6 +143,7 @@ def _move(conn: psycopg.Connection, place: dict[str, Any], now: datetime) -> Non
     fixed = {"battery": BATTERY, "demonstration": int(Quality.DEMONSTRATION)}
     moved = _moved(conn, "move_readings", place | fixed)
     _renew_latest(conn, moved)
+    hours.touch_between(conn, list(_streams_of(moved)))
     moved += _moved(conn, "move_homes", place)
     moved += _moved(conn, "move_events", place) + _moved(conn, "move_gaps", place)
     for each in moved:
@@ -154,6 +155,13 @@ def _move(conn: psycopg.Connection, place: dict[str, Any], now: datetime) -> Non
 
 def _moved(conn: psycopg.Connection, name: str, place: dict[str, Any]) -> list[Moved]:
     return [Moved(*row) for row in conn.execute(SQL[name], place).fetchall()]
+
+
+def _streams_of(moved: Iterable[Moved]) -> Iterator[tuple[int, int, datetime, datetime]]:
+    for each in moved:
+        for who in (each.from_patient, each.to_patient):
+            if who:
+                yield who, int(each.word), each.first, each.last
 
 
 def _renew_latest(conn: psycopg.Connection, moved: Iterable[Moved]) -> None:

@@ -84,8 +84,8 @@ def test_a_leader_whose_connection_is_cut_is_no_leader_until_it_has_the_lock_aga
             )
         await_true(lambda: rig.one("select alive_at from role_life where role = 'clock'") > before)
         holders = (
-            "select count(*) from pg_locks where locktype = 'advisory'"
-            " and database = (select oid from pg_database where datname = current_database())"
+            "select count(*) from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory'"
+            " and datname = current_database() and application_name = 'hjemvakt-clock'"
         )
         await_true(lambda: rig.one(holders) == 1)
     finally:
@@ -97,6 +97,21 @@ def test_partitions_are_there_before_their_day(rig: Rig) -> None:
     try:
         tomorrow = datetime.now(UTC) + timedelta(days=1)
         await_true(lambda: rig.one(f"select to_regclass('observation_{tomorrow:%Y%m%d}')") is not None)
+    finally:
+        clock.stop()
+
+
+def test_the_hours_of_the_past_are_counted_while_the_clock_goes_on(rig: Rig) -> None:
+    long_ago = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=30)
+    rig.tell("update observation_kept set sealed_until = %s, kept_until = %s", long_ago, long_ago)
+    rig.tell("select observation_days(array[%s]::timestamptz[])", long_ago)
+    rig.tell("insert into observation values (1, 3, %s, 0, 1, 95, null, null, 1, 0, 0, 0, 0, now())", long_ago)
+    rig.tell("insert into latest values (1, 3, %s, 95, 0, 0, 0, 0, 1, now(), 1)", long_ago)
+    clock = Running(rig)
+    try:
+        await_true(lambda: rig.ask("select hour, mean from observation_hour") == [(long_ago, 95)])
+        await_true(lambda: rig.one("select kept_until = sealed_until from observation_kept"))
+        await_true(lambda: rig.one("select count(*) from spark") == 1)
     finally:
         clock.stop()
 

@@ -9,7 +9,7 @@ from devices.vocabulary import Event, EventType, Gap, GapReason, Item, Kind, Obs
 from devices.wire.messages import Lane
 from server.__main__ import main
 from server.errors import RebindingError
-from server.store import enrolment, people, rebinding
+from server.store import enrolment, hours, people, rebinding
 from server.store.rebinding import Rebinding
 from tests.conftest import Database
 from tests.integration.ingest_rig import BUTTON, DOOR, METER, NOW, OXIMETER, STRANGER, Rig, batch, build, sent
@@ -66,6 +66,20 @@ def test_readings_go_to_the_patient_to_whom_the_binding_is_dated_back(rig: Rig) 
     assert trace[:5] == ("kari", NOW, "the meters were swapped", NOW - 24 * HOUR, NOW)
     assert [(each["patient"], each["to"]) for each in trace[5]] == [(1, "infinity")]
     assert [each["patient"] for each in trace[6]] == [1, 2]
+
+
+def test_the_counted_hours_follow_the_readings(rig: Rig) -> None:
+    rig.tell("update observation_kept set sealed_until = %s, kept_until = %s", *[NOW - 48 * HOUR] * 2)
+    file(rig, spo2(30, 93), spo2(20, 94), spo2(1, 95))
+    assert hours.seal(rig.conn, NOW + HOUR)
+    while hours.keep(rig.conn):
+        pass
+    change(rig, patient="p2")
+    now = "select patient_id, mean from observation_hourly order by hour"
+    assert rig.ask(now) == [(1, 93), (2, 94), (2, 95)]
+    while hours.keep(rig.conn):
+        pass
+    assert rig.ask(now) == rig.ask("select patient_id, mean from observation_hour order by hour")
 
 
 def test_a_re_filed_reading_that_is_sent_again_finds_its_new_place(rig: Rig) -> None:

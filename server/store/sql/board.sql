@@ -51,7 +51,7 @@ where patient.team_id = any (%(teams)s) and patient.active
 order by patient.id
 
 -- name: values
--- Newest values with what a person's own limits say, all of them or those after a batch.
+-- Newest values with what a person's own limits say, all of them or those after a batch. In the order of ValueRow.
 select latest.patient_id as patient, latest.kind, latest.value, latest.sign, latest.quality, latest.mode, latest.clock,
        latest.taken_at, latest.span_s, latest.received_at, latest.batch, device.address as device, patient.pathway,
        own.patient_id is not null as has_own, own.red_low, own.yellow_low, own.yellow_high, own.red_high

@@ -51,3 +51,7 @@ where latest.taken_at < excluded.taken_at
 -- name: next_batch
 -- The number that the listeners are told.
 select nextval('ingest_batch')
+
+-- name: begin_batch
+-- The same, and the instant before which a reading is late: its hour was counted already.
+select nextval('ingest_batch'), observation_sealed()

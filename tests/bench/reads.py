@@ -1,0 +1,127 @@
+"""What screens read: the board of 500 patients, fourteen days of one of them, and its days; from a database of its own.
+
+Everybody has two streams that run (an interval every 20 s) and three kinds measured three times a day for two weeks.
+The streams of twenty patients go back two weeks, those of the others two hours. Each figure is the best of several
+reads by the api's role, with row-level security; `kept` is after the clock role has done its work."""
+
+import tempfile
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import psycopg
+
+from devices.vocabulary import Kind
+from server.api import board as route
+from server.store import board, hours, pool, sessions, sparks
+from server.store.embedded import EmbeddedPostgres
+from server.store.migrate import migrate
+
+ROUNDS: Final = 9
+TEAMS: Final = [1]
+TOWN: Final = """
+insert into team (name) values ('bench');
+insert into staff (login, name, initials, password_hash) values ('kari', 'Kari Bench', 'KB', 'x');
+insert into staff_team values (1, 1, 'nurse');
+insert into home (name, address, team_id, bucket)
+select 'home ' || n, '', 1, n % 64 from generate_series(1, 500) n;
+insert into patient (reference, name, born_on, pathway, team_id, home_id)
+select 'p' || id, 'Patient ' || id, '1950-01-01', 'kols', 1, id from home order by id;
+insert into device (address, profile)
+select regexp_replace(lpad(upper(to_hex(id)), 12, '0'), '(..)(?=.)', '\\1:', 'g'), 'oximeter' from home order by id;
+insert into gateway (name, home_id, bucket, enrolled) select 'gw-' || id, id, bucket, true from home;
+select observation_days(array(select generate_series(now() - interval '16 days', now() + interval '1 day', '1 day')));
+insert into observation (patient_id, kind, taken_at, span_s, device_id, value, low, high, n, quality, sign, clock, mode,
+                         received_at)
+select p, k, at, span_s, p, 70 + floor(20 * random()), case when n > 1 then 60 end, case when n > 1 then 95 end, n, 0,
+       0, 0, case when n > 1 then 1 else 0 end, at
+from (
+    select p, k, now - n * interval '8 hours' - p * interval '10 s' as at, 0 as span_s, 1 as n
+    from generate_series(1, 500) p, generate_series(7, 9) k, generate_series(0, 41) n,
+         date_trunc('second', now()) now
+    union all
+    select p, k, now - n * interval '20 s' + p % 20 * interval '1 s', 19, 20
+    from generate_series(1, 500) p, generate_series(2, 3) k, date_trunc('second', now()) now,
+         generate_series(1, case when p <= 20 then 60480 else 360 end) n
+) reading
+order by at;
+insert into latest (patient_id, kind, taken_at, span_s, value, quality, sign, mode, clock, device_id, received_at,
+                    batch)
+select distinct on (patient_id, kind) patient_id, kind, taken_at, span_s, value, quality, sign, mode, clock, device_id,
+       received_at, 1
+from observation order by patient_id, kind, taken_at desc;
+update observation_kept set sealed_until = since, kept_until = since
+from (select time_bucket(interval '1 hour', min(taken_at)) as since from observation) o;
+"""
+
+Figures = dict[str, float]
+
+
+def rows() -> list[tuple[str, ...]]:
+    with tempfile.TemporaryDirectory(prefix="hvb-", ignore_cleanup_errors=True) as place:
+        postgres = EmbeddedPostgres(Path(place) / "postgres")
+        postgres.start()
+        try:
+            migrate(postgres.dsn())
+            return _measure(postgres.dsn())
+        finally:
+            postgres.stop()
+
+
+def _measure(dsn: str) -> list[tuple[str, ...]]:
+    with pool.connect(dsn, name="bench", autocommit=True) as owner:
+        owner.execute(TOWN.encode())
+        owner.execute("vacuum analyze")
+        readings, now = owner.execute("select count(*), max(taken_at) from observation").fetchone() or (0, None)
+        assert isinstance(now, datetime)
+        before, size = _figures(dsn, now, kept=False)
+        keep_s = _keep_all(owner, now)
+        owner.execute("vacuum analyze observation_hour, spark")
+        after, _ = _figures(dsn, now, kept=True)
+    table = [(f"500 patients, {readings:,} readings", "from readings, ms", "kept, ms", "target, ms")]
+    table += [(name, f"{before[name]:.1f}", f"{after[name]:.1f}", "50") for name in before]
+    return [*table, (f"size of the board: {size / 1e6:.1f} MB; keeping it all took", "-", f"{keep_s * 1e3:,.0f}", "-")]
+
+
+def _figures(dsn: str, now: datetime, *, kept: bool) -> tuple[Figures, int]:
+    with pool.connect(dsn, name="bench") as conn:
+        pool.act_as_api(conn)
+        sessions.identify(conn, 1)
+        seen = board.snapshot(conn, TEAMS, now)
+        span: dict[str, Any] = {"from_at": now - timedelta(days=14), "to_at": now, "buckets": 400}
+        first, last = (now - timedelta(days=14)).date(), now.date()
+        figures = {
+            "board: newest values": _best_ms(lambda: board.values(conn, TEAMS, now)),
+            "board: small charts": _best_ms(lambda: sparks.read(conn, TEAMS, now)),
+            "board: all that the database says": _best_ms(lambda: board.snapshot(conn, TEAMS, now)),
+            "board: as JSON, after that": _best_ms(lambda: route.as_json(seen, now)),
+            "14 days of a stream, 400 points": _best_ms(lambda: _series(conn, span, kept=kept)),
+            "its 15 daily summaries": _best_ms(lambda: hours.days(conn, 1, Kind.SPO2, first=first, last=last)),
+        }
+    return figures, len(route.as_json(seen, now))
+
+
+def _series(conn: psycopg.Connection, span: dict[str, Any], *, kept: bool) -> None:
+    """As the route does it once hours are kept, and as it would without them."""
+    found = hours.series(conn, 1, Kind.SPO2, **span) if kept else board.series(conn, 1, Kind.SPO2, **span)
+    assert found
+
+
+def _keep_all(owner: psycopg.Connection, now: datetime) -> float:
+    began_s = perf_counter()
+    assert hours.seal(owner, now)
+    while hours.keep(owner):
+        pass
+    sparks.keep(owner, now, most=10_000)
+    return perf_counter() - began_s
+
+
+def _best_ms(read: Callable[[], object]) -> float:
+    took_ms = []
+    for _ in range(ROUNDS):
+        began_s = perf_counter()
+        read()
+        took_ms.append((perf_counter() - began_s) * 1e3)
+    return min(took_ms)

@@ -1,0 +1,211 @@
+"""Hours, days and small charts: the same whether they are kept, half kept or not kept at all."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from devices.vocabulary import Kind, Mode, Observation
+from server.store import hours, observations, pool, sessions, sparks
+from tests.integration import ingest_rig
+from tests.integration.ingest_rig import OXIMETER, sent
+
+pytestmark = pytest.mark.integration
+NOW = datetime.now(UTC).replace(microsecond=0)
+HOUR = NOW.replace(minute=0, second=0) - timedelta(hours=4)
+HOURLY = "select kind, hour, mean, low, high, n, readings, first_at, until from observation_hourly order by 1, 2"
+
+
+@pytest.fixture
+def keeper(town):
+    """A connection like the clock role's, in a database of which nothing has been counted since three days."""
+    town.sql("update observation_kept set sealed_until = %s, kept_until = %s", *[HOUR - timedelta(days=3)] * 2)
+    with pool.connect(town.owner, name="test", autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def rig(database):
+    made = ingest_rig.build(database.owner)
+    yield made
+    made.conn.close()
+
+
+def keep_all(conn: psycopg.Connection) -> None:
+    assert hours.seal(conn, NOW)
+    while hours.keep(conn):
+        pass
+
+
+def interval(town, at: datetime) -> None:
+    """19 s from `at` with fifteen values around 70, and one raw reading of 86 a minute later: a mean of 71."""
+    town.measure("anna", Kind.PULSE_RATE, 70, at, mode=1)
+    town.sql("update observation set n = 15, span_s = 19, low = 60, high = 75 where value = 70 and taken_at = %s", at)
+    town.measure("anna", Kind.PULSE_RATE, 86, at + timedelta(minutes=1), mode=1)
+
+
+def test_an_hour_weighs_each_raw_value_and_keeps_the_extremes_whether_it_is_kept_or_not(town, keeper):
+    interval(town, HOUR)
+    interval(town, HOUR + timedelta(minutes=58))  # its last reading is the last of the hour
+    town.measure("anna", Kind.PULSE_RATE, None, HOUR + timedelta(minutes=5), mode=1)
+    mean, last = pytest.approx((15 * 70 + 86 + 15 * 70 + 86) / 32), HOUR + timedelta(minutes=59)
+    expected = [(2, HOUR, mean, 60, 86, 32, 4, HOUR, last)]
+    assert town.sql(HOURLY) == expected
+    keep_all(keeper)
+    assert town.one("select count(*) from observation_hour") == 1
+    assert town.sql(HOURLY) == expected
+
+
+def test_a_late_reading_is_in_its_hour_at_once_and_then_for_good(town, keeper):
+    town.measure("anna", Kind.SPO2, 94, HOUR)
+    keep_all(keeper)
+    late = HOUR + timedelta(minutes=30)
+    town.measure("anna", Kind.SPO2, 80, late)
+    town.sql("select observation_touched(array[%s], array[3]::smallint[], array[%s])", town.patients["anna"], late)
+    town.sql("select observation_touched(array[%s], array[3]::smallint[], array[%s])", town.patients["anna"], late)
+    assert [row[2:5] for row in town.sql(HOURLY)] == [(87, 80, 94)]
+    keep_all(keeper)
+    assert town.sql("select mean, low, high from observation_hour") == [(87, 80, 94)]
+    assert town.sql("select * from observation_dirty") == []
+    assert [row[2:5] for row in town.sql(HOURLY)] == [(87, 80, 94)]
+
+
+def test_an_hour_whose_readings_were_filed_elsewhere_is_gone(town, keeper):
+    town.measure("anna", Kind.SPO2, 94, HOUR)
+    keep_all(keeper)
+    town.sql("delete from observation")
+    town.sql("select observation_touched(array[%s], array[3]::smallint[], array[%s])", town.patients["anna"], HOUR)
+    assert town.sql(HOURLY) == []
+    keep_all(keeper)
+    assert town.sql("select * from observation_hour") == []
+
+
+def test_only_readings_from_before_the_seal_mark_their_hour(rig):
+    seal = ingest_rig.NOW.replace(minute=0) - timedelta(hours=1)
+    rig.tell("update observation_kept set sealed_until = %s, kept_until = %s", seal, seal)
+    times = [seal - timedelta(minutes=90), seal - timedelta(seconds=1), seal, seal + timedelta(minutes=30)]
+    readings = [
+        Observation(device=OXIMETER, kind=Kind.SPO2, taken_at=at, value=95, mode=Mode.SPOT) for at in reversed(times)
+    ]
+    rig.file(sent(ingest_rig.batch(readings)))
+    marked = [(1, 3, seal - timedelta(hours=2)), (1, 3, seal - timedelta(hours=1))]
+    assert rig.ask("select * from observation_dirty order by hour") == marked
+    assert rig.one("select sum(readings)::int from observation_hourly") == 4
+
+
+def test_an_hour_is_not_sealed_while_somebody_stores_who_does_not_know_it(town, keeper):
+    with pool.connect(town.owner, name="ingest") as ingest:
+        before = observations.begin_batch(ingest).sealed_until
+        assert not hours.seal(keeper, NOW)
+        ingest.commit()
+        assert hours.seal(keeper, NOW)
+        assert observations.begin_batch(ingest).sealed_until > before
+
+
+def test_days_are_those_of_norway(api, town, keeper):
+    for at in ("2026-01-10T22:59:59Z", "2026-01-10T23:00:00Z", "2026-01-11T22:59:59Z", "2026-07-01T22:00:00Z"):
+        town.measure("arne", Kind.GLUCOSE, 5 if at < "2026-01-11" else 8, datetime.fromisoformat(at))
+    town.sql("update observation_kept set sealed_until = '2026-01-01Z', kept_until = '2026-01-01Z'")
+    kari, path = api.signed_in("kari"), f"/api/v1/patients/{town.patients['arne']}/days"
+    page = kari.get(path, params={"kind": "glucose", "from": "2026-01-01", "to": "2026-07-31"}).raise_for_status()
+    assert page.json()["days"] == [
+        {"day": "2026-01-10", "mean": 5, "low": 5, "high": 5, "readings": 1, "n": 1},
+        {"day": "2026-01-11", "mean": 6.5, "low": 5, "high": 8, "readings": 2, "n": 2},
+        {"day": "2026-07-02", "mean": 8, "low": 8, "high": 8, "readings": 1, "n": 1},
+    ]
+    one = kari.get(path, params={"kind": "glucose", "from": "2026-01-11", "to": "2026-01-11"}).json()
+    assert [day["day"] for day in one["days"]] == ["2026-01-11"]
+    assert town.sql("select distinct what from access_log") == [("days glucose",)]
+
+
+def test_days_of_another_teams_patient_and_of_impossible_times_are_refused(api, town):
+    query = {"kind": "glucose", "from": "2026-01-02", "to": "2026-01-02"}
+    path = f"/api/v1/patients/{town.patients['arne']}/days"
+    assert api.signed_in("berit").get(path, params=query).status_code == 404
+    for from_ in ("2026-01-03", "2024-01-01"):
+        assert api.signed_in("kari").get(path, params=query | {"from": from_}).status_code == 422
+
+
+def test_nobody_sees_the_hours_the_days_or_the_charts_of_another_teams_patient(database, town, keeper):
+    for name in ("anna", "berta"):
+        town.measure(name, Kind.SPO2, 94, HOUR)
+    keep_all(keeper)
+    assert sparks.keep(keeper, NOW, most=10) == 2
+    with psycopg.connect(database.api) as conn:
+        for staff, patients in (("kari", [town.patients["anna"]]), ("berit", [town.patients["berta"]]), (None, [])):
+            sessions.identify(conn, town.staff.get(staff, 0))
+            for view in ("my_observation_hourly", "my_observation_daily", "my_spark"):
+                assert [
+                    row[0] for row in conn.execute(SQL("select patient_id from {}").format(Identifier(view)))
+                ] == patients
+        for table in ("observation_hourly", "observation_daily", "spark", "observation_hour"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
+                conn.execute(SQL("select * from {}").format(Identifier(table)))
+
+
+def test_a_series_of_hours_tells_what_its_readings_tell(api, town, keeper, monkeypatch):
+    first = HOUR - timedelta(days=2, minutes=25)
+    for n in range(100):
+        if not 40 <= n < 60:
+            town.measure("anna", Kind.SPO2, 70 if n == 33 else 90 + n % 5, first + timedelta(minutes=28 * n), mode=1)
+    keep_all(keeper)
+    query = {"kind": "spo2", "from": first.isoformat(), "to": HOUR.isoformat(), "points": 50}
+    kari, path = api.signed_in("kari"), f"/api/v1/patients/{town.patients['anna']}/series"
+    of_readings = kari.get(path, params=query).raise_for_status().json()
+    monkeypatch.setattr(hours, "MANY_READINGS", 50)
+    of_hours = kari.get(path, params=query).raise_for_status().json()
+    assert of_hours != of_readings
+    assert len(of_hours["at"]) <= 50
+    for series in (of_readings, of_hours):
+        shown = [at for at, value in zip(series["at"], series["value"], strict=True) if value is not None]
+        assert datetime.fromisoformat(shown[0]) == first
+        assert (min(filter(None, series["low"])), max(filter(None, series["high"]))) == (70, 94)
+        silence = first + timedelta(minutes=28 * 39), first + timedelta(minutes=28 * 60)
+        inside = [
+            value
+            for at, value in zip(series["at"], series["value"], strict=True)
+            if silence[0] < datetime.fromisoformat(at) < silence[1]
+        ]
+        assert inside == [None]
+
+
+def charts(api_client) -> dict[tuple[int, str], object]:
+    page = api_client.get("/api/v1/board").raise_for_status().json()
+    return {(row["id"], vital["kind"]): vital["spark"] for row in page["patients"] for vital in row["vitals"]}
+
+
+def test_a_board_with_kept_charts_is_the_board_without_them(api, town, keeper):
+    start = datetime.fromtimestamp(NOW.timestamp() // 15 * 15 - 600, UTC)
+    for second in range(0, 300, 7):
+        town.measure("anna", Kind.PULSE_RATE, 70 + second % 15, start + timedelta(seconds=second), mode=1)
+    for n in range(70, 0, -1):
+        town.measure("arne", Kind.GLUCOSE, 5 + n / 100, NOW - timedelta(hours=n))
+    kari = api.signed_in("kari")
+    before = charts(kari)
+    assert sparks.keep(keeper, NOW, most=1) == 1
+    assert charts(kari) == before
+    assert sparks.keep(keeper, NOW, most=10) == 1
+    assert sparks.keep(keeper, NOW, most=10) == 0
+    assert charts(kari) == before
+    town.measure("anna", Kind.PULSE_RATE, 99, start + timedelta(seconds=400), mode=1)
+    town.measure("arne", Kind.GLUCOSE, 9, NOW)
+    after = charts(kari)
+    pulse = after[town.patients["anna"], "pulse_rate"]
+    assert pulse["value"] == [*before[town.patients["anna"], "pulse_rate"]["value"], 99]
+    assert after[town.patients["arne"], "glucose"]["value"][-1] == 9
+    town.sql("delete from spark")
+    assert charts(kari) == after
+
+
+def test_a_late_reading_comes_into_a_chart_that_was_kept(api, town, keeper):
+    town.measure("arne", Kind.GLUCOSE, 5, NOW - timedelta(hours=1))
+    sparks.keep(keeper, NOW, most=10)
+    keep_all(keeper)
+    late = NOW - timedelta(days=1)
+    town.sql("select observation_days(array[%s])", late)
+    late_row = "insert into observation values (%s, 4, %s, 0, %s, 7, null, null, 1, 0, 0, 0, 0, now())"
+    town.sql(late_row, town.patients["arne"], late, town.devices["arne"])
+    town.sql("select observation_touched(array[%s], array[4]::smallint[], array[%s])", town.patients["arne"], late)
+    keep_all(keeper)
+    assert charts(api.signed_in("kari"))[town.patients["arne"], "glucose"]["value"] == [7, 5]
