@@ -222,6 +222,32 @@ def test_many_streams_are_judged_each_by_its_own_and_come_in_order():
     assert [each.patient for each in findings[2:]] == list(range(1007, people, 1000))
 
 
+def test_many_restless_streams_at_once_are_what_each_is_alone():
+    chance = np.random.default_rng(37)
+    kinds = [kind for kind in Kind if kind in CHANGES]
+    values = 80 + chance.normal(0, 3, (200, 40)) + np.cumsum(chance.normal(0, 0.5, (200, 40)), axis=1)
+    values[chance.random(values.shape) < 0.2] = NAN
+    together = daily({(row // len(kinds), kinds[row % len(kinds)]): list(values[row]) for row in range(200)})
+    accepted = accepted_columns(
+        AcceptedBaseline(
+            patient=int(key) >> 16,
+            kind=int(key) & 0xFFFF,
+            center=80,
+            mad=2,
+            days=14,
+            first_day=date(2026, 10, 20),
+            last_day=date(2026, 11, 4 + place % 14),
+            accepted_on=date(2026, 11, 19),
+            accepted_by=3,
+        )
+        for place, key in enumerate(together.key[::2])
+    )
+    findings = evaluate(RULES, together, accepted, NOW_MS)
+    alone = [evaluate(RULES, together.of(slice(row, row + 1)), accepted, NOW_MS) for row in range(200)]
+    assert findings == [each for stream in alone for each in stream]
+    assert {each.name for each in findings} >= {"deviation", "ewma", "cusum", "trend", "weight_gain"}
+
+
 def test_what_two_rules_find_of_one_stream_stands_together_in_the_order_of_the_rules():
     falling = [95.0 - 0.25 * day for day in range(14)] + [75.0]
     streams = {(patient, Kind.SPO2): falling for patient in (1, 2)}
