@@ -48,7 +48,7 @@ class Rates:
     at_ms: Ints
     points: Ints
 
-    def of(self, which: Ints) -> Self:
+    def of(self, which: Ints | slice) -> Self:
         return type(self)(
             per_min=self.per_min[which],
             level=self.level[which],

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from devices.limits import shown
 from devices.vocabulary import KINDS, Kind
 from server.detection.glucose_rate import Points, Rates, in_a_row, predicted, rates
 from server.detection.levels import shown_values
@@ -56,7 +57,7 @@ def _finding(rule: GlucoseRule, key: int, newest: Rates, place: int) -> RuleFind
     match rule:
         case LowSoonRule():
             numbers |= {
-                "predicted": float(_shown(predicted(newest.of(np.array([place])), rule.within_min))[0]),
+                "predicted": shown(float(predicted(newest.of(slice(place, place + 1)), rule.within_min)[0]), DECIMALS),
                 "within_min": rule.within_min,
                 "below": rule.below_mmol_per_l,
             }
