@@ -15,8 +15,8 @@ from typing import Final
 
 import psycopg
 
-from server.roles.keeper import Keeper
 from server.store import expiry, housekeeping, pool, rebinding, rolelife
+from server.store.keeper import Keeper
 
 POLL_S: Final = 1.0
 RETRY_S: Final = 1.0
@@ -39,7 +39,7 @@ class Clock:
 
     @contextlib.contextmanager
     def _keeper(self) -> Iterator[None]:
-        keeper = Keeper(dsn=self._dsn)
+        keeper = Keeper(dsn=self._dsn, now=lambda: datetime.now(UTC))
         thread = threading.Thread(target=keeper.run, name="keeper")
         thread.start()
         try:

@@ -9,7 +9,8 @@ import logging
 import random
 import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 import psycopg
@@ -26,8 +27,9 @@ log = logging.getLogger(__name__)
 
 
 class Keeper:
-    def __init__(self, *, dsn: str) -> None:
+    def __init__(self, *, dsn: str, now: Callable[[], datetime]) -> None:
         self._dsn = dsn
+        self._now = now
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -50,7 +52,7 @@ class Keeper:
     def _keep(self, conn: psycopg.Connection) -> None:
         while not self._stopping.is_set():
             began_s = time.monotonic()
-            self._round(conn, datetime.now(UTC))
+            self._round(conn, self._now())
             self._stopping.wait(max(EVERY_S, REST * (time.monotonic() - began_s)))
 
     def _round(self, conn: psycopg.Connection, now: datetime) -> None:
