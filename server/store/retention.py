@@ -8,7 +8,7 @@ their history stay.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -69,8 +69,8 @@ def carry_out(conn: psycopg.Connection, now: datetime) -> int:
         return 0
     due = conn.execute(SQL["days"], {"before": before.date(), "most": DAYS_AT_ONCE}).fetchall()
     try:
-        for name, _ in due:
-            _delete(conn, now, decision, name, partial(_drop, conn, name))
+        for name, day in due:
+            _delete(conn, now, decision, name, partial(_drop, conn, name, day))
         for table, statement in (("device_observation", "delete_apart"), ("latest", "delete_latest")):
             _delete(conn, now, decision, table, partial(_delete_older, conn, statement, before))
     except psycopg.errors.LockNotAvailable:
@@ -96,11 +96,15 @@ def _delete_older(conn: psycopg.Connection, statement: str, before: datetime) ->
     return conn.execute(SQL[statement], {"before": before, "most": ROWS_AT_ONCE}).rowcount
 
 
-def _drop(conn: psycopg.Connection, partition: str) -> int:
+def _drop(conn: psycopg.Connection, partition: str, day: date) -> int:
+    """With what was counted from it: a mean of an hour is a reading, too."""
     row = conn.execute(Sql("select count(*) from {}").format(Identifier(partition))).fetchone()
     assert row is not None
     conn.execute(Sql("alter table observation detach partition {}").format(Identifier(partition)))
     conn.execute(Sql("drop table {}").format(Identifier(partition)))
+    if _one(conn, "has_hours"):
+        begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        conn.execute(SQL["delete_hours"], {"begin": begin, "end": begin + timedelta(days=1)})
     return int(row[0])
 
 

@@ -7,7 +7,7 @@ import pytest
 from devices.vocabulary import Item, Kind, Observation
 from server.__main__ import main
 from server.errors import RetentionError
-from server.store import housekeeping, retention
+from server.store import hours, housekeeping, retention
 from tests.conftest import Database
 from tests.integration.ingest_rig import NOW, OXIMETER, STRANGER, Rig, batch, build, sent
 
@@ -82,6 +82,19 @@ def test_what_was_kept_apart_and_the_boards_old_values_go_as_well(rig: Rig) -> N
         ("latest", 1),
         (f"observation_{NOW - timedelta(days=100):%Y%m%d}", 1),
     ]
+
+
+def test_what_was_counted_from_readings_goes_with_them(rig: Rig) -> None:
+    rig.tell("update observation_kept set sealed_until = %s, kept_until = %s", *[NOW - timedelta(days=93)] * 2)
+    file(rig, *(spo2(days) for days in (92, 91, 90, 0)))
+    assert hours.seal(rig.conn, NOW)
+    while hours.keep(rig.conn):
+        pass
+    assert rig.one("select count(*) from observation_hour") == 3
+    decide(rig, 90)
+    housekeeping.chores(rig.conn, NOW)
+    assert rig.ask("select hour from observation_hour") == [(NOW - timedelta(days=90),)]
+    assert rig.one("select count(*) from observation_hourly") == 2
 
 
 def test_readings_in_use_are_left_to_the_next_time_and_nobody_waits_long(rig: Rig) -> None:

@@ -27,6 +27,14 @@ where inhparent = 'observation'::regclass and relname ~ '^observation_\d{8}$'
   and to_date(right(relname, 8), 'YYYYMMDD') < %(before)s
 order by 2 limit %(most)s
 
+-- name: has_hours
+-- Only without TimescaleDB are hours rows of ours.
+select to_regclass('public.observation_hour') is not null
+
+-- name: delete_hours
+-- What was counted from the readings of a day.
+delete from observation_hour where hour >= %(begin)s and hour < %(end)s
+
 -- name: delete_apart
 -- Readings that were nobody's, or a home's.
 delete from device_observation
