@@ -108,11 +108,12 @@ def test_a_spark_of_spot_readings_goes_back_two_weeks_and_has_sixty_points_at_mo
 
 
 def test_a_spark_of_a_stream_is_its_last_minutes_in_short_means(api, town):
-    start = datetime.fromtimestamp(NOW.timestamp() // 15 * 15 - 600, UTC)
+    now = datetime.now(UTC).replace(microsecond=0)  # a window of minutes: not that of the import
+    start = datetime.fromtimestamp(now.timestamp() // 15 * 15 - 600, UTC)
     for second in range(30):
         town.measure("anna", Kind.PULSE_RATE, 70 + second % 15, start + timedelta(seconds=second), mode=1)
-    town.measure("anna", Kind.PULSE_RATE, 200, NOW - timedelta(hours=2), mode=1)
-    town.measure("anna", Kind.PULSE_RATE, 80, NOW, mode=1)
+    town.measure("anna", Kind.PULSE_RATE, 200, now - timedelta(hours=2), mode=1)
+    town.measure("anna", Kind.PULSE_RATE, 80, now, mode=1)
     pulse = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["anna"])["pulse_rate"]
     assert [value for _, value in points(pulse)] == [77, 77, 80]
     assert points(pulse)[0][0] == start
@@ -268,8 +269,9 @@ def test_a_nurse_sees_that_something_is_wrong_and_no_more(api, town):
 
 
 def test_a_spark_of_a_glucose_sensor_is_hours_of_its_five_minute_values(api, town):
+    now = datetime.now(UTC).replace(microsecond=0)  # a window of minutes: not that of the import
     for minutes in range(0, 180, 5):
-        town.measure("arne", Kind.GLUCOSE_ISF, 5 + minutes / 100, NOW - timedelta(minutes=minutes), mode=1)
+        town.measure("arne", Kind.GLUCOSE_ISF, 5 + minutes / 100, now - timedelta(minutes=minutes), mode=1)
     vital = vitals(get(api.signed_in("kari"), "/api/v1/board"), town.patients["arne"])["glucose_isf"]
     assert len(points(vital)) == 36
     assert (vital["gap_s"], vital["stale_after_s"]) == (660, 1320)
@@ -277,7 +279,8 @@ def test_a_spark_of_a_glucose_sensor_is_hours_of_its_five_minute_values(api, tow
 
 
 def test_an_interval_says_its_span_and_weighs_as_many_values_as_it_has(api, town):
-    at = datetime.fromtimestamp(NOW.timestamp() // 15 * 15 - 60, UTC)
+    now = datetime.now(UTC).replace(microsecond=0)  # a window of minutes: not that of the import
+    at = datetime.fromtimestamp(now.timestamp() // 15 * 15 - 60, UTC)
     town.measure("anna", Kind.PULSE_RATE, 70, at, mode=1)
     town.measure("anna", Kind.PULSE_RATE, 86, at + timedelta(seconds=1), mode=1)
     town.sql("update observation set n = 15, span_s = 14, low = 60, high = 75 where value = 70")
