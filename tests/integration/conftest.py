@@ -1,8 +1,10 @@
-"""A small town with two teams, and the real api in front of it."""
+"""A small town with two teams, and the real api in front of it; and an air for virtual devices."""
 
+import asyncio
 import json
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +19,7 @@ from psycopg.types.json import Jsonb
 from websockets.asyncio.client import ClientConnection, connect
 
 from devices.limits import Level
+from devices.virtual.radio import Air
 from devices.vocabulary import KINDS, EventType, Kind
 from server.alerts import policy
 from server.alerts.findings import HelpCall
@@ -279,3 +282,20 @@ def screen_of() -> type[Screen]:
 def minutes_ago() -> Any:
     now = datetime.now(UTC).replace(microsecond=0)
     return lambda minutes: now - timedelta(minutes=minutes)
+
+
+@pytest.fixture
+async def air(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Air]:
+    """An air whose stack must not log an error, leak an exception or leave a task behind."""
+    broken: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: broken.append(context))
+    before = asyncio.all_tasks()
+    async with await Air.open() as opened:
+        with opened.as_default():
+            yield opened
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert broken == []
+    logged = [*caplog.get_records("setup"), *caplog.get_records("call"), *caplog.records]
+    assert [record.getMessage() for record in logged if record.levelno >= logging.ERROR] == []
+    assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from devices.profiles import PROFILES, bthome, heart_rate, thermometer
-from devices.virtual.gatt_servers.thermometer import ON_THE_AIR_S
+from devices.virtual.gatt_servers.spot import ON_THE_AIR_S
 from devices.virtual.peripherals import BTHomeAdvertiser, Glucose, HeartRate, Thermometer
 from devices.virtual.radio import Air
 from devices.vocabulary import Kind

@@ -1,7 +1,6 @@
 """Unmodified bleak code on the virtual radio: what the gateway's shell relies on, promise by promise."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -42,23 +41,6 @@ PATIENCE_S = 5
 
 # HRS 1.0, 3.1: flags 0x16 = 8-bit value, contact detected, RR present; 60/min; RR 1024/1024 s
 BEAT = bytes.fromhex("163c0004")
-
-
-@pytest.fixture
-async def air(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Air]:
-    """An air whose stack must not log an error, leak an exception or leave a task behind."""
-    broken: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: broken.append(context))
-    before = asyncio.all_tasks()
-    async with await Air.open() as opened:
-        with opened.as_default():
-            yield opened
-    for _ in range(50):
-        await asyncio.sleep(0)
-    assert broken == []
-    logged = [*caplog.get_records("setup"), *caplog.get_records("call"), *caplog.records]
-    assert [record.getMessage() for record in logged if record.levelno >= logging.ERROR] == []
-    assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 makers of such devices say."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 from bleak import BleakClient, BleakScanner
@@ -36,23 +34,6 @@ FIRST = bytes.fromhex("00 78 00 50 00 ff 07")
 SECOND = bytes.fromhex("00 76 00 4f 00 ff 07")
 # CTS 1.1, 3.1: Sunday 9 March 2025, 07:05:30, set by hand.
 MORNING = bytes.fromhex("e9 07 03 09 07 05 1e 07 00 01")
-
-
-@pytest.fixture
-async def air(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Air]:
-    """An air whose stack must not log an error, leak an exception or leave a task behind."""
-    broken: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: broken.append(context))
-    before = asyncio.all_tasks()
-    async with await Air.open() as opened:
-        with opened.as_default():
-            yield opened
-    for _ in range(50):
-        await asyncio.sleep(0)
-    assert broken == []
-    logged = [*caplog.get_records("setup"), *caplog.get_records("call"), *caplog.records]
-    assert [record.getMessage() for record in logged if record.levelno >= logging.ERROR] == []
-    assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()
 
 
 def into(queue: "asyncio.Queue[bytes]") -> Callable[[object, bytearray], None]:
