@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from devices.vocabulary import EventType
-from server.alerts.model import Subject, patient_subject
-from server.detection.findings import LimitFinding
+from server.alerts.model import Priority, Subject, patient_subject
+from server.detection.findings import Evidence, LimitFinding
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +43,31 @@ class DoseMissed:
     late: bool
     place: str | None = None
     rule: str = "dose:missed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Concern:
+    """Something that a person must look at, and that stands until a ConcernOver, or until somebody handled it.
+
+    `rule` is its identity with `subject`: what is found anew joins what stands; red after yellow is worse. `late`: it
+    was so then, and nobody knows whether it is so now."""
+
+    subject: Subject
+    rule: str
+    priority: Priority
+    at: datetime
+    began: datetime
+    evidence: Evidence
+    late: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConcernOver:
+    """What was looked at is as it should be again: as with a limit, the alert stays until somebody has seen it."""
+
+    subject: Subject
+    rule: str
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +154,7 @@ def fault_over(subject: Subject, rule: str, at: datetime) -> FaultOver:
     return FaultOver(subject=subject, rule=rule, at=at)
 
 
-Finding = LimitFinding | HelpCall | DoorAtNight | DoseMissed | Fault | FaultOver
+Finding = LimitFinding | HelpCall | DoorAtNight | DoseMissed | Concern | ConcernOver | Fault | FaultOver
 
 
 def subject_of(finding: Finding) -> Subject:

@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from devices.limits import Level
-from server.alerts.findings import DoorAtNight, DoseMissed, Fault, FaultOver, Finding, HelpCall, subject_of
+from server.alerts.findings import (
+    Concern,
+    ConcernOver,
+    DoorAtNight,
+    DoseMissed,
+    Fault,
+    FaultOver,
+    Finding,
+    HelpCall,
+    subject_of,
+)
 from server.alerts.lifecycle import OPEN, TRANSITIONS, Happening
 from server.alerts.model import Action, Alert, Change, Priority, State, Subject
 from server.detection.findings import Crossing, Evidence, LimitFinding
@@ -42,6 +52,10 @@ def _decide_one(alert: Alert | None, finding: Finding, now: datetime) -> Change 
             return _door(alert, finding, now)
         case DoseMissed():
             return _dose_missed(alert, finding, now)
+        case Concern():
+            return _concern(alert, finding, now)
+        case ConcernOver():
+            return None if alert is None else _concern_over(alert, finding, now)
         case Fault():
             return _fault(alert, finding, now)
         case FaultOver():
@@ -155,6 +169,29 @@ def _dose_missed(alert: Alert | None, dose: DoseMissed, now: datetime) -> Change
     return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=not dose.late)
 
 
+def _concern(alert: Alert | None, found: Concern, now: datetime) -> Change:
+    rings = not found.late or (found.priority is Priority.RED and now - found.at <= URGENT_FOR)
+    if alert is None:
+        return _raise(found, found.priority, found.began, found.evidence, now, late=found.late, rings=rings)
+    joined = replace(
+        alert, last_at=max(alert.last_at, found.at), evidence=found.evidence, condition_ended_at=None, late=found.late
+    )
+    if found.priority is Priority.RED and alert.priority is Priority.YELLOW:
+        worse = replace(joined, priority=Priority.RED, raised_at=now)
+        return _again(worse, Happening.CONDITION_WORSE, Action.WORSE, now, rings=rings)
+    if alert.state is State.CLEARED:
+        anew = replace(joined, began_at=found.began, raised_at=now)
+        return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=rings)
+    return _change(replace(joined, count=alert.count + 1), Happening.REPEATED, Action.REPEATED, now, rings=False)
+
+
+def _concern_over(alert: Alert, over: ConcernOver, now: datetime) -> Change | None:
+    if alert.condition_ended_at is not None:
+        return None
+    ended = replace(alert, condition_ended_at=over.at, last_at=max(alert.last_at, over.at))
+    return _change(ended, Happening.CONDITION_ENDED, Action.CONDITION_ENDED, now, rings=False)
+
+
 def _fault(alert: Alert | None, fault: Fault, now: datetime) -> Change | None:
     evidence = Evidence(cause=fault.cause, since=fault.at)
     if alert is None:
@@ -168,7 +205,7 @@ def _fault_over(alert: Alert, over: FaultOver, now: datetime) -> Change | None:
 
 
 def _raise(
-    finding: LimitFinding | HelpCall | DoorAtNight | DoseMissed | Fault,
+    finding: LimitFinding | HelpCall | DoorAtNight | DoseMissed | Concern | Fault,
     priority: Priority,
     began_at: datetime,
     evidence: Evidence,

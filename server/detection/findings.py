@@ -1,6 +1,7 @@
 """What detection saw, with its evidence. Times are aware UTC; a finding never says what to do about it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -15,7 +16,9 @@ Direction = Literal["low", "high"]
 class Evidence:
     """Why: the rule, the numbers, the window and the reference. The same shape as the API's.
 
-    `low`, `high`: the extremes in an interval of `span_s`, of which `value` is the median; None: a single reading."""
+    `low`, `high`: the extremes in an interval of `span_s`, of which `value` is the median; None: a single reading.
+    Of a slow rule: `rules` are those that found it, `numbers` what they compared, by name, over `readings` from
+    `from_at` to `since`."""
 
     kind: Kind | None = None
     value: float | None = None
@@ -31,6 +34,10 @@ class Evidence:
     low: float | None = None
     high: float | None = None
     span_s: float | None = None
+    rules: tuple[str, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    from_at: datetime | None = None
+    readings: int | None = None
 
 
 class Crossing(StrEnum):

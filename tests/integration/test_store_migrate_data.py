@@ -73,6 +73,12 @@ insert into refiling values (1, 'reading', 2, 0, 1, 0, 3, '2026-01-01Z', '2026-0
 insert into retention_decision (keep_days, decided_by, decided_at, reason) values (400, 'kari', '2026-02-01Z', 'test');
 insert into deletion (decision_id, at, what, before, rows) values (1, '2026-02-01Z', 'latest', '2025-01-01Z', 1);
 """,
+    7: """
+insert into spark values (1, 1, '2026-02-01Z', 1, '\\x00');
+insert into observation_hour
+values (1, 3, '2026-02-01 08:00Z', 95, 95, 95, 1, 1, '2026-02-01 08:00Z', '2026-02-01 08:00Z', 0);
+insert into observation_dirty values (1, 3, '2026-02-01 08:00Z');
+""",
 }
 
 

@@ -2,7 +2,7 @@
 -- A sign of life: due again so much later. A newer one counts even if it promises the next one sooner.
 insert into deadline (type, subject_id, due_at, every_s, state)
 select %(type)s, s, d, e, 'waiting' from unnest(%(subjects)s, %(dues)s::timestamptz[], %(everies)s) as u (s, d, e) order by s
-on conflict (type, subject_id) do update
+on conflict (type, subject_id, part) do update
 set due_at = excluded.due_at, every_s = excluded.every_s, state = 'waiting'
 where deadline.state <> 'waiting'
    or deadline.due_at - make_interval(secs => deadline.every_s) < excluded.due_at - make_interval(secs => excluded.every_s)
@@ -11,7 +11,7 @@ where deadline.state <> 'waiting'
 -- A first sign of life is awaited from now on; one that is awaited already, or was, stays as it is.
 insert into deadline (type, subject_id, due_at, every_s)
 select %(type)s, s, now() + make_interval(secs => %(within_s)s), %(within_s)s from unnest(%(subjects)s) as s order by s
-on conflict (type, subject_id) do nothing
+on conflict (type, subject_id, part) do nothing
 
 -- name: due
 -- What has passed, the oldest first; a look without locks.
@@ -24,7 +24,7 @@ order by d.due_at limit %(limit)s
 -- Under their subjects' locks: those that are still due.
 with mine as (
     select id from deadline where id = any(%(ids)s) and state = 'waiting' and due_at <= %(now)s
-    order by type, subject_id for no key update
+    order by type, subject_id, part for no key update
 )
 update deadline d set state = 'expired' from mine where d.id = mine.id
 returning d.id, d.due_at, d.every_s
@@ -32,7 +32,7 @@ returning d.id, d.due_at, d.every_s
 -- name: move
 -- Nobody could hear: everything that was awaited gets its whole time again.
 with waiting as (
-    select id from deadline where state = 'waiting' order by type, subject_id for no key update
+    select id from deadline where state = 'waiting' order by type, subject_id, part for no key update
 )
 update deadline d set due_at = greatest(d.due_at, %(now)s + make_interval(secs => d.every_s))
 from waiting where d.id = waiting.id
