@@ -74,11 +74,14 @@ class Batch:
     def readings(self, rows: Rows) -> Readings:
         low_eased, high_eased = severities(self.number, self.sign, self.streams["eased"][self.stream])
         spot = rows.mode[self.row] == Mode.SPOT
+        ended_ms = self._ended_ms()
+        silence_ms = np.where(ended_ms == NEVER, 0, self.taken_ms - ended_ms)
         said_lo = (self.sign < 0) & np.isin(rows.kind[self.row], LO_NUMBERS)
         return Readings(
             stream=self.stream,
             taken_ms=self.taken_ms,
             end_ms=self.end_ms,
+            ended_ms=ended_ms,
             low=self.low,
             high=self.high,
             low_eased=low_eased,
@@ -86,17 +89,19 @@ class Batch:
             good=rows.quality[self.row] == Quality.GOOD,
             spot=spot,
             at_once=spot | said_lo,
-            gap=self._silence_ms() > self.streams["longest_gap_ms"][self.stream],
+            gap=silence_ms > self.streams["longest_gap_ms"][self.stream],
         )
 
-    def _silence_ms(self) -> Ints:
-        """Before each reading, since the end of the one before. Before the first ever it is 0: there is nothing that it
-        could interrupt."""
+    def _ended_ms(self) -> Ints:
+        """How far everything before each reading reaches: an interval may end after one that began later. NEVER: it is
+        the first of its stream."""
         first = np.append(True, self.stream[1:] != self.stream[:-1])
-        end_ms = self.streams["end_ms"][self.stream]
-        before = np.where(first, np.where(end_ms == NEVER, self.taken_ms, end_ms), np.roll(self.end_ms, 1))
-        silence: Ints = self.taken_ms - before
-        return silence
+        before = np.where(first, self.streams["end_ms"][self.stream], np.roll(self.end_ms, 1))
+        known = before != NEVER
+        reach = np.where(known, before, 0)
+        line = self.stream * (reach.max() + 1)  # stream after stream, so that one running maximum serves them all
+        reach = np.maximum.accumulate(line + reach) - line
+        return np.where(known, reach, NEVER)
 
 
 def batch_of(panel: Panel, rows: Rows) -> Batch:

@@ -21,10 +21,12 @@ LATE_MS: Final = int(LATE_S * 1000)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def step(panel: Panel, rows: Rows, now_ms: int) -> tuple[list[LimitFinding], Delta]:
-    """`rows`: those that the insert said were new, in order of arrival, every stream of them hydrated.
+def step(panel: Panel, rows: Rows, now_ms: int | Ints) -> tuple[list[LimitFinding], Delta]:
+    """`rows`: those that the insert said were new, in order of arrival, every stream of them hydrated. `now_ms`: when
+    they came, one moment for all or one for each.
 
     The findings come in the order of the rows that made them certain; those of a backlog come last."""
+    came_ms: Ints = np.broadcast_to(np.asarray(now_ms, np.int64), len(rows))
     batch = batch_of(panel, rows)
     older = batch.older()
     heard = batch.keep(~older)
@@ -37,13 +39,13 @@ def step(panel: Panel, rows: Rows, now_ms: int) -> tuple[list[LimitFinding], Del
         readings = judged.readings(rows)
         crossings, moved[busy] = cross(readings, judged.streams)
         seen += _crossed(judged, crossings)
-        seen += _still(judged, readings, crossings, now_ms)
+        seen += _still(judged, readings, crossings, came_ms)
     seen.sort(key=lambda each: each.row)
-    found = [_finding(panel, rows, each, now_ms) for each in seen]
+    found = [_finding(panel, rows, each, came_ms) for each in seen]
     moved["end_ms"] = heard.newest_end_ms()
     if any(finding.late for finding in found):
-        found = settle(found, _freshness(moved, now_ms))
-    past = [replace(_finding(panel, rows, each, now_ms), late=True) for each in _out_of_order(batch.keep(older), rows)]
+        found = settle(found, _freshness(moved, int(came_ms.max())))
+    past = [replace(_finding(panel, rows, each, came_ms), late=True) for each in _out_of_order(batch.keep(older), rows)]
     return found + has_been(past), Delta(streams=moved)
 
 
@@ -79,8 +81,8 @@ def _crossed(judged: Batch, crossings: Crossings) -> Iterator[_Seen]:
         )
 
 
-def _still(judged: Batch, readings: Readings, crossings: Crossings, now_ms: int) -> Iterator[_Seen]:
-    fresh_from_ms = _fresh_from_ms(judged.streams, now_ms)
+def _still(judged: Batch, readings: Readings, crossings: Crossings, came_ms: Ints) -> Iterator[_Seen]:
+    fresh_from_ms = came_ms[judged.row] - _fresh_for_ms(judged.streams)[judged.stream]
     which, levels, since = still_outside(readings, crossings, judged.streams, fresh_from_ms)
     rows = judged.row[which].tolist()
     keys = judged.streams["key"][judged.stream[which]].tolist()
@@ -116,7 +118,7 @@ def _direction(level: int) -> Direction:
     return "low" if level < 0 else "high"
 
 
-def _finding(panel: Panel, rows: Rows, seen: _Seen, now_ms: int) -> LimitFinding:
+def _finding(panel: Panel, rows: Rows, seen: _Seen, came_ms: Ints) -> LimitFinding:
     patient, kind_number = stream_of(seen.key)
     kind = KIND_BY_NUMBER[kind_number]
     at_ms, span_s = int(rows.taken_ms[seen.row]), float(rows.span_s[seen.row])
@@ -143,7 +145,8 @@ def _finding(panel: Panel, rows: Rows, seen: _Seen, now_ms: int) -> LimitFinding
         level=level,
         began=since,
         at=_instant(at_ms),
-        late=at_ms + span_s * 1000 < int(_fresh_from_ms(panel.look_up(np.array([seen.key])), now_ms)[0]),
+        late=at_ms + span_s * 1000
+        < int(_fresh_from_ms(panel.look_up(np.array([seen.key])), int(came_ms[seen.row]))[0]),
         evidence=evidence,
     )
 
@@ -155,8 +158,12 @@ def _freshness(moved: Streams, now_ms: int) -> dict[Stream, bool]:
 
 def _fresh_from_ms(streams: Streams, now_ms: int) -> Ints:
     """What came after says how it is now. Of a stream that speaks every few minutes there is nothing newer to have."""
-    fresh_from_ms: Ints = now_ms - np.maximum(streams["longest_gap_ms"], LATE_MS)
-    return fresh_from_ms
+    return now_ms - _fresh_for_ms(streams)
+
+
+def _fresh_for_ms(streams: Streams) -> Ints:
+    fresh_for_ms: Ints = np.maximum(streams["longest_gap_ms"], LATE_MS)
+    return fresh_for_ms
 
 
 def _number(value: float) -> float | None:

@@ -17,7 +17,7 @@ def still_outside(
     """The readings that say so, each with its level and since when the stream has been there.
 
     A spot reading outside always does. A continuous stream does every half hour since its crossing, and with the first
-    fresh reading (from its stream's `fresh_from_ms` on) after older ones: what was so then is so now."""
+    fresh reading (one that reaches beyond its `fresh_from_ms`) after older ones: what was so then is so now."""
     level, since = _standing(readings, crossings, streams)
     quiet = np.ones(len(readings), np.bool_)
     quiet[crossings.reading] = False
@@ -52,8 +52,6 @@ def _said_again(readings: Readings, since: Ints, streams: Streams, fresh_from_ms
     known = (before != NEVER) & (since != NEVER)
     before, since = np.where(known, before, taken), np.where(known, since, taken)
     another = (taken - since) // SAID_AGAIN_EVERY_MS > (before - since) // SAID_AGAIN_EVERY_MS
-    ended = np.where(first, streams["end_ms"][readings.stream], np.roll(end, 1))
-    fresh_from = fresh_from_ms[readings.stream]
-    now_fresh = (ended < fresh_from) & (end >= fresh_from) & known
+    now_fresh = (readings.ended_ms < fresh_from_ms) & (end >= fresh_from_ms) & known
     again: Bools = another | now_fresh
     return again

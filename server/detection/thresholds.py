@@ -32,12 +32,13 @@ class Readings:
     """Usable readings sorted by stream, then time, none older than what its stream has seen.
 
     `low` and `high` say how far outside the limits a reading is (0, 1, 2), `low_eased` and `high_eased` how far outside
-    the limits moved inwards by the hysteresis. `gap`: the silence before it was too long for any clock. `at_once`: it
-    needs no second one beside it."""
+    the limits moved inwards by the hysteresis. `ended_ms`: how far those before it reach; NEVER: there are none. `gap`:
+    the silence since then was too long for any clock. `at_once`: it needs no second one beside it."""
 
     stream: Ints
     taken_ms: Ints
     end_ms: Ints
+    ended_ms: Ints
     low: Levels
     high: Levels
     low_eased: Levels

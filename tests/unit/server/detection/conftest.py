@@ -66,6 +66,11 @@ class Ward:
         now_s = max(each.at_s for each in readings) if now_s is None else now_s
         return step(self.panel, rows_of(readings), EVENING_MS + round(now_s * 1000))
 
+    def at_once(self, readings: Sequence[Reading], *, came_s: Sequence[float]) -> list[LimitFinding]:
+        """In one step, though each came at a moment of its own."""
+        came_ms = np.array([EVENING_MS + round(each * 1000) for each in came_s], np.int64)
+        return self._done(*step(self.panel, rows_of(readings), came_ms))
+
     def hear(self, readings: Sequence[Reading]) -> list[LimitFinding]:
         """As they come: what one minute brought, at the end of that minute."""
         minutes = groupby(readings, key=lambda each: each.at_s // 60)
@@ -73,7 +78,9 @@ class Ward:
 
     def drain(self, readings: Sequence[Reading], *, now_s: float | None = None) -> list[LimitFinding]:
         """All at once."""
-        findings, delta = self.step(readings, now_s=now_s)
+        return self._done(*self.step(readings, now_s=now_s))
+
+    def _done(self, findings: list[LimitFinding], delta: Delta) -> list[LimitFinding]:
         self.panel.apply(delta)
         self.states |= {(state.patient, state.kind): state for state in delta.states()}
         return findings
