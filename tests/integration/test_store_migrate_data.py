@@ -79,6 +79,20 @@ insert into observation_hour
 values (1, 3, '2026-02-01 08:00Z', 95, 95, 95, 1, 1, '2026-02-01 08:00Z', '2026-02-01 08:00Z', 0);
 insert into observation_dirty values (1, 3, '2026-02-01 08:00Z');
 """,
+    8: """
+insert into care_fact (patient_id, type, at, value, said_by, said_at)
+values (1, 'oxygen_seen', '2026-02-01Z', '{"on": true}', 1, '2026-02-01Z');
+insert into pathway_limit (team_id, pathway, kind, red_low, set_by, set_at, reason)
+values (1, 'kols', 3, 86, 1, '2026-02-01Z', 'test');
+insert into rule_setting (rule, patient_id, enabled, set_by, set_at, reason)
+values ('trend', 1, false, 1, '2026-02-01Z', 'test');
+insert into measuring_plan (patient_id, kind, weekdays, times, before_min, after_min, set_by, set_at, reason)
+values (1, 3, '{1,2}', '{08:00}', 60, 60, 1, '2026-02-01Z', 'test');
+insert into excuse (patient_id, why, from_at, to_at, said_by, said_at)
+values (1, 'hospital', '2026-02-01Z', '2026-02-02Z', 1, '2026-02-01Z');
+insert into assessment values (1, 3, '2026-02-01Z', '2026-02-01Z');
+insert into home_state select id, '{}', '2026-02-01Z' from home limit 1;
+""",
 }
 
 
