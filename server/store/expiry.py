@@ -11,17 +11,18 @@ from server.alerts import policy
 from server.alerts.findings import IDENTITY_CONFLICT, MONITOR_WAS_DOWN, Finding, fault_over, gateway_silent
 from server.alerts.model import Subject, SubjectType, gateway_subject
 from server.store import alerts, deadlines, gateways, teamlog
-from server.store.deadlines import DeadlineType, Due
+from server.store.deadlines import LEDGER, DeadlineType, Due
 from server.store.gateways import Gateway
 
 # What silence means only while somebody listens.
-HEARD_BY_MONITOR: Final = frozenset({DeadlineType.GATEWAY_SILENT})
+HEARD_BY_MONITOR: Final = frozenset({DeadlineType.GATEWAY_SILENT, DeadlineType.HOME})
 log = logging.getLogger(__name__)
 
 
 def expire_due(conn: psycopg.Connection, now: datetime, *, monitor_hears: bool) -> int:
     """One transaction; how many deadlines ended."""
-    types: Collection[DeadlineType] = set(DeadlineType) if monitor_hears else set(DeadlineType) - HEARD_BY_MONITOR
+    types: Collection[DeadlineType] = set(DeadlineType) - LEDGER
+    types = types if monitor_hears else set(types) - HEARD_BY_MONITOR
     found = deadlines.due(conn, now, types)
     if not found:
         return 0

@@ -126,6 +126,8 @@ alter table deadline
     add column detail jsonb not null default '{}',
     drop constraint deadline_type_subject_id_key,
     add unique (type, subject_id, part);
+-- The expectation ledger looks at its rows when they are due, also at those that were alerted or are excused.
+create index deadline_ledger on deadline (due_at) where type in ('measurement', 'sensor');
 
 alter table care_fact enable row level security;
 alter table pathway_limit enable row level security;

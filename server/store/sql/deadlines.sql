@@ -1,11 +1,21 @@
 -- name: set
 -- A sign of life: due again so much later. A newer one counts even if it promises the next one sooner.
-insert into deadline (type, subject_id, due_at, every_s, state)
-select %(type)s, s, d, e, 'waiting' from unnest(%(subjects)s, %(dues)s::timestamptz[], %(everies)s) as u (s, d, e) order by s
+insert into deadline (type, subject_id, part, due_at, every_s, detail, state)
+select %(type)s, s, p, d, e, j, 'waiting'
+from unnest(%(subjects)s, %(parts)s::text[], %(dues)s::timestamptz[], %(everies)s, %(details)s::jsonb[]) as u (s, p, d, e, j)
+order by s, p
 on conflict (type, subject_id, part) do update
-set due_at = excluded.due_at, every_s = excluded.every_s, state = 'waiting'
+set due_at = excluded.due_at, every_s = excluded.every_s, detail = excluded.detail, state = 'waiting'
 where deadline.state <> 'waiting'
    or deadline.due_at - make_interval(secs => deadline.every_s) < excluded.due_at - make_interval(secs => excluded.every_s)
+
+-- name: cancel
+-- Nothing is awaited any more.
+with gone as (
+    select id from deadline d join unnest(%(subjects)s, %(parts)s::text[]) as u (s, p) on d.subject_id = u.s and d.part = u.p
+    where d.type = %(type)s order by d.subject_id, d.part for update of d
+)
+delete from deadline d using gone where d.id = gone.id
 
 -- name: expect
 -- A first sign of life is awaited from now on; one that is awaited already, or was, stays as it is.
@@ -15,7 +25,7 @@ on conflict (type, subject_id, part) do nothing
 
 -- name: due
 -- What has passed, the oldest first; a look without locks.
-select d.id, d.type, d.subject_id, s.type, s.reference
+select d.id, d.type, d.subject_id, s.type, s.reference, d.part, d.detail
 from deadline d join subject s on s.id = d.subject_id
 where d.state = 'waiting' and d.due_at <= %(now)s and d.type = any(%(types)s)
 order by d.due_at limit %(limit)s
@@ -32,7 +42,7 @@ returning d.id, d.due_at, d.every_s
 -- name: move
 -- Nobody could hear: everything that was awaited gets its whole time again.
 with waiting as (
-    select id from deadline where state = 'waiting' order by type, subject_id, part for no key update
+    select id from deadline where state = 'waiting' or type in ('measurement', 'sensor') order by type, subject_id, part for no key update
 )
 update deadline d set due_at = greatest(d.due_at, %(now)s + make_interval(secs => d.every_s))
 from waiting where d.id = waiting.id
