@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from devices.vocabulary import EventType
+from devices.vocabulary import EventType, Kind
 from server.alerts.model import Priority, Subject, patient_subject
 from server.detection.findings import Evidence, LimitFinding
 
@@ -50,7 +50,9 @@ class Concern:
     """Something that a person must look at, and that stands until a ConcernOver, or until somebody handled it.
 
     `rule` is its identity with `subject`: what is found anew joins what stands; red after yellow is worse. `late`: it
-    was so then, and nobody knows whether it is so now."""
+    was so then, and nobody knows whether it is so now. `steps`: how bad it is, in steps of which one more is worse;
+    None: its colour alone says that. `joins`: rules of the same subject that tell of the same worsening: while one of
+    them stands, this is a line in its history and no alert of its own."""
 
     subject: Subject
     rule: str
@@ -59,15 +61,23 @@ class Concern:
     began: datetime
     evidence: Evidence
     late: bool = False
+    steps: float | None = None
+    joins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConcernOver:
-    """What was looked at is as it should be again: as with a limit, the alert stays until somebody has seen it."""
+    """What was looked at is as it should be again: as with a limit, the alert stays until somebody has seen it.
+
+    `of`: kinds (None: whichever) and the names of rules that would have found it again; what rests on others is not
+    over. Empty: whatever it rests on. `unless`: not while one of these rules of the same subject stands: what was
+    feared has come, which is not that it is over."""
 
     subject: Subject
     rule: str
     at: datetime
+    of: tuple[tuple[Kind | None, str], ...] = ()
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

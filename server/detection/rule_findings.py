@@ -52,6 +52,17 @@ class RuleFinding:
         return f"{self.name}:{self.kind}:{self.direction}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """As of `at`, these rules knew enough of this stream, and said it if there was anything. `kind` None: of the
+    patient."""
+
+    patient: int
+    kind: Kind | None
+    rules: frozenset[str]
+    at: datetime
+
+
 def rule_finding(
     rule: Rule,
     key: int,
