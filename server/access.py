@@ -20,16 +20,20 @@ class Deed(StrEnum):
     HANDLE_ALERTS = "handle_alerts"
     COUNT_TROUBLES = "count_troubles"
     SEE_TROUBLES = "see_troubles"
+    SAY_FACTS = "say_facts"  # what is seen, reported and usual of a patient, and why nothing is awaited for a while
+    SET_CARE = "set_care"  # a patient's own limits, rules and plan
+    SET_PATHWAYS = "set_pathways"  # those of a pathway, for all of a team's patients in it
+    PRESCRIBE = "prescribe"  # a range of saturation, NEWS2's scale 2, and what alerts in palliative care
 
 
-_CARE: Final = frozenset({Deed.SEE_PATIENTS, Deed.HANDLE_ALERTS, Deed.COUNT_TROUBLES})
+_CARE: Final = frozenset({Deed.SEE_PATIENTS, Deed.HANDLE_ALERTS, Deed.COUNT_TROUBLES, Deed.SAY_FACTS, Deed.SET_CARE})
 _EQUIPMENT: Final = frozenset({Deed.COUNT_TROUBLES, Deed.SEE_TROUBLES})
 
 MAY: Final[Mapping[Role, frozenset[Deed]]] = MappingProxyType(
     {
         Role.NURSE: _CARE,
-        Role.DOCTOR: _CARE,
-        Role.COORDINATOR: _CARE | _EQUIPMENT,
+        Role.DOCTOR: _CARE | {Deed.SET_PATHWAYS, Deed.PRESCRIBE},
+        Role.COORDINATOR: _CARE | _EQUIPMENT | {Deed.SET_PATHWAYS},
         Role.TECHNICIAN: _EQUIPMENT,
         Role.ADMINISTRATOR: _EQUIPMENT,
         Role.AUDITOR: frozenset(),
