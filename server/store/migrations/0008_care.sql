@@ -9,16 +9,20 @@ create table care_fact (
     kind smallint,            -- of a baseline
     at timestamptz not null,
     until timestamptz,
-    value jsonb not null,
+    value jsonb not null,     -- 'null': from then on nothing of this type (and kind) holds
     said_by int references staff,  -- null: the patient
     said_at timestamptz not null,
     reason text not null default '',
     withdrawn_at timestamptz,      -- said by mistake: it never held
     withdrawn_by int references staff,
     check (until is null or at < until),
-    check ((withdrawn_at is null) = (withdrawn_by is null))
+    check ((withdrawn_at is null) = (withdrawn_by is null)),
+    check (said_by is not null or type in ('symptoms', 'oxygen_seen', 'consciousness'))
 );
 create index on care_fact (patient_id, type, at);
+-- What was said ahead of its time: the clock role tells when it begins and ends.
+create index care_fact_begins on care_fact (at) where at > said_at;
+create index care_fact_ends on care_fact (until) where until is not null;
 
 -- Limits of a pathway in a team, in place of the ones that Hjemvakt ships. All four null: this kind never alerts.
 create table pathway_limit (
@@ -103,15 +107,46 @@ create index on excuse (patient_id, to_at);
 create index on excuse (home_id, to_at);
 
 -- Streams that have new readings which the slow rules have not looked at. Written with the readings, taken away with what was
--- found: between the two a row stands here, whoever dies. `since`: the oldest of the new readings.
+-- found: between the two a row stands here, whoever dies. `since`: the oldest of the new readings. Kind 0: what is known about
+-- the patient, or what is looked for, has changed, so that everything of the patient is to be looked at.
 create table assessment (
     patient_id int not null,
     kind smallint not null,
     due_at timestamptz not null,
     since timestamptz not null,
+    rev bigint not null default 1,       -- moves with every mark: who has looked takes away only what was there before
+    faults smallint not null default 0,  -- how often to look at it has failed
     primary key (patient_id, kind)
 ) with (fillfactor = 60);
 create index on assessment (due_at);
+create index on assessment (patient_id) where faults > 0;
+
+-- Whoever writes a fact, a rule or a pathway marks in the same transaction, whatever program it is.
+create function assessment_mark(patients int[]) returns void language sql security definer set search_path = public, pg_temp as $f$
+    insert into assessment (patient_id, kind, due_at, since)
+    select distinct p, 0, timestamptz '1970-01-01 00:00+00', now() from unnest(patients) p order by p
+    on conflict (patient_id, kind) do update set due_at = excluded.due_at, rev = assessment.rev + 1, faults = 0
+$f$;
+revoke execute on function assessment_mark(int[]) from public;
+create function assessment_fact() returns trigger language plpgsql security definer set search_path = public, pg_temp as $f$
+begin
+    perform assessment_mark(array[new.patient_id]);
+    return null;
+end $f$;
+create trigger assessment_fact after insert or update on care_fact for each row execute function assessment_fact();
+create function assessment_pathway() returns trigger language plpgsql security definer set search_path = public, pg_temp as $f$
+begin
+    perform assessment_mark(array[new.id]);
+    return null;
+end $f$;
+create trigger assessment_pathway after update of pathway, active on patient for each row execute function assessment_pathway();
+create function assessment_rule() returns trigger language plpgsql security definer set search_path = public, pg_temp as $f$
+begin
+    perform assessment_mark(array(select id from patient where id = new.patient_id
+                                  or (team_id = new.team_id and pathway = new.pathway)));
+    return null;
+end $f$;
+create trigger assessment_rule after insert on rule_setting for each row execute function assessment_rule();
 
 -- What a home remembers between events (who is in bed, out, which door stands open) and what is usual there.
 create table home_state (
