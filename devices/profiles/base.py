@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Final
 
 from devices.vocabulary import EventType, Kind, Mode, Quality, Sign
 
@@ -117,6 +118,12 @@ Said = Reading | Contact | Happening | Switch | Presence | SessionStarted | Devi
 Decode = Callable[[str, bytes], tuple[Said, ...]]  # of a characteristic's UUID and its bytes
 
 
+HOUR_S: Final = 3600.0
+STREAM_SILENT_S: Final = HOUR_S  # longer than a shower, and than most walks out of range [proposal]
+WORN_SILENT_S: Final = 12 * HOUR_S  # a day out is no fault of a pendant [proposal]
+FIXED_SILENT_S: Final = 6 * HOUR_S  # what hangs on a wall is always in range [proposal]
+
+
 class Reach(Enum):
     """How the gateway meets the device."""
 
@@ -171,7 +178,11 @@ class Profile:
 
     `thin_s`: a continuous stream goes to the server as one interval in so many seconds, unless the configuration
     says otherwise; 0: every value. `bonds`: its values need an encrypted link. `quirks`: what a real device of this
-    kind does otherwise, each with its source."""
+    kind does otherwise, each with its source.
+
+    `measures`: what it says of a person. `silent_after_s`: one that speaks by itself (a beacon; a stream, while it is
+    worn) and was not heard for so long has something wrong with it; None: it speaks only when it is used. `is_worn`: it
+    goes where its wearer goes."""
 
     name: str
     reach: Reach
@@ -188,6 +199,9 @@ class Profile:
     clock: SetsClock = SetsClock.NO
     bonds: bool = False
     thin_s: float = 0.0
+    measures: frozenset[Kind] = frozenset()
+    silent_after_s: float | None = None
+    is_worn: bool = False
     quirks: tuple[Quirk, ...] = ()
 
     def decoder(self) -> Decode | None:

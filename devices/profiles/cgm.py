@@ -20,7 +20,7 @@ from devices.errors import DecodeError
 from devices.gatt import Reader, date_time_bytes
 from devices.ieee11073 import SFLOAT_NAN, sfloat, sfloat_word
 from devices.profiles import battery, current_time, device_information, racp
-from devices.profiles.base import Decode, Profile, Quirk, Reach, Reading, Said, SessionStarted, uuid16
+from devices.profiles.base import STREAM_SILENT_S, Decode, Profile, Quirk, Reach, Reading, Said, SessionStarted, uuid16
 from devices.profiles.current_time import Summer
 from devices.profiles.decoding import by_characteristic, possible
 from devices.profiles.wording import moment, set_of, sfloat_in
@@ -381,6 +381,9 @@ def joined() -> Decode:
 PROFILE: Final = Profile(
     name="cgm",
     reach=Reach.STREAM,
+    measures=frozenset({Kind.GLUCOSE_ISF}),
+    silent_after_s=STREAM_SILENT_S,
+    is_worn=True,
     service=SERVICE,
     read_first=(FEATURE, SESSION_START),
     subscribe=(MEASUREMENT,),

@@ -191,6 +191,7 @@ def _limit(value: Decimal | None, sign: Sign) -> Decimal:
 PROFILE: Final = Profile(
     name="glucose",
     reach=Reach.SPOT,
+    measures=frozenset({Kind.GLUCOSE}),
     service=SERVICE,
     subscribe=(MEASUREMENT, CONTEXT),
     read=(battery.LEVEL, *device_information.READ),

@@ -285,6 +285,7 @@ def joined() -> Decode:
 PROFILE: Final = Profile(
     name="health_sensor",
     reach=Reach.SPOT,
+    measures=frozenset({Kind.PEAK_FLOW, Kind.FEV1, Kind.FVC}),  # what those that we know of are; it could say anything
     service=SERVICE,
     read_first=(elapsed_time.ELAPSED_TIME,),
     subscribe=(LIVE, STORED, CONTROL_POINT),

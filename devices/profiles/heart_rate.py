@@ -9,7 +9,7 @@ from typing import Final
 
 from devices.errors import DecodeError
 from devices.profiles import battery, device_information
-from devices.profiles.base import Contact, Profile, Quirk, Reach, Reading, Said, uuid16
+from devices.profiles.base import STREAM_SILENT_S, Contact, Profile, Quirk, Reach, Reading, Said, uuid16
 from devices.profiles.decoding import by_characteristic, reading
 from devices.profiles.layout import Field, Layout, Values
 from devices.profiles.wording import number_in, set_of
@@ -99,6 +99,9 @@ PROFILE: Final = Profile(
         {MEASUREMENT: decode_measurement, battery.LEVEL: battery.decode, **device_information.DECODERS}
     ),
     thin_s=15.0,
+    measures=frozenset({Kind.HEART_RATE, Kind.RR_INTERVAL}),
+    silent_after_s=STREAM_SILENT_S,
+    is_worn=True,
     quirks=(
         Quirk(
             what="An optical sensor on the arm that cannot tell contact goes on sending rates after it was taken off.",

@@ -9,7 +9,7 @@ from typing import Final
 from devices.gatt import date_time, date_time_bytes
 from devices.ieee11073 import SFLOAT_NAN, sfloat, sfloat_word
 from devices.profiles import battery, current_time, device_information
-from devices.profiles.base import Contact, Profile, Quirk, Reach, Reading, Said, SetsClock, uuid16
+from devices.profiles.base import STREAM_SILENT_S, Contact, Profile, Quirk, Reach, Reading, Said, SetsClock, uuid16
 from devices.profiles.decoding import by_characteristic, reading
 from devices.profiles.layout import Field, Layout
 from devices.profiles.wording import set_of, sfloat_in, time
@@ -204,6 +204,9 @@ PROFILE: Final = Profile(
     ),
     clock=SetsClock.CHECKS,  # optional in the Pulse Oximeter Profile [R]
     thin_s=15.0,
+    measures=frozenset({Kind.SPO2, Kind.PULSE_RATE, Kind.PERFUSION_INDEX}),
+    silent_after_s=STREAM_SILENT_S,
+    is_worn=True,
     quirks=(
         Quirk(
             what="Some have only the spot check, and say nothing before the finger is out again.",

@@ -13,7 +13,7 @@ from typing import Final
 from devices.profiles.bthome import Press, advertiser, encode_buttons, numbered_buttons
 from devices.vocabulary import EventType
 
-PROFILE: Final = advertiser("pendant", {}, numbered_buttons(EventType.SOS, EventType.FALL, None))
+PROFILE: Final = advertiser("pendant", {}, numbered_buttons(EventType.SOS, EventType.FALL, None), is_worn=True)
 
 
 def encode(

@@ -340,6 +340,7 @@ _DECODERS: Final[Mapping[str, Callable[[bytes], tuple[Said, ...]]]] = MappingPro
 PROFILE: Final = Profile(
     name="scale",
     reach=Reach.SPOT,
+    measures=frozenset({Kind.WEIGHT, Kind.HEIGHT, Kind.BMI, Kind.BODY_FAT, Kind.MUSCLE_MASS, Kind.BODY_WATER}),
     service=WEIGHT_SCALE,
     subscribe=(WEIGHT, COMPOSITION),
     read=(WEIGHT_FEATURE, COMPOSITION_FEATURE, battery.LEVEL, *device_information.READ),

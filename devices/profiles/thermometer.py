@@ -68,6 +68,7 @@ def explain(data: bytes) -> list[str]:
 PROFILE: Final = Profile(
     name="thermometer",
     reach=Reach.SPOT,
+    measures=frozenset({Kind.BODY_TEMPERATURE}),
     service=SERVICE,
     subscribe=(MEASUREMENT,),
     read=(battery.LEVEL, *device_information.READ),

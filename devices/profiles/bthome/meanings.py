@@ -6,6 +6,8 @@ from functools import lru_cache, partial
 from typing import Final
 
 from devices.profiles.base import (
+    FIXED_SILENT_S,
+    WORN_SILENT_S,
     Advert,
     Happening,
     Identity,
@@ -128,6 +130,8 @@ def advertiser(
     meanings: Mapping[int, Meaning],
     buttons: Buttons | None = None,
     quirks: tuple[Quirk, ...] = (NEW_BATTERY,),
+    *,
+    is_worn: bool = False,
 ) -> Profile:
     every = {Object.FIRMWARE_3: _firmware, Object.FIRMWARE_4: _firmware, **meanings}
     plain = {int(number): meaning for number, meaning in every.items()}
@@ -136,6 +140,8 @@ def advertiser(
         reach=Reach.ADVERT,
         service=SERVICE,
         decode_advert=partial(decode_advert, plain, buttons),
+        silent_after_s=WORN_SILENT_S if is_worn else FIXED_SILENT_S,
+        is_worn=is_worn,
         quirks=quirks,
     )
 
@@ -144,8 +150,8 @@ def advertiser(
 DOOR: Final = advertiser(
     "bthome_door", dict.fromkeys((Object.DOOR, Object.WINDOW, Object.OPENING, Object.GARAGE_DOOR), _switch)
 )
-SOS: Final = advertiser("bthome_sos", {}, any_button(EventType.SOS), (NEW_BATTERY, BEACON_MODE))
-FALL: Final = advertiser("bthome_fall", {}, any_button(EventType.FALL), (NEW_BATTERY, BEACON_MODE))
+SOS: Final = advertiser("bthome_sos", {}, any_button(EventType.SOS), (NEW_BATTERY, BEACON_MODE), is_worn=True)
+FALL: Final = advertiser("bthome_fall", {}, any_button(EventType.FALL), (NEW_BATTERY, BEACON_MODE), is_worn=True)
 SMOKE: Final = advertiser("bthome_smoke", {Object.SMOKE: detected(EventType.SMOKE), Object.CO: detected(EventType.CO)})
 GAS: Final = advertiser("bthome_gas", {Object.GAS: detected(EventType.GAS), Object.CO: detected(EventType.CO)})
 WATER: Final = advertiser("bthome_water", {Object.MOISTURE: detected(EventType.WATER)})
