@@ -121,6 +121,17 @@ MANN_KENDALL: Final = Reference(
     edition="normal approximation",
     page="p < 0.05 from 8 to 10 values on",
 )
+HAMED_RAO: Final = Reference(
+    document="Hamed and Rao, A modified Mann-Kendall trend test for autocorrelated data, J Hydrology 204:182",
+    edition="1998",
+    page="variance of S for correlated ranks",
+)
+KENDALL_1954: Final = Reference(
+    document="Kendall, Note on bias in the estimation of autocorrelation, Biometrika 41:403",
+    edition="1954",
+    page="lag 1",
+    checked=False,
+)
 THEIL_SEN: Final = Reference(
     document="Theil 1950 and Sen 1968, median of the pairwise slopes", edition="1968", page="-", checked=False
 )
@@ -128,6 +139,17 @@ WEIGHT_GAIN: Final = Reference(
     document="European Society of Cardiology, heart failure: sudden gain of weight",
     edition="as tested by Ledwidge 2013 (sensitivity 20-21 %)",
     page="more than 2 kg in 3 days",
+)
+DAILY_WEIGHT: Final = Reference(
+    document="European Society of Cardiology, heart failure guidelines: self-care, weigh yourself daily",
+    edition="2021",
+    page="table on self-care",
+    checked=False,
+)
+DAILY_OXIMETRY: Final = Reference(
+    document="Al Rajeh et al., oximetry at home in COPD, JMIR mHealth uHealth, e17597",
+    edition="2020",
+    page="daily readings against a stable baseline of 14 days",
 )
 PREDICTED_LOW: Final = Reference(
     document="Harvey et al., predicting hypoglycaemia from a glucose sensor",
@@ -149,6 +171,9 @@ HJEMVAKT_PROPOSAL: Final = Reference(
     document="Hjemvakt, proposed starting value", edition="1", page="a clinical owner must sign it"
 )
 PERSONAL: Final = Reference(document="Personal limit", edition="this patient", page="set by staff, with a reason")
+TEAM_SETTING: Final = Reference(
+    document="Setting of the team", edition="this pathway", page="set by staff, with a reason"
+)
 
 BIBLIOGRAPHY: Final = (
     NEWS2_CHART_1,
@@ -173,12 +198,17 @@ BIBLIOGRAPHY: Final = (
     EWMA_CHART,
     CUSUM_CHART,
     MANN_KENDALL,
+    HAMED_RAO,
+    KENDALL_1954,
     THEIL_SEN,
     WEIGHT_GAIN,
+    DAILY_WEIGHT,
+    DAILY_OXIMETRY,
     PREDICTED_LOW,
     URGENT_LOW_SOON,
     GLUCOSE_ARROWS,
     HOME_PRESSURE_WEEK,
     HJEMVAKT_PROPOSAL,
     PERSONAL,
+    TEAM_SETTING,
 )

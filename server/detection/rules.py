@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from server.clinical import irregular_pulse
+from server.clinical import copd, irregular_pulse, news2
 from server.clinical.pathways import Pathway
 from server.clinical.references import (
     CUSUM_CHART,
     EWMA_CHART,
     GLUCOSE_ARROWS,
+    HAMED_RAO,
     HJEMVAKT_PROPOSAL,
     HOME_PRESSURE_WEEK,
+    KENDALL_1954,
     MAD_FLOORS,
     MANN_KENDALL,
     PREDICTED_LOW,
@@ -70,7 +72,8 @@ class CusumRule(Rule):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrendRule(Rule):
-    """Beyond `z` by Mann-Kendall, and over the window more than the smallest change that matters."""
+    """Beyond `z` by Mann-Kendall, corrected for what each day takes over from the one before, and over the window more
+    than the smallest change that matters."""
 
     z: float
     days: int
@@ -128,6 +131,17 @@ class IrregularPulseRule(Rule):
     """Its numbers stand in clinical.irregular_pulse."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class News2Rule(Rule):
+    """A total, or a single parameter, that asks for an answer. Its numbers stand in clinical.news2; `colour` is the
+    highest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExacerbationRule(Rule):
+    """Its numbers stand in clinical.copd."""
+
+
 DEVIATION: Final = DeviationRule(
     name="deviation", version=1, references=(ROBUST_Z, MAD_FLOORS), z=3.5, days=14, least_days=7
 )
@@ -139,9 +153,10 @@ CUSUM: Final = CusumRule(
 )
 TREND: Final = TrendRule(
     name="trend",
-    version=1,
-    references=(MANN_KENDALL, THEIL_SEN, HJEMVAKT_PROPOSAL),
-    z=1.959964,  # p < 0.05, two-sided
+    version=2,
+    references=(MANN_KENDALL, HAMED_RAO, KENDALL_1954, THEIL_SEN, HJEMVAKT_PROPOSAL),
+    # p < 0.01, two-sided: it is asked every day about every stream, and at 0.05 one steady stream in fifty says yes
+    z=2.575829,
     days=14,
     least_days=10,
 )
@@ -189,6 +204,10 @@ HOME_PRESSURE: Final = HomePressureRule(
 IRREGULAR_PULSE: Final = IrregularPulseRule(
     name="irregular_pulse", version=1, references=irregular_pulse.REFERENCES, colour=irregular_pulse.COLOUR
 )
+NEWS2: Final = News2Rule(
+    name="news2", version=1, references=(*news2.REFERENCES, news2.TOGETHER_REFERENCE), colour="red"
+)
+EXACERBATION: Final = ExacerbationRule(name="exacerbation", version=1, references=copd.REFERENCES)
 GLUCOSE_RULES: Final[tuple[GlucoseRule, ...]] = (VERY_LOW_SOON, LOW_SOON, FALLING_FAST)
 RULES: Final[tuple[Rule, ...]] = (
     DEVIATION,
@@ -201,13 +220,16 @@ RULES: Final[tuple[Rule, ...]] = (
     *GLUCOSE_RULES,
     HOME_PRESSURE,
     IRREGULAR_PULSE,
+    NEWS2,
+    EXACERBATION,
 )
 
-# Which of them a patient's pathway begins with [proposal]. Glucose and a loss of weight matter in every one of them.
-_COMMON: Final = (DEVIATION, TREND, LOSS_IN_A_MONTH, LOSS_IN_HALF_A_YEAR, *GLUCOSE_RULES)
+# Which of them a patient's pathway begins with [proposal]. Glucose, a loss of weight, and a NEWS2 when somebody who saw
+# the patient has said what a sensor cannot, matter in every one of them.
+_COMMON: Final = (DEVIATION, TREND, LOSS_IN_A_MONTH, LOSS_IN_HALF_A_YEAR, *GLUCOSE_RULES, NEWS2)
 RULES_OF: Final[Mapping[Pathway, tuple[Rule, ...]]] = MappingProxyType(
     {
-        Pathway.KOLS: (*_COMMON, EWMA, CUSUM, IRREGULAR_PULSE),
+        Pathway.KOLS: (*_COMMON, EWMA, CUSUM, IRREGULAR_PULSE, EXACERBATION),
         Pathway.DIABETES: (*_COMMON, HOME_PRESSURE),
         Pathway.HEART_FAILURE: (*_COMMON, EWMA, CUSUM, GAIN, HOME_PRESSURE, IRREGULAR_PULSE),
         Pathway.PALLIATIVE: (),  # comfort decides; nothing is looked for unless a doctor asks for it

@@ -26,7 +26,7 @@ from server.detection.rules import (
     WeightGainRule,
     WeightLossRule,
 )
-from server.detection.trends import mann_kendall, p_value, theil_sen
+from server.detection.trends import day_to_day, fading, mann_kendall, p_value, theil_sen, variance_factor
 from server.detection.weight import gain_kg, lost_share, middle_kg
 
 STREAMS_AT_ONCE: Final = 4096  # their days stay in the cache
@@ -187,8 +187,15 @@ def drifts(rule: TrendRule, watched: Watched, now_ms: int) -> Iterator[RuleFindi
     places = np.flatnonzero(significant)  # the slope is the dear half: only where it can matter
     slope = theil_sen(values[places], np.arange(float(rule.days)))
     matters = (np.abs(slope) * rule.days > watched.smallest[places]) & (slope * found.score[places] > 0)
+    places, slope = places[matters], slope[matters]
+    # What is left over from yesterday looks like a direction: so much further from 0 must z be.
+    factor = variance_factor(fading(day_to_day(values[places], slope), rule.days))
+    z = found.z[places] / np.sqrt(factor)
+    certain = np.abs(z) > rule.z
     window_ms = _window(watched.daily, rule.days, now_ms)
-    for place, per_day in zip(places[matters].tolist(), slope[matters].tolist(), strict=True):
+    for place, per_day, z_of in zip(
+        places[certain].tolist(), slope[certain].tolist(), z[certain].tolist(), strict=True
+    ):
         yield rule_finding(
             rule,
             int(watched.daily.key[place]),
@@ -196,7 +203,7 @@ def drifts(rule: TrendRule, watched: Watched, now_ms: int) -> Iterator[RuleFindi
             window_ms=window_ms,
             readings=int(found.count[place]),
             per_day=per_day,
-            p=p_value(found.z[place]),
+            p=p_value(z_of),
             change=per_day * rule.days,
             smallest=watched.smallest[place],
         )

@@ -17,6 +17,7 @@ from server.detection.rows import Floats, Ints
 
 VALUES_AT_ONCE: Final = 1 << 16
 SLOPES_AT_ONCE: Final = 1 << 18
+HIGHEST_CORRELATION: Final = 0.95  # beyond it so few days say nothing at all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +25,7 @@ class MannKendall:
     """One of each per stream. `score`: pairs that rise less pairs that fall. `z` 0: no direction, or no two readings.
 
     `variance` is corrected for ties; `z` is the normal approximation with the correction for continuity, meant for
-    8 to 10 readings and more. It presumes that one day says nothing about the next."""
+    8 to 10 readings and more. It presumes that one day says nothing about the next: see `variance_factor`."""
 
     count: Ints
     score: Ints
@@ -48,6 +49,42 @@ def mann_kendall(values: Floats) -> MannKendall:
 def p_value(z: float) -> float:
     """Two-sided."""
     return erfc(abs(z) / sqrt(2))
+
+
+def day_to_day(values: Floats, per_day: Floats) -> Floats:
+    """How much of a day is in the next one: the correlation of neighbours, without the slope `per_day`; 0 to
+    HIGHEST_CORRELATION. A missing day has no neighbours.
+
+    Few values make it come out too low, by (1 + 4r)/n (Kendall 1954), which is put back: uncorrected it leaves most of
+    the false trends."""
+    days = np.arange(float(values.shape[1]))
+    rest = values - per_day[:, None] * days
+    count = counted(rest)
+    rest -= (np.nansum(rest, axis=1) / np.maximum(count, 1))[:, None]
+    pairs = rest[:, 1:] * rest[:, :-1]
+    together = np.nansum(pairs, axis=1) / np.maximum(counted(pairs), 1)
+    alone = np.nansum(rest * rest, axis=1) / np.maximum(count, 1)
+    found = np.divide(together, alone, out=np.zeros(len(values)), where=alone > 0)
+    unbiased = (count * found + 1) / np.maximum(count - 4, 1)
+    correlation: Floats = np.clip(unbiased, 0.0, HIGHEST_CORRELATION)
+    return correlation
+
+
+def variance_factor(correlations: Floats) -> Floats:
+    """How many times larger the variance of the score is when the ranks of days so far apart are so alike (Hamed and
+    Rao 1998). Columns: one day apart, two, up to one less than there are days."""
+    days = correlations.shape[1] + 1
+    apart = np.arange(1, days)
+    weight = (days - apart) * (days - apart - 1) * (days - apart - 2)
+    factor: Floats = 1 + 2 / (days * (days - 1) * (days - 2)) * (correlations @ weight)
+    return factor
+
+
+def fading(correlation: Floats, days: int) -> Floats:
+    """Of the ranks of days 1 to `days` - 1 apart, when each day takes `correlation` of the one before it with it."""
+    powers: Floats = correlation[:, None] ** np.arange(1, days)
+    of_ranks: Floats = 6 / np.pi * np.arcsin(powers / 2)  # of normal values
+    return of_ranks
 
 
 def theil_sen(values: Floats, at: Floats) -> Floats:

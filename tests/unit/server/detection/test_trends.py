@@ -4,9 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import theilslopes
+from scipy.stats import rankdata, theilslopes
 
-from server.detection.trends import mann_kendall, p_value, theil_sen
+from server.detection.rules import TREND
+from server.detection.trends import day_to_day, fading, mann_kendall, p_value, theil_sen, variance_factor
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -106,3 +107,77 @@ def test_more_streams_than_fit_in_one_piece_of_work_are_all_answered():
 def test_no_streams_at_all_are_no_slopes():
     assert theil_sen(np.zeros((0, 14)), DAYS).size == 0
     assert mann_kendall(np.zeros((0, 14))).z.size == 0
+
+
+def lingering(chance: np.random.Generator, streams: int, share: float) -> np.ndarray:
+    """Steady streams in which each day takes so much of the one before with it: mean 0, variance 1."""
+    days = chance.normal(0, 1, (streams, 14))
+    for day in range(1, 14):
+        days[:, day] = share * days[:, day - 1] + np.sqrt(1 - share**2) * days[:, day]
+    return days
+
+
+def certain(values: np.ndarray, z: float) -> float:
+    """The share of streams that are taken to drift."""
+    slope = theil_sen(values, DAYS)
+    factor = variance_factor(fading(day_to_day(values, slope), 14))
+    return float(np.mean(np.abs(mann_kendall(values).z) / np.sqrt(factor) > z))
+
+
+def test_the_factor_for_alike_days_is_that_of_pymannkendall():
+    for row in lingering(np.random.default_rng(29), 200, 0.5):
+        oracle = pymannkendall.hamed_rao_modification_test(row, alpha=1)  # at 1 no lag is left out
+        ranks = rankdata(row - oracle.slope * (DAYS + 1)) - 7.5
+        alike = np.correlate(ranks, ranks, "full")[14:] / (ranks @ ranks)
+        plain = pymannkendall.original_test(row)
+        assert variance_factor(alike[None])[0] == pytest.approx(oracle.var_s / plain.var_s)
+
+
+def test_days_that_are_not_alike_leave_the_variance_as_it_was():
+    assert variance_factor(fading(np.zeros(1), 14)).tolist() == [1]
+
+
+def test_neighbours_are_compared_without_the_slope_by_hand():
+    # 1 -1 1 -1 ... beside a slope of 2: neighbours are as unlike as can be, and count as not alike at all.
+    # Seven times 1, seven times -1: of 13 products 12 are 1, one is -1: 11/13, and (14 * 11/13 + 1)/10 is beyond 0.95.
+    # Two by two, + + - - + +: a mean beside 0, worked out below.
+    up_and_down = np.tile([1.0, -1.0], 7)
+    steps = np.repeat([1.0, -1.0], 7)
+    pairs = np.array([1.0, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1])
+    found = day_to_day(np.stack([up_and_down + 2 * DAYS, steps]), np.array([2.0, 0.0]))
+    assert found.tolist() == [0, 0.95]
+    mean = pairs.mean()
+    away = pairs - mean
+    by_hand = (away[1:] @ away[:-1] / 13) / (away @ away / 14)
+    assert day_to_day(pairs[None], np.zeros(1))[0] == pytest.approx((14 * by_hand + 1) / 10)
+
+
+@pytest.mark.parametrize("share", [0.4, 0.6])
+def test_how_alike_neighbours_are_is_found_again_on_average_also_with_days_missing(share):
+    values = lingering(np.random.default_rng(31), 20_000, share)
+    values[np.random.default_rng(32).random(values.shape) < 0.15] = NAN
+    raw_error = (1 + 4 * share) / 14  # what Kendall's correction puts back
+    found = day_to_day(values, np.zeros(len(values)))
+    assert abs(float(found.mean()) - share) < raw_error / 2
+
+
+@pytest.mark.parametrize(
+    ("share", "before", "after", "asked_for"),
+    # The share of 20,000 steady streams that Mann-Kendall alone takes to drift at p < 0.05, at most what is left of
+    # them when days are alike, and at most what is left at the p of the rule.
+    [(0.0, 0.04, 0.05, 0.01), (0.2, 0.075, 0.065, 0.015), (0.4, 0.13, 0.09, 0.03), (0.6, 0.22, 0.13, 0.05)],
+)
+@pytest.mark.parametrize("missing", [0.0, 0.15])
+def test_a_steady_stream_whose_days_are_alike_is_rarely_taken_to_drift(share, before, after, asked_for, missing):
+    chance = np.random.default_rng(37)
+    values = lingering(chance, 20_000, share)
+    values[chance.random(values.shape) < missing] = NAN
+    assert float(np.mean(np.abs(mann_kendall(values).z) > 1.959964)) > before * (1 - missing)
+    assert certain(values, 1.959964) < after
+    assert certain(values, TREND.z) < asked_for
+
+
+def test_a_missed_day_does_not_hide_a_drift():
+    values = np.tile(95 - 0.4 * DAYS, (14, 1)) + np.tile([0.3, -0.2, 0.1, -0.4], 4)[:14]
+    values[np.arange(13), np.arange(13)] = NAN
+    assert certain(values, TREND.z) == 1
