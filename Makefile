@@ -1,6 +1,6 @@
 # Every target does its own set-up: see deploy/bootstrap.py. Nothing here depends on the path, which may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke bench test sim test-bluez check lock clean
+.PHONY: help demo smoke bench test sim test-bluez test-timescale check lock clean
 
 PYTHON ?= python3
 SETUP = @$(PYTHON) deploy/bootstrap.py
@@ -12,6 +12,7 @@ help:
 	@echo "make check       the quick half: format, lint, types, import contracts"
 	@echo "make sim         more simulated homes than the tests play (SEEDS=5000; FIRST=812 SEEDS=1 plays one again)"
 	@echo "make test-bluez  the radio against the real BlueZ, in a virtual machine (ARGS=\"-k bond\" for some of it)"
+	@echo "make test-timescale  what uses the database, on the TimescaleDB that HJEMVAKT_TEST_TIMESCALE_URL names (ARGS=\"-k backup\")"
 	@echo "make bench       figures"
 	@echo "make lock        choose the versions in requirements.lock again, after a change in pyproject.toml"
 	@echo "make clean       forget the set-up; your data stays"
@@ -49,6 +50,14 @@ sim:
 test-bluez:
 	$(SETUP) check
 	@exec .venv/bin/python -m tests.bluez_vm $(ARGS)
+
+# The URL is a superuser's; databases are made there and dropped again. See CONTRIBUTING.md.
+test-timescale:
+	@if test -z "$$HJEMVAKT_TEST_TIMESCALE_URL"; then \
+		echo "Skipped: no TimescaleDB was tested, because HJEMVAKT_TEST_TIMESCALE_URL does not name one."; \
+	else \
+		$(PYTHON) deploy/bootstrap.py check && exec .venv/bin/python -m pytest --timescale $(ARGS); \
+	fi
 
 lock:
 	$(SETUP) check

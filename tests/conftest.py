@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-import psycopg
 import pytest
 from hypothesis import settings
-from psycopg.sql import SQL, Composed, Identifier
 
 from server.roles.broker import EmbeddedBroker
 from server.store.embedded import EmbeddedPostgres
+from tests import servers
+from tests.servers import API_ROLE, Server
 
-TEMPLATE = "migrated_template"
-API_ROLE = "hjemvakt_api"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 # No deadline: a busy machine is not a defect. In CI the same examples every time, so that red means a change.
@@ -52,7 +50,11 @@ def short_dir() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres(short_dir: Path) -> Iterator[EmbeddedPostgres]:
+def postgres(short_dir: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Whoever starts and stops it is about the embedded one: mark the test so."""
+    if request.config.getoption("--timescale"):
+        yield servers.named()
+        return
     server = EmbeddedPostgres(short_dir / "postgres")
     server.start()
     yield server
@@ -60,20 +62,30 @@ def postgres(short_dir: Path) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-def _template(postgres: EmbeddedPostgres) -> str:
+def _template(postgres: Server) -> Iterator[str]:
     from server.store.migrate import migrate
 
-    _execute(postgres, SQL("CREATE DATABASE {}").format(Identifier(TEMPLATE)))
-    migrate(postgres.dsn(dbname=TEMPLATE))
-    return TEMPLATE
+    name = f"migrated_{uuid4().hex[:12]}"
+    migrate(servers.create(postgres, name))
+    servers.make_template(postgres, name)
+    yield name
+    servers.drop(postgres, name)
 
 
 @pytest.fixture
-def database(postgres: EmbeddedPostgres, _template: str) -> Iterator[Database]:
+def database(postgres: Server, _template: str) -> Iterator[Database]:
     name = f"test_{uuid4().hex[:12]}"
-    _execute(postgres, SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(_template)))
+    servers.copy(postgres, _template, name)
     yield Database(name=name, owner=postgres.dsn(dbname=name), api=postgres.dsn(user=API_ROLE, dbname=name))
-    _execute(postgres, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    servers.drop(postgres, name)
+
+
+@pytest.fixture
+def empty(postgres: Server) -> Iterator[str]:
+    """The DSN of a database without a schema."""
+    name, dsn = servers.create_any(postgres)
+    yield dsn
+    servers.drop(postgres, name)
 
 
 @pytest.fixture(scope="session")
@@ -94,17 +106,24 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _execute(postgres: EmbeddedPostgres, statement: Composed) -> None:
-    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
-        connection.execute(statement)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--timescale", action="store_true", help=f"only what uses the database, on that of {servers.URL}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Not a skip: for an ordinary user these tests have no subject."""
-    if os.geteuid() != 0:
-        for_root = [item for item in items if item.get_closest_marker("root")]
-        config.hook.pytest_deselected(items=for_root)
-        items[:] = [item for item in items if item not in for_root]
+    """Not a skip: for an ordinary user, and on the other engine, these tests have no subject."""
+    timescale = bool(config.getoption("--timescale"))
+    kept = [item for item in items if _has_a_subject(item, timescale=timescale)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def _has_a_subject(item: pytest.Item, *, timescale: bool) -> bool:
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        return False
+    if not timescale:
+        return item.get_closest_marker("only_timescale") is None
+    return "postgres" in getattr(item, "fixturenames", ()) and item.get_closest_marker("only_plain") is None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -166,6 +166,7 @@ def test_pages_may_run_nothing_but_the_servers_own_scripts(api, town):
     assert api.client().get("/api/v1/board").headers["cache-control"] == "no-store"
 
 
+@pytest.mark.only_plain
 def test_health_is_about_the_process_and_readiness_about_the_database(api, town, postgres):
     client = api.client()
     assert client.get("/healthz").json() == {"alive": True}

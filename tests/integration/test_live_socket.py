@@ -226,6 +226,7 @@ async def test_a_restart_of_the_api_is_a_pause_and_no_more(api, town, screen_of)
         assert (await resumed.next("alert"))["alert"]["id"] == missed
 
 
+@pytest.mark.only_plain
 async def test_a_restart_of_the_database_closes_no_screen_and_loses_nothing(api, town, screen_of, postgres):
     kari = api.signed_in("kari")
     async with api.live(kari) as socket_:

@@ -4,11 +4,9 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
 
 from devices.vocabulary import Event, EventType, Item, Kind, Observation
 from devices.wire import codec
@@ -34,6 +32,7 @@ from server.store.embedded import EmbeddedPostgres
 from server.store.migrate import migrate
 from tests.conftest import Database
 from tests.integration.ingest_rig import BUTTON, NOW, OXIMETER, Rig, beat, build, receipt_of, seconds, sent
+from tests.servers import Server
 
 pytestmark = pytest.mark.integration
 
@@ -110,16 +109,6 @@ def rig(database: Database) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
-    name = f"empty_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn(), autocommit=True) as conn:
-        conn.execute(SQL("create database {}").format(Identifier(name)))
-    yield postgres.dsn(dbname=name)
-    with psycopg.connect(postgres.dsn(), autocommit=True) as conn:
-        conn.execute(SQL("drop database {} with (force)").format(Identifier(name)))
-
-
-@pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("HJEMVAKT_")]:
         monkeypatch.delenv(name)
@@ -192,7 +181,7 @@ def test_a_backup_is_of_one_instant_while_readings_go_on_coming(rig: Rig, empty:
 
 
 def test_what_is_restored_is_the_whole_database_but_for_logins(
-    rig: Rig, empty: str, tmp_path: Path, postgres: EmbeddedPostgres
+    rig: Rig, empty: str, tmp_path: Path, postgres: Server
 ) -> None:
     rig.tell("insert into session (token_hash, staff_id, expires_at) values ('\\x01', 1, 'infinity')")
     rig.tell("update team set head = 41 where name = 'Nord'")

@@ -1,31 +1,18 @@
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
 
 from server.errors import MigrationError
 from server.store import migrate as module
-from server.store.embedded import EmbeddedPostgres
 from server.store.migrate import LOCK, Migration, migrate, read, shipped
+from tests.servers import Server
 
 pytestmark = pytest.mark.integration
 
 FIRST = Migration(name="0001_first.sql", text="create table one (n int); insert into one values (1);")
 SECOND = Migration(name="0002_second.sql", text="alter table one add column m int;")
-
-
-@pytest.fixture
-def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
-    name = f"empty_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn(), autocommit=True) as conn:
-        conn.execute(SQL("create database {}").format(Identifier(name)))
-    yield postgres.dsn(dbname=name)
-    with psycopg.connect(postgres.dsn(), autocommit=True) as conn:
-        conn.execute(SQL("drop database {} with (force)").format(Identifier(name)))
 
 
 def ask(dsn: str, question: str) -> list[tuple[object, ...]]:
@@ -104,7 +91,7 @@ def test_only_numbered_sql_files_are_migrations(tmp_path: Path) -> None:
     assert shipped() == read(Path(module.__file__).parent / "migrations")
 
 
-def test_the_api_role_owns_nothing_and_sees_nobody_without_an_identity(empty: str, postgres: EmbeddedPostgres) -> None:
+def test_the_api_role_owns_nothing_and_sees_nobody_without_an_identity(empty: str, postgres: Server) -> None:
     migrate(empty)
     with psycopg.connect(empty) as conn:
         conn.execute("insert into team (name) values ('Nord')")

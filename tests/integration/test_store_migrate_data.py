@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -13,7 +12,6 @@ from psycopg.sql import SQL, Identifier
 
 from devices.vocabulary import Kind, Observation
 from server.store import pool
-from server.store.embedded import EmbeddedPostgres
 from server.store.ingest import Ingest, Watch
 from server.store.intake import open_one
 from server.store.migrate import migrate, shipped
@@ -94,16 +92,6 @@ insert into assessment values (1, 3, '2026-02-01Z', '2026-02-01Z');
 insert into home_state select id, '{}', '2026-02-01Z' from home limit 1;
 """,
 }
-
-
-@pytest.fixture
-def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
-    name = f"empty_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn(), autocommit=True) as conn:
-        conn.execute(SQL("create database {}").format(Identifier(name)))
-    yield postgres.dsn(dbname=name)
-    with psycopg.connect(postgres.dsn(), autocommit=True) as conn:
-        conn.execute(SQL("drop database {} with (force)").format(Identifier(name)))
 
 
 def filled(dsn: str, version: int) -> None:
