@@ -3,8 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from server.detection.findings import Evidence
+
+# Names in Evidence.numbers that the policy itself writes and reads.
+URGENT: Final = "urgent"  # called again soon: a second person must hear of it, and it is closed only after contact
+STEPS: Final = "steps"  # how bad a concern was when it last rang
 
 
 class Priority(StrEnum):
@@ -97,6 +102,10 @@ class Alert:
     def key(self) -> tuple[Subject, str]:
         return self.subject, self.rule
 
+    @property
+    def urgent(self) -> bool:
+        return bool(self.evidence.numbers.get(URGENT))
+
 
 class Action(StrEnum):
     """What happened, as alert_history says it."""
@@ -104,6 +113,8 @@ class Action(StrEnum):
     RAISED = "raised"
     RAISED_AGAIN = "raised_again"
     PRESSED_AGAIN = "pressed_again"
+    CALLED_AGAIN = "called_again"  # so soon after the one before that it is worse than the first
+    JOINED = "joined"  # another rule tells of the same
     WORSE = "worse"
     EASED = "eased"
     REPEATED = "repeated"

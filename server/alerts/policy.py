@@ -1,11 +1,13 @@
 """Open alerts and findings in, changes out. One open alert per subject and rule; repeats join it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from devices.limits import Level
+from server.alerts.calls import CALLED_AGAIN_WITHIN, help_call
+from server.alerts.changes import again, changed, over, raised, repeated
 from server.alerts.findings import (
     Concern,
     ConcernOver,
@@ -17,45 +19,60 @@ from server.alerts.findings import (
     HelpCall,
     subject_of,
 )
-from server.alerts.lifecycle import OPEN, TRANSITIONS, Happening
+from server.alerts.habits import LONGEST_REST
+from server.alerts.lifecycle import OPEN, Happening
 from server.alerts.model import Action, Alert, Change, Priority, State, Subject
+from server.alerts.standing import URGENT_FOR, concern, concern_over
 from server.detection.findings import Crossing, Evidence, LimitFinding
 
 RE_ALERT_AFTER: Final = timedelta(minutes=30)  # what returns sooner joins what somebody has, unless worse [proposal]
 UNHEARD_FOR: Final = timedelta(hours=4)  # a reading outside after so long is news, even of what somebody has [proposal]
-URGENT_FOR: Final = timedelta(hours=1)  # a late red reading that nothing has contradicted is heard this long [proposal]
+LOOKS_BACK: Final = max(LONGEST_REST, CALLED_AGAIN_WITHIN)  # so far does it matter what was handled
+Key = tuple[Subject, str]
 
 
-def decide(open_alerts: Iterable[Alert], findings: Iterable[Finding], now: datetime) -> list[Change]:
-    """The open alerts of all subjects that the findings are about, read under those subjects' locks."""
+def decide(
+    open_alerts: Iterable[Alert], findings: Sequence[Finding], now: datetime, lately: Iterable[Alert] = ()
+) -> list[Change]:
+    """The open alerts of all subjects that the findings are about, read under those subjects' locks. `lately`: what was
+    handled last about them, of each rule; needed when `looks_back`."""
     standing = {alert.key: alert for alert in open_alerts}
+    handled = {alert.key: alert for alert in lately}
     changes = []
     for finding in findings:
-        key = (subject_of(finding), finding.rule)
-        change = _decide_one(standing.get(key), finding, now)
+        change = _decide_one(standing, handled, finding, now)
         if change is None:
             continue
         changes.append(change)
-        standing[key] = change.alert
+        standing[change.alert.key] = change.alert
         if change.alert.state not in OPEN:
-            del standing[key]
+            del standing[change.alert.key]
     return changes
 
 
-def _decide_one(alert: Alert | None, finding: Finding, now: datetime) -> Change | None:
+def looks_back(findings: Iterable[Finding]) -> bool:
+    """Whether it matters what was handled lately."""
+    return any(isinstance(finding, HelpCall | Concern) for finding in findings)
+
+
+def _decide_one(
+    standing: Mapping[Key, Alert], handled: Mapping[Key, Alert], finding: Finding, now: datetime
+) -> Change | None:
+    key = (subject_of(finding), finding.rule)
+    alert = standing.get(key)
     match finding:
         case LimitFinding():
             return _limit(alert, finding, now)
         case HelpCall():
-            return _help_call(alert, finding, now)
+            return help_call(alert, handled.get(key), finding, now)
         case DoorAtNight():
             return _door(alert, finding, now)
         case DoseMissed():
             return _dose_missed(alert, finding, now)
         case Concern():
-            return _concern(alert, finding, now)
+            return concern(standing, handled.get(key), finding, now)
         case ConcernOver():
-            return None if alert is None else _concern_over(alert, finding, now)
+            return concern_over(standing, finding, now)
         case Fault():
             return _fault(alert, finding, now)
         case FaultOver():
@@ -78,18 +95,19 @@ def _outside(alert: Alert | None, finding: LimitFinding, now: datetime) -> Chang
     priority = Priority.RED if abs(finding.level) == abs(Level.RED_LOW) else Priority.YELLOW
     rings = not finding.late or (priority is Priority.RED and now - finding.at <= URGENT_FOR)
     if alert is None:
-        return _raise(finding, priority, finding.began, finding.evidence, now, late=finding.late, rings=rings)
-    found = replace(alert, last_at=max(alert.last_at, finding.at), evidence=finding.evidence, condition_ended_at=None)
+        return raised(finding, priority, finding.began, finding.evidence, now, late=finding.late, rings=rings)
     returned = _has_returned(alert, finding, now)
+    evidence = finding.evidence if returned else _beside(alert.evidence, finding.evidence)
+    found = replace(alert, last_at=max(alert.last_at, finding.at), evidence=evidence, condition_ended_at=None)
     if returned:
         found = replace(found, began_at=finding.began)
     if priority is Priority.RED and alert.priority is Priority.YELLOW:
         worse = replace(found, priority=priority, late=finding.late, raised_at=now)
-        return _again(worse, Happening.CONDITION_WORSE, Action.WORSE, now, rings=rings)
+        return again(worse, Happening.CONDITION_WORSE, Action.WORSE, now, rings=rings)
     if returned:
         anew = replace(found, late=finding.late, raised_at=now)
-        return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=rings)
-    return _change(replace(found, count=alert.count + 1), Happening.REPEATED, Action.REPEATED, now, rings=False)
+        return again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=rings)
+    return changed(replace(found, count=alert.count + 1), Happening.REPEATED, Action.REPEATED, now)
 
 
 def _has_returned(alert: Alert, finding: LimitFinding, now: datetime) -> bool:
@@ -103,61 +121,49 @@ def _has_returned(alert: Alert, finding: LimitFinding, now: datetime) -> bool:
     return finding.crossing is not Crossing.STILL and now - alert.acknowledged_at >= RE_ALERT_AFTER
 
 
+def _beside(before: Evidence, found: Evidence) -> Evidence:
+    """A new reading outside does not take away what slow rules said of the same worsening."""
+    if not before.rules:
+        return found
+    return replace(found, rules=before.rules, numbers=before.numbers, from_at=before.from_at, readings=before.readings)
+
+
 def _has_been(alert: Alert | None, finding: LimitFinding, now: datetime) -> Change:
     """Joins what stands and leaves its evidence alone; else it is raised yellow, as over and not yet looked at."""
     if alert is not None:
-        return _repeat(alert, alert.evidence, finding.at, now)
-    raised = _raise(finding, Priority.YELLOW, finding.began, finding.evidence, now, late=True, rings=False)
-    over = replace(raised.alert, state=State.CLEARED, condition_ended_at=finding.at)
-    return replace(raised, alert=over)
+        return repeated(alert, alert.evidence, finding.at, now)
+    change = raised(finding, Priority.YELLOW, finding.began, finding.evidence, now, late=True, rings=False)
+    has_been = replace(change.alert, state=State.CLEARED, condition_ended_at=finding.at)
+    return replace(change, alert=has_been)
 
 
 def _eased(alert: Alert, finding: LimitFinding, now: datetime) -> Change:
     """Red that turned yellow stays red: only history tells."""
     eased = replace(alert, last_at=max(alert.last_at, finding.at))
-    return _change(eased, Happening.REPEATED, Action.EASED, now, rings=False)
+    return changed(eased, Happening.REPEATED, Action.EASED, now)
 
 
 def _condition_ended(alert: Alert, finding: LimitFinding, now: datetime) -> Change | None:
-    if alert.condition_ended_at is not None:
-        return None
-    over = replace(alert, condition_ended_at=finding.at, last_at=max(alert.last_at, finding.at))
-    return _change(over, Happening.CONDITION_ENDED, Action.CONDITION_ENDED, now, rings=False)
-
-
-def _help_call(alert: Alert | None, call: HelpCall, now: datetime) -> Change:
-    evidence = Evidence(event=call.type, place=call.place, since=call.at)
-    if alert is None:
-        return _raise(call, Priority.RED, call.at, evidence, now, late=call.late, rings=True)
-    pressed = replace(
-        alert,
-        last_at=max(alert.last_at, call.at),
-        count=alert.count + 1,
-        late=alert.late and call.late,
-        evidence=evidence,
-    )
-    if alert.state is not State.RAISED:  # one that nobody has taken keeps its place in the queue
-        pressed = replace(pressed, raised_at=now)
-    return _again(pressed, Happening.PRESSED_AGAIN, Action.PRESSED_AGAIN, now, rings=True)
+    return None if alert.condition_ended_at is not None else over(alert, finding.at, now)
 
 
 def _door(alert: Alert | None, door: DoorAtNight, now: datetime) -> Change:
     evidence = Evidence(event="door_opened", place=door.place, since=door.at)
     if alert is None:
-        return _raise(door, Priority.YELLOW, door.at, evidence, now, late=door.late, rings=not door.late)
+        return raised(door, Priority.YELLOW, door.at, evidence, now, late=door.late, rings=not door.late)
     if alert.state is State.ACKNOWLEDGED and door.at - alert.last_at >= RE_ALERT_AFTER:
         anew = replace(alert, last_at=door.at, raised_at=now, count=alert.count + 1, late=door.late, evidence=evidence)
-        return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=not door.late)
-    return _repeat(alert, evidence, door.at, now)
+        return again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=not door.late)
+    return repeated(alert, evidence, door.at, now)
 
 
 def _dose_missed(alert: Alert | None, dose: DoseMissed, now: datetime) -> Change:
     """Each dose is news of its own, also to who has the one before it [proposal]."""
     evidence = Evidence(event="dose_missed", place=dose.place, since=dose.at)
     if alert is None:
-        return _raise(dose, Priority.YELLOW, dose.at, evidence, now, late=dose.late, rings=not dose.late)
+        return raised(dose, Priority.YELLOW, dose.at, evidence, now, late=dose.late, rings=not dose.late)
     if dose.at <= alert.last_at:  # an older one out of a backlog
-        return _repeat(alert, alert.evidence, dose.at, now)
+        return repeated(alert, alert.evidence, dose.at, now)
     anew = replace(
         alert,
         last_at=dose.at,
@@ -166,79 +172,16 @@ def _dose_missed(alert: Alert | None, dose: DoseMissed, now: datetime) -> Change
         late=alert.late and dose.late,
         evidence=evidence,
     )
-    return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=not dose.late)
-
-
-def _concern(alert: Alert | None, found: Concern, now: datetime) -> Change:
-    rings = not found.late or (found.priority is Priority.RED and now - found.at <= URGENT_FOR)
-    if alert is None:
-        return _raise(found, found.priority, found.began, found.evidence, now, late=found.late, rings=rings)
-    joined = replace(
-        alert, last_at=max(alert.last_at, found.at), evidence=found.evidence, condition_ended_at=None, late=found.late
-    )
-    if found.priority is Priority.RED and alert.priority is Priority.YELLOW:
-        worse = replace(joined, priority=Priority.RED, raised_at=now)
-        return _again(worse, Happening.CONDITION_WORSE, Action.WORSE, now, rings=rings)
-    if alert.state is State.CLEARED:
-        anew = replace(joined, began_at=found.began, raised_at=now)
-        return _again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=rings)
-    return _change(replace(joined, count=alert.count + 1), Happening.REPEATED, Action.REPEATED, now, rings=False)
-
-
-def _concern_over(alert: Alert, over: ConcernOver, now: datetime) -> Change | None:
-    if alert.condition_ended_at is not None:
-        return None
-    ended = replace(alert, condition_ended_at=over.at, last_at=max(alert.last_at, over.at))
-    return _change(ended, Happening.CONDITION_ENDED, Action.CONDITION_ENDED, now, rings=False)
+    return again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=not dose.late)
 
 
 def _fault(alert: Alert | None, fault: Fault, now: datetime) -> Change | None:
     evidence = Evidence(cause=fault.cause, since=fault.at)
     if alert is None:
-        return _raise(fault, Priority.GREY, fault.at, evidence, now, late=False, rings=False)
-    return _repeat(alert, evidence, fault.at, now) if fault.repeats else None
+        return raised(fault, Priority.GREY, fault.at, evidence, now, late=False, rings=False)
+    return repeated(alert, evidence, fault.at, now) if fault.repeats else None
 
 
 def _fault_over(alert: Alert, over: FaultOver, now: datetime) -> Change | None:
     ended = replace(alert, condition_ended_at=over.at, last_at=max(alert.last_at, over.at))
-    return _change(ended, Happening.FAULT_OVER, Action.ENDED, now, rings=False)
-
-
-def _raise(
-    finding: LimitFinding | HelpCall | DoorAtNight | DoseMissed | Concern | Fault,
-    priority: Priority,
-    began_at: datetime,
-    evidence: Evidence,
-    now: datetime,
-    *,
-    late: bool,
-    rings: bool,
-) -> Change:
-    subject: Subject = subject_of(finding)
-    alert = Alert(
-        subject=subject,
-        rule=finding.rule,
-        priority=priority,
-        state=State.RAISED,
-        began_at=began_at,
-        raised_at=now,
-        last_at=finding.at,
-        late=late,
-        evidence=evidence,
-    )
-    return Change(action=Action.RAISED, alert=alert, at=now, rings=rings)
-
-
-def _again(alert: Alert, happening: Happening, action: Action, now: datetime, *, rings: bool) -> Change:
-    """Back in the queue: whoever had it must take it again."""
-    return _change(replace(alert, owner=None, acknowledged_at=None), happening, action, now, rings=rings)
-
-
-def _repeat(alert: Alert, evidence: Evidence, at: datetime, now: datetime) -> Change:
-    joined = replace(alert, count=alert.count + 1, last_at=max(alert.last_at, at), evidence=evidence)
-    return _change(joined, Happening.REPEATED, Action.REPEATED, now, rings=False)
-
-
-def _change(alert: Alert, happening: Happening, action: Action, now: datetime, *, rings: bool) -> Change:
-    after = replace(alert, state=TRANSITIONS[alert.state, happening], rev=alert.rev + 1)
-    return Change(action=action, alert=after, at=now, rings=rings)
+    return changed(ended, Happening.FAULT_OVER, Action.ENDED, now)

@@ -40,7 +40,7 @@ LATE_AFTER: Final = MappingProxyType(
 LOOKS_AT_DAYS: Final = timedelta(days=1)
 
 # How much more is worse again, so that it is told again [proposal].
-WEIGHT_GAIN_STEP_KG: Final = 1.0
+WEIGHT_STEP_KG: Final = 1.0
 WEIGHT_LOSS_STEP_SHARE: Final = 0.025
 SYSTOLIC_STEP_MMHG, DIASTOLIC_STEP_MMHG = 10.0, 5.0
 NEWS2_STEP_POINTS: Final = 2.0
@@ -65,10 +65,10 @@ def is_slow(rule: str) -> bool:
 
 def alert_rule(finding: RuleFinding) -> str:
     """The identity of the alert that it leads to."""
-    return _alert_rule(finding.name, finding.kind, finding.direction)
+    return alert_rule_of(finding.name, finding.kind, finding.direction)
 
 
-def _alert_rule(name: str, kind: Kind | None, direction: Direction) -> str:
+def alert_rule_of(name: str, kind: Kind | None, direction: Direction) -> str:
     if kind is not None and name in CHANGE:
         return f"change:{_thing(kind)}:{direction}"
     if kind is not None and name in LOW_SOON:
@@ -180,7 +180,7 @@ def _pressure_steps(finding: RuleFinding) -> float:
 STEPS: Final[Mapping[str, Callable[[RuleFinding], float | None]]] = MappingProxyType(
     {
         "change": _change_steps,
-        "weight_gain": lambda finding: finding.grounds.numbers["gained_kg"] / WEIGHT_GAIN_STEP_KG,
+        "weight_gain": lambda finding: finding.grounds.numbers["value"] / WEIGHT_STEP_KG,  # whoever is heavier yet
         "weight_loss": lambda finding: finding.grounds.numbers["lost_share"] / WEIGHT_LOSS_STEP_SHARE,
         "home_pressure": _pressure_steps,
         "irregular_pulse": lambda _: None,
@@ -216,7 +216,7 @@ def _could_tell(looked: Looked) -> Iterator[str]:
     """The alerts that what was looked at could have led to."""
     for name in sorted(looked.rules):
         for direction in SIDES if name in CHANGE else SIDES[:1]:
-            yield _alert_rule(name, looked.kind, direction)
+            yield alert_rule_of(name, looked.kind, direction)
 
 
 def _rests_on(name: str, kind: Kind | None) -> Kind | None:

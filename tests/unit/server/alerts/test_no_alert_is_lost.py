@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from devices.limits import Level
 from devices.vocabulary import EventType, Kind
-from server.alerts.findings import DoorAtNight, HelpCall, gateway_back, gateway_silent, rows_lost
+from server.alerts.findings import Concern, ConcernOver, DoorAtNight, HelpCall, gateway_back, gateway_silent, rows_lost
+from server.alerts.habits import LONGEST_REST
 from server.alerts.lifecycle import OPEN, acknowledge, handle
 from server.alerts.model import Alert, Change, Outcome, Priority, State, gateway_subject, home_subject, patient_subject
 from server.alerts.policy import decide
@@ -38,6 +39,33 @@ limit_findings = st.builds(
 )
 buttons = st.sampled_from([EventType.FALL, EventType.SOS])
 calls = st.builds(HelpCall, subject=st.just(patient_subject(1)), type=buttons, at=st.just(T0), late=st.booleans())
+CHANGE, HOST = "change:spo2:low", ("limit:spo2:low",)
+
+
+def concern_finding(rule: str, priority: Priority, steps: float | None, late: bool) -> Concern:
+    return Concern(
+        subject=patient_subject(1),
+        rule=rule,
+        priority=priority,
+        at=T0,
+        began=T0,
+        evidence=Evidence(rules=("deviation",)),
+        late=late,
+        steps=steps,
+        joins=HOST if rule == CHANGE else (),
+    )
+
+
+concerns = st.builds(
+    concern_finding,
+    st.sampled_from([CHANGE, "news2", "home:wandering"]),
+    st.sampled_from([Priority.YELLOW, Priority.RED]),
+    st.one_of(st.none(), st.floats(0, 5)),
+    st.booleans(),
+)
+ends = st.builds(
+    ConcernOver, subject=st.just(patient_subject(1)), rule=st.sampled_from([CHANGE, "news2"]), at=st.just(T0)
+)
 others = st.sampled_from(
     [
         DoorAtNight(subject=home_subject(5), at=T0, late=False),
@@ -48,7 +76,9 @@ others = st.sampled_from(
 )
 deeds = st.sampled_from(["acknowledge", "handle"])
 happenings = st.lists(
-    st.tuples(st.one_of(limit_findings, calls, others, deeds), st.integers(0, 3 * 3600)), min_size=1, max_size=25
+    st.tuples(st.one_of(limit_findings, calls, concerns, ends, others, deeds), st.integers(0, 3 * 3600)),
+    min_size=1,
+    max_size=25,
 )
 
 
@@ -68,6 +98,7 @@ def check(before: Alert | None, change: Change) -> None:
     alert = change.alert
     assert alert.rev == (1 if before is None else before.rev + 1)
     assert before is None or URGENCY[alert.priority] >= URGENCY[before.priority]
+    assert before is None or not before.urgent or alert.urgent
     assert before is None or alert.began_at <= alert.last_at
     assert (alert.state is State.HANDLED) == (alert.handled_at is not None and alert.outcome is not None)
     assert alert.state is not State.ACKNOWLEDGED or alert.owner is not None
@@ -87,13 +118,16 @@ def check(before: Alert | None, change: Change) -> None:
 @given(happenings)
 def test_no_order_of_happenings_loses_an_alert(story):
     standing: dict = {}
+    handled: dict = {}
     now = T0
     for happening, later_s in story:
         now += timedelta(seconds=later_s)
         if isinstance(happening, str):
             changes = by_a_nurse(happening, standing, now)
         else:
-            changes = decide(standing.values(), [_at(happening, now)], now)
+            changes = decide(standing.values(), [_at(happening, now)], now, handled.values())
+        if isinstance(happening, Concern) and not changes:
+            assert _somebody_knows(happening, standing, handled, now)
         for change in changes:
             check(standing.get(change.alert.key), change)
             if isinstance(happening, HelpCall):
@@ -102,6 +136,8 @@ def test_no_order_of_happenings_loses_an_alert(story):
             standing.pop(change.alert.key, None)
             if change.alert.state in OPEN:
                 standing[change.alert.key] = change.alert
+            elif change.alert.state is State.HANDLED:
+                handled[change.alert.key] = change.alert
         if _must_be_seen(happening):
             assert changes
 
@@ -118,7 +154,15 @@ def test_findings_decided_together_and_one_by_one_come_to_the_same(story, cut):
 
 
 def _at(finding, now: datetime):
-    return replace(finding, began=now, at=now) if isinstance(finding, LimitFinding) else replace(finding, at=now)
+    has_begun = isinstance(finding, LimitFinding | Concern)
+    return replace(finding, began=now, at=now) if has_begun else replace(finding, at=now)
+
+
+def _somebody_knows(found: Concern, standing: dict, handled: dict, now: datetime) -> bool:
+    """Of a concern nothing is written only where it stands, or belongs to what stands, or somebody has just decided."""
+    key = (found.subject, found.rule)
+    stands = any((found.subject, rule) in standing for rule in (found.rule, *found.joins))
+    return stands or (key in handled and now - handled[key].handled_at < LONGEST_REST)
 
 
 def _must_be_seen(happening: object) -> bool:

@@ -182,7 +182,7 @@ def test_a_change_of_weight_joins_the_gain_that_stands():
         ("trend", Kind.SPO2, {}, 2.1),
         ("ewma", Kind.SPO2, {}, 1.2),
         ("cusum", Kind.SPO2, {}, 1.25),
-        ("weight_gain", Kind.WEIGHT, {}, 2.4),
+        ("weight_gain", Kind.WEIGHT, {}, 84.5),
         ("weight_loss_month", Kind.WEIGHT, {}, 2.0),
         ("home_pressure", Kind.SYSTOLIC, {"diastolic": 90}, 18.0),
         ("news2", None, {}, 3.0),
