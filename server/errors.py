@@ -27,3 +27,11 @@ class RebindingError(ServerError):
 
 class RetentionError(ServerError):
     """A decision about retention that cannot be taken."""
+
+
+class CareError(ServerError):
+    """What staff said or set that cannot count; nothing of it was kept."""
+
+
+class TryOutError(ServerError):
+    """A limit that cannot be tried out."""
