@@ -74,8 +74,10 @@ F = TypeVar("F", bound=Fact)
 
 
 def in_force(facts: Iterable[F], at: datetime) -> F | None:
-    """The newest that had begun, unless it is over: what it replaced does not come back."""
-    newest = max((each for each in facts if each.at <= at), key=lambda each: each.at, default=None)
+    """The newest that had begun, unless it is over: what it replaced does not come back. Of two that begin together
+    the later one in `facts`."""
+    begun = sorted((each for each in facts if each.at <= at), key=lambda each: each.at)
+    newest = begun[-1] if begun else None
     if newest is None or (newest.until is not None and newest.until <= at):
         return None
     return newest

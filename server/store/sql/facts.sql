@@ -1,0 +1,35 @@
+-- name: of_patients
+-- What was said about them and not taken back, so many of each type at most; of the rest the newest.
+select f.patient_id, f.type, f.kind, f.at, f.until, f.value, f.said_by, f.said_at, f.id
+from unnest(%(patients)s) as u (patient), unnest(%(types)s::text[]) as t (type)
+cross join lateral (
+    select * from care_fact
+    where patient_id = u.patient and care_fact.type = t.type and withdrawn_at is null
+    order by at desc, id desc limit %(most)s
+) f
+order by f.patient_id, f.at, f.id
+
+-- name: say
+-- About a patient whom the caller may see; no row: there is none.
+insert into care_fact (patient_id, type, kind, at, until, value, said_by, said_at, reason)
+select id, %(type)s, %(kind)s, %(at)s, %(until)s, %(value)s::jsonb, %(by)s, %(now)s, %(reason)s from patient where id = %(patient)s
+returning id
+
+-- name: withdraw
+-- Once.
+update care_fact set withdrawn_at = %(now)s, withdrawn_by = %(by)s where id = %(id)s and withdrawn_at is null returning type
+
+-- name: history
+-- All that was ever said about a patient, the newest first.
+select f.id, f.type, f.kind, f.at, f.until, f.value, f.said_by, s.name, f.said_at, f.reason, f.withdrawn_at, f.withdrawn_by, w.name
+from care_fact f
+left join staff s on s.id = f.said_by
+left join staff w on w.id = f.withdrawn_by
+where f.patient_id = %(patient)s and (%(type)s::text is null or f.type = %(type)s)
+order by f.said_at desc, f.id desc
+limit %(most)s
+
+-- name: turns
+-- Whether a fact that was said ahead of its time, or with an end, began or ended after `since` and until `now`.
+select exists (select from care_fact where at > said_at and at > %(since)s and at <= %(now)s and withdrawn_at is null)
+    or exists (select from care_fact where until > %(since)s and until <= %(now)s and withdrawn_at is null)
