@@ -31,6 +31,7 @@ SAME_THING: Final[Mapping[Kind, Kind]] = MappingProxyType(
 CHANGE: Final = ("deviation", "trend", "ewma", "cusum")
 LOW_SOON: Final = ("very_low_soon", "low_soon", "falling_fast")
 WEIGHT_LOSS: Final = ("weight_loss_month", "weight_loss_half_year")
+OF_THE_PATIENT: Final = frozenset({"news2", "exacerbation"})  # of many kinds, or of none
 SAID_BETTER: Final = MappingProxyType({"change:weight:high": "weight_gain", "change:weight:low": "weight_loss"})
 LEADS: Final = MappingProxyType({name: place for place, name in enumerate((*CHANGE, *LOW_SOON, *WEIGHT_LOSS))})
 # Older than this, what was found then is no longer now [proposal]. A rule about days is told by its newest one.
@@ -121,7 +122,7 @@ def _evidence(group: Sequence[RuleFinding]) -> Evidence:
     numbers |= lead.grounds.numbers
     references = dict.fromkeys(str(each) for finding in group for each in finding.grounds.references)
     return Evidence(
-        kind=lead.kind,
+        kind=None if lead.name in OF_THE_PATIENT else lead.kind,
         value=lead.grounds.numbers.get("value"),
         level=lead.level,
         direction=lead.direction,

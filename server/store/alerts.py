@@ -15,6 +15,8 @@ import numpy as np
 import psycopg
 from psycopg.types.json import Jsonb
 
+from server.alerts import policy
+from server.alerts.findings import Finding
 from server.alerts.model import Alert, Change, Outcome, Priority, State, Subject, SubjectType, cause_subject
 from server.detection.findings import Evidence
 from server.store import queries, teamlog
@@ -47,6 +49,20 @@ def hold_ids(conn: psycopg.Connection, ids: Iterable[int]) -> None:
 def open_alerts(conn: psycopg.Connection, subject_ids: Iterable[int]) -> list[Alert]:
     """What stands about held subjects."""
     return [_alert(row) for row in conn.execute(SQL["open_alerts"], {"ids": np.array(sorted(subject_ids), np.int64)})]
+
+
+def lately_handled(conn: psycopg.Connection, subject_ids: Iterable[int], now: datetime) -> list[Alert]:
+    """What somebody closed last of each rule about held subjects, as far back as the policy looks."""
+    wanted = {"ids": np.array(sorted(subject_ids), np.int64), "since": now - policy.LOOKS_BACK}
+    return [_alert(row) for row in conn.execute(SQL["lately_handled"], wanted)]
+
+
+def decided(
+    conn: psycopg.Connection, held: Mapping[Subject, int], findings: Sequence[Finding], now: datetime
+) -> list[Change]:
+    """The policy, over what stands about held subjects and what was handled lately."""
+    lately = lately_handled(conn, held.values(), now) if policy.looks_back(findings) else ()
+    return policy.decide(open_alerts(conn, held.values()), findings, now, lately)
 
 
 def hold_alert(conn: psycopg.Connection, alert_id: int) -> Alert | None:

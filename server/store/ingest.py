@@ -20,7 +20,6 @@ import psycopg
 from devices.wire.columns import to_millis
 from devices.wire.messages import Lane, Receipt, Refusal
 from devices.wire.topics import Channel, Topic
-from server.alerts import policy
 from server.alerts.findings import Finding, rows_lost, set_aside, subject_of
 from server.alerts.model import gateway_subject
 from server.detection import engine
@@ -275,7 +274,7 @@ class Ingest:
         found, entries = heartbeats.hear(conn, heard, held)
         findings = [*gathered.findings, *found]
         if findings:
-            changes = policy.decide(alerts.open_alerts(conn, held.values()), findings, now)
+            changes = alerts.decided(conn, held, findings, now)
             entries = [*alerts.write(conn, changes), *entries]
         teamlog.append(conn, entries, now)
 

@@ -164,6 +164,9 @@ alter table deadline
 -- The expectation ledger looks at its rows when they are due, also at those that were alerted or are excused.
 create index deadline_ledger on deadline (due_at) where type in ('measurement', 'sensor');
 
+-- What somebody decided about a subject lately: the same is not raised anew, and a call soon after it is worse.
+create index alert_handled on alert (subject_id, handled_at) where state = 'handled';
+
 alter table care_fact enable row level security;
 alter table pathway_limit enable row level security;
 alter table rule_setting enable row level security;

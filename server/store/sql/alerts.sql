@@ -22,6 +22,16 @@ from alert a join subject s on s.id = a.subject_id
 where a.subject_id = any(%(ids)s) and a.state in ('raised', 'acknowledged', 'cleared')
 order by a.id
 
+-- name: lately_handled
+-- What somebody closed last of each rule about these subjects.
+select distinct on (a.subject_id, a.rule)
+       a.id, s.type, s.reference, a.patient_id, a.home_id, a.gateway_id, a.device_id, a.rule, a.priority, a.state,
+       a.began_at, a.raised_at, a.last_at, a.late, a.count, a.condition_ended_at, a.owner_id, a.acknowledged_at,
+       a.handled_at, a.outcome, a.evidence, a.rev
+from alert a join subject s on s.id = a.subject_id
+where a.subject_id = any(%(ids)s) and a.state = 'handled' and a.handled_at > %(since)s
+order by a.subject_id, a.rule, a.handled_at desc, a.id desc
+
 -- name: alert
 -- One alert, open or not.
 select a.id, s.type, s.reference, a.patient_id, a.home_id, a.gateway_id, a.device_id, a.rule, a.priority, a.state,
