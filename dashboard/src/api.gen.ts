@@ -557,7 +557,20 @@ export interface components {
              * @description how long that interval was; null: a single reading
              */
             span_s?: number | null;
-        };
+            /**
+             * Rules
+             * @description that found it, the one first that `numbers` are of
+             * @default []
+             */
+            rules: string[];
+            /**
+             * Numbers
+             * @description what the rule compared, by name; those of the other rules begin with `<rule>_`. Of any alert: `calls` for help in a row, none more than `within_min` after the one before; `urgent`: called again soon; `steps`: how bad it was when it last rang
+             * @default {}
+             */
+            numbers: {
+                [key: string]: number;
+            };
         /** GatewayChanged */
         GatewayChanged: {
             /**

@@ -73,6 +73,17 @@ class Evidence(Shape):
     low: Annotated[float | None, Field(description="the least in an interval of which `value` is the median")] = None
     high: float | None = None
     span_s: Annotated[float | None, Field(description="how long that interval was; null: a single reading")] = None
+    rules: Annotated[list[str], Field(description="that found it, the one first that `numbers` are of")] = []
+    numbers: Annotated[
+        dict[str, float],
+        Field(
+            description="what the rule compared, by name; those of the other rules begin with `<rule>_`. Of any alert: "
+            "`calls` for help in a row, none more than `within_min` after the one before; `urgent`: called again soon; "
+            "`steps`: how bad it was when it last rang"
+        ),
+    ] = {}
+    from_at: Annotated[datetime | None, Field(description="the window that ended at `since`")] = None
+    readings: Annotated[int | None, Field(description="how many days, points or windows the numbers rest on")] = None
 
 
 class Alert(Shape):
