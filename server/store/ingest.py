@@ -223,7 +223,7 @@ class Ingest:
             seen = streams.for_detection(fresh)
             panel = self._watch.panel
             if unknown := panel.missing(seen):
-                panel.hydrate(streams.settings(self._conn, unknown))
+                panel.hydrate(streams.settings(self._conn, unknown, now))
             found, gathered.delta = engine.step(panel, seen, to_millis(now))
             gathered.findings += found
             streams.move(self._conn, gathered.delta, panel.look_up(gathered.delta.streams["key"])["last_ms"])

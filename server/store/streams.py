@@ -7,11 +7,7 @@ from typing import Any, Final
 import numpy as np
 import psycopg
 
-from devices.limits import Limit
-from devices.vocabulary import KIND_BY_NUMBER
 from devices.wire.columns import to_millis
-from server.clinical.limits import basis_for, limits_for
-from server.clinical.pathways import Pathway
 from server.detection.panel import NEVER, Delta
 from server.detection.rows import Ints, Stream
 from server.detection.rows import Rows as DetectionRows
@@ -19,18 +15,24 @@ from server.detection.state import StreamSetting, StreamState
 from server.store import queries
 from server.store.devices import StaleNamesError
 from server.store.rows import Rows
+from server.store.settings import limits
 
 SQL: Final = queries.load("streams")
 _TIMES: Final = ("last_ms", "end_ms", "since_ms", "pending_since_ms", "pending_far_since_ms")
 _LEVELS: Final = ("level", "pending_level")
 
 
-def settings(conn: psycopg.Connection, streams: Sequence[Stream]) -> list[StreamSetting]:
-    parameters = {
-        "patients": np.array([patient for patient, _ in streams], np.int32),
-        "kinds": np.array([kind for _, kind in streams], np.int16),
-    }
-    return [_setting(row) for row in conn.execute(SQL["settings"], parameters)]
+def settings(conn: psycopg.Connection, streams: Sequence[Stream], now: datetime) -> list[StreamSetting]:
+    """The limits are those of `now`: readings of a backlog are judged by what counts when they are filed. When a fact
+    begins or ends later, the clock role says so and the panel is made anew (store.turns)."""
+    counting = limits(conn, streams, now)
+    where = _states(conn, streams)
+    return [
+        StreamSetting(
+            patient=patient, kind=kind, limit=counts.limit, basis=counts.basis, state=where.get((patient, kind))
+        )
+        for (patient, kind), counts in counting.items()
+    ]
 
 
 def move(conn: psycopg.Connection, delta: Delta, before_ms: Ints) -> None:
@@ -65,31 +67,26 @@ def _instants(millis: "np.ndarray[Any, np.dtype[np.int64]]") -> "np.ndarray[Any,
     return micros.view("datetime64[us]")
 
 
-def _setting(row: tuple[Any, ...]) -> StreamSetting:
-    patient, number, pathway, has_own, *rest = row
-    edges, (has_state, last, end, level, since, pending_level, pending, far) = rest[:4], rest[4:]
-    kind = KIND_BY_NUMBER[number]
-    red_low, yellow_low, yellow_high, red_high = edges
-    own = Limit(red_low=red_low, yellow_low=yellow_low, yellow_high=yellow_high, red_high=red_high) if has_own else None
-    state = None
-    if has_state:
-        state = StreamState(
-            patient=patient,
-            kind=number,
-            last_ms=to_millis(last),
-            level=level,
-            since_ms=_millis(since),
-            pending_level=pending_level,
-            pending_since_ms=_millis(pending),
-            pending_far_since_ms=_millis(far),
-            end_ms=_millis(end),
-        )
-    return StreamSetting(
+def _states(conn: psycopg.Connection, streams: Sequence[Stream]) -> dict[Stream, StreamState]:
+    parameters = {
+        "patients": np.array([patient for patient, _ in streams], np.int32),
+        "kinds": np.array([kind for _, kind in streams], np.int16),
+    }
+    return {(row[0], row[1]): _state(row) for row in conn.execute(SQL["states"], parameters)}
+
+
+def _state(row: tuple[Any, ...]) -> StreamState:
+    patient, kind, last, end, level, since, pending_level, pending, far = row
+    return StreamState(
         patient=patient,
-        kind=number,
-        limit=limits_for(Pathway(pathway), kind, own),
-        basis=basis_for(Pathway(pathway), kind, own),
-        state=state,
+        kind=kind,
+        last_ms=to_millis(last),
+        level=level,
+        since_ms=_millis(since),
+        pending_level=pending_level,
+        pending_since_ms=_millis(pending),
+        pending_far_since_ms=_millis(far),
+        end_ms=_millis(end),
     )
 
 

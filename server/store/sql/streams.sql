@@ -1,12 +1,8 @@
--- name: settings
--- What a stream's limits follow from, and where it stood.
-select u.patient, u.kind, p.pathway, l.patient_id is not null, l.red_low, l.yellow_low, l.yellow_high, l.red_high,
-       s.patient_id is not null, s.last_at, s.end_at, s.level, s.since, s.pending_level, s.pending_since, s.pending_far_since
+-- name: states
+-- Where streams stood.
+select s.patient_id, s.kind, s.last_at, s.end_at, s.level, s.since, s.pending_level, s.pending_since, s.pending_far_since
 from unnest(%(patients)s, %(kinds)s) as u (patient, kind)
-     join patient p on p.id = u.patient
-     left join lateral (select * from patient_limit where patient_id = u.patient and kind = u.kind order by set_at desc limit 1) l
-     on true
-     left join stream_state s on s.patient_id = u.patient and s.kind = u.kind
+     join stream_state s on s.patient_id = u.patient and s.kind = u.kind
 
 -- name: move
 -- Where streams stand after a batch, if they stood where it found them; answers how many did. '-infinity': no such time.
