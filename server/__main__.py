@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import getpass
+import json
 import logging
 import os
 import secrets
@@ -18,10 +19,11 @@ from typing import Final, Protocol
 import psycopg
 
 from server import serving
+from server.alerts import replay_words
 from server.child import EmbeddedServiceError
 from server.config import DEFAULT_HTTP_PORT, Config, read
 from server.errors import ConfigError, ServerError
-from server.store import backup, enrolment, people, pool, rebinding, retention
+from server.store import backup, enrolment, people, pool, rebinding, replaying, retention
 from server.store.migrate import migrate
 
 PASSWORD_BYTES: Final = 9
@@ -69,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("rebind", help="say whose a device was in a period; what is stored follows")
     _add_rebinding(command)
     command.set_defaults(command=_rebind)
+    command = commands.add_parser("replay", help="try a limit on what is stored: which alerts it would have raised")
+    _add_replay(command)
+    command.set_defaults(command=_replay)
     command = commands.add_parser("backup", help="everything in the database into a new directory, while all goes on")
     command.add_argument("directory", type=Path)
     command.set_defaults(command=_backup)
@@ -105,6 +110,15 @@ def _add_rebinding(command: argparse.ArgumentParser) -> None:
     command.add_argument("--place", help="where the device is in that home")
     command.add_argument("--by", required=True, help="who says so")
     command.add_argument("--reason", required=True)
+
+
+def _add_replay(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--patient", metavar="REFERENCE", required=True)
+    command.add_argument(
+        "--limit", action="append", required=True, metavar="KIND:EDGE=NUMBER", help="such as spo2:red_low=86"
+    )
+    command.add_argument("--days", type=int, default=30, metavar="N")
+    command.add_argument("--json", action="store_true")
 
 
 def _add_retention(command: argparse.ArgumentParser) -> None:
@@ -185,6 +199,17 @@ def _rebind(config: Config, options: argparse.Namespace) -> None:
             counted[what] += rows
     moved = ", ".join(f"{rows} {what}s" for what, rows in counted.items()) or "nothing"
     print(f"Re-filing {id_}: the bindings are changed; {moved} moved.")
+
+
+def _replay(config: Config, options: argparse.Namespace) -> None:
+    edges = replay_words.read(options.limit)
+    with _database(config) as conn:
+        patient = replaying.patient_of(conn, options.patient)
+        now = datetime.now(UTC)
+        standing = replaying.limits_now(conn, patient, edges, now)
+        limits = {kind: replay_words.changed(kind, standing[kind], edges[kind]) for kind in edges}
+        found = replaying.try_out(conn, patient, limits, options.days, now, mine=False)
+    print(json.dumps(replay_words.plain(found)) if options.json else "\n".join(replay_words.lines(found)))
 
 
 def _retention(config: Config, options: argparse.Namespace) -> None:
