@@ -571,6 +571,17 @@ export interface components {
             numbers: {
                 [key: string]: number;
             };
+            /**
+             * From At
+             * @description the window that ended at `since`
+             */
+            from_at?: string | null;
+            /**
+             * Readings
+             * @description how many days, points or windows the numbers rest on
+             */
+            readings?: number | null;
+        };
         /** GatewayChanged */
         GatewayChanged: {
             /**
