@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,15 +13,14 @@ import numpy as np
 import psycopg
 
 from devices.errors import WireError
-from devices.limits import Limit
-from devices.vocabulary import KIND_BY_NUMBER, Kind
 from devices.wire.codec import encode
 from devices.wire.messages import DeviceSetup, GatewayConfig, Status
 from devices.wire.topics import Channel, Topic
 from server.alerts.findings import Finding, config_not_taken, config_taken
 from server.alerts.model import Subject
 from server.store import queries
-from server.store.setups import Bound, OwnLimits, devices_of
+from server.store.settings import limits_of
+from server.store.setups import Bound, devices_of, for_gateways
 
 SQL: Final = queries.load("configs")
 TAKEN_WITHIN: Final = timedelta(minutes=10)
@@ -130,24 +128,15 @@ def _hear(
 
 def _wanted(conn: psycopg.Connection, now: datetime) -> dict[int, list[DeviceSetup] | None]:
     rows = conn.execute(SQL["wanted"], {"now": now}).fetchall()
-    own = _own_limits(conn, {row[6] for row in rows if row[6] is not None})
+    limits = for_gateways(limits_of(conn, {row[6] for row in rows if row[6] is not None}, now))
     return {
-        gateway: devices_of([_bound(row) for row in group if row[1] is not None], own)
+        gateway: devices_of([_bound(row) for row in group if row[1] is not None], limits)
         for gateway, group in groupby(rows, key=lambda row: row[0])
     }
 
 
-def _own_limits(conn: psycopg.Connection, patients: set[int]) -> OwnLimits:
-    found = conn.execute(SQL["own_limits"], {"patients": np.array(sorted(patients), np.int32)})
-    own: defaultdict[int, dict[Kind, Limit]] = defaultdict(dict)
-    for patient, kind, red_low, yellow_low, yellow_high, red_high in found:
-        limit = Limit(red_low=red_low, yellow_low=yellow_low, yellow_high=yellow_high, red_high=red_high)
-        own[patient][KIND_BY_NUMBER[kind]] = limit
-    return own
-
-
 def _bound(row: tuple[Any, ...]) -> Bound:
-    _, address, profile, name, cadence_s, slot, patient_id, pathway = row
+    _, address, profile, name, cadence_s, slot, patient_id = row
     return Bound(
         address=address,
         profile=profile,
@@ -155,7 +144,6 @@ def _bound(row: tuple[Any, ...]) -> Bound:
         cadence_s=cadence_s,
         slot=slot,
         patient_id=patient_id,
-        pathway=pathway,
     )
 
 

@@ -7,11 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from devices.limits import Limit
 from devices.vocabulary import Kind
 from devices.wire.codec import decode_config, encode
 from devices.wire.messages import GatewayConfig, KindLimit, LinkState, Status
 from devices.wire.topics import Channel
-from server.store import configs
+from server.clinical.pathways import Pathway
+from server.store import configs, facts, settings
 from tests.conftest import Database
 from tests.integration.ingest_rig import BUTTON, DOOR, METER, NOW, OUTBOX, OXIMETER, RUN, Rig, arrival, build
 
@@ -96,6 +98,29 @@ def test_the_limits_are_those_that_hold_for_whoever_has_the_device(rig: Rig) -> 
     found = limits(config_of(rig), OXIMETER)
     assert found[Kind.SPO2] == KindLimit(kind=Kind.SPO2, red_low=80, yellow_low=84)
     assert Kind.HEART_RATE not in found  # limits of his own without any number: nothing alerts
+
+
+def test_a_gateway_alone_follows_what_was_prescribed_accepted_and_set_by_the_team(rig: Rig) -> None:
+    """CLINICAL.md 3: on oxygen with 88-92 % yellow above 92 and red from 97 on; baseline yellow 2, red 4 below."""
+    said: dict[str, Any] = {"by": 1, "at": NOW, "now": NOW}
+    settings.set_pathway_limit(
+        rig.conn, 1, Pathway.KOLS, Kind.SPO2, Limit(red_low=85, yellow_low=87), by=1, now=NOW, reason="for everybody"
+    )
+    assert limits(config_of(rig), OXIMETER)[Kind.SPO2] == KindLimit(kind=Kind.SPO2, red_low=85, yellow_low=87)
+    facts.say(rig.conn, 1, facts.Baseline(kind=Kind.SPO2, center=90, mad=1, days=9, last_day=NOW.date()), **said)
+    assert limits(config_of(rig), OXIMETER)[Kind.SPO2] == KindLimit(kind=Kind.SPO2, red_low=86, yellow_low=88)
+    facts.say(rig.conn, 1, facts.SaturationRange(low_percent=88, high_percent=92), **said, reason="doctor")
+    facts.say(rig.conn, 1, facts.OxygenAgreed(on=True, litres_per_min=2), **said)
+    on_oxygen = KindLimit(kind=Kind.SPO2, red_low=86, yellow_low=88, yellow_high=92, red_high=96)
+    assert limits(config_of(rig), OXIMETER)[Kind.SPO2] == on_oxygen
+
+
+def test_a_range_with_an_end_is_taken_back_from_the_gateway_then(rig: Rig) -> None:
+    tomorrow = NOW + timedelta(days=1)
+    range_ = facts.SaturationRange(low_percent=88, high_percent=92)
+    facts.say(rig.conn, 1, range_, by=1, at=NOW + MINUTE, until=tomorrow, now=NOW, reason="doctor")
+    red_lows = [limits(config_of(rig, at=at), OXIMETER)[Kind.SPO2].red_low for at in (NOW, NOW + MINUTE, tomorrow)]
+    assert red_lows == [88, 86, 88]
 
 
 def test_palliative_care_has_no_limits_but_a_doctors(rig: Rig) -> None:

@@ -1,25 +1,19 @@
 -- name: wanted
 -- Every enrolled gateway that stands in a home, with what is bound now to that home or to those who live in it.
 with bound as (
-    select b.home_id, b.device_id, b.slot, b.place, null::int as patient_id, null::text as pathway
+    select b.home_id, b.device_id, b.slot, b.place, null::int as patient_id
     from binding b where b.home_id is not null and b.valid_from <= %(now)s and b.valid_to > %(now)s
     union all
-    select p.home_id, b.device_id, b.slot, b.place, p.id, p.pathway
+    select p.home_id, b.device_id, b.slot, b.place, p.id
     from binding b join patient p on p.id = b.patient_id
     where p.home_id is not null and b.valid_from <= %(now)s and b.valid_to > %(now)s
 )
-select g.id, d.address, d.profile, coalesce(d.label, bound.place, ''), d.cadence_s, bound.slot, bound.patient_id, bound.pathway
+select g.id, d.address, d.profile, coalesce(d.label, bound.place, ''), d.cadence_s, bound.slot, bound.patient_id
 from gateway g
      left join bound on bound.home_id = g.home_id
      left join device d on d.id = bound.device_id and d.profile is not null
 where g.enrolled and g.home_id is not null
 order by g.id, d.address, bound.slot
-
--- name: own_limits
--- The limits in force that patients have of their own.
-select distinct on (patient_id, kind) patient_id, kind, red_low, yellow_low, yellow_high, red_high
-from patient_limit where patient_id = any(%(patients)s)
-order by patient_id, kind, set_at desc
 
 -- name: digests
 -- What each gateway's newest configuration is, and whether a restored backup fell behind the gateway.
