@@ -1,0 +1,142 @@
+"""Why nothing is awaited of a patient, or in a home, for a while: said, ended early, in force.
+
+An excuse stops what is about the absence of something a person does: missed measurements, body sensors that are off or
+silent, a home without movement. It never stops a call for help, and never smoke, water, CO or gas: those do not ask it.
+Nor the silence of a gateway or of a sensor on the wall: an empty house can burn, and its gateway is what hears that.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import psycopg
+
+from server.detection.expected import Period
+from server.errors import CareError
+from server.store import queries, signals
+
+SQL: Final = queries.load("excuses")
+LONGEST: Final = timedelta(days=92)  # who stays away longer is asked about again [proposal]
+SHOWN: Final = 200
+
+
+class Why(StrEnum):
+    HOSPITAL = "hospital"
+    SHORT_STAY = "short_stay"
+    HOLIDAY = "holiday"
+    AWAY = "away"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Excuse:
+    """Of a patient or of a home. `said_by` None: it came with an enrolment list."""
+
+    id: int
+    patient: int | None
+    home: int | None
+    why: Why
+    from_at: datetime
+    to_at: datetime
+    said_by: int | None
+    said_at: datetime
+    reason: str
+    ended_at: datetime | None
+    ended_by: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InForce:
+    patients: frozenset[int]
+    homes: frozenset[int]
+
+
+def excuse(
+    conn: psycopg.Connection,
+    *,
+    patient: int | None = None,
+    home: int | None = None,
+    why: Why,
+    from_at: datetime,
+    to_at: datetime,
+    by: int | None,
+    now: datetime,
+    reason: str = "",
+) -> int:
+    """About one patient, or about a home and all who live there; the id of what was said."""
+    if (patient is None) == (home is None):
+        raise CareError("An excuse is about one patient or one home.")
+    if not from_at < to_at <= max(now, from_at) + LONGEST:
+        raise CareError(f"An excuse ends after it begins, and within {LONGEST.days} days.")
+    given = {"patient": patient, "home": home, "why": str(why), "from_at": from_at, "to_at": to_at}
+    row = conn.execute(SQL["say"], {**given, "by": by, "now": now, "reason": reason}).fetchone()
+    assert row is not None
+    signals.send(conn, signals.Channel.ENROLMENT)
+    return int(row[0])
+
+
+def end(conn: psycopg.Connection, id_: int, by: int | None, now: datetime) -> bool:
+    """False: there is no such excuse, or it has ended already."""
+    ended = conn.execute(SQL["end"], {"id": id_, "by": by, "now": now}).fetchone() is not None
+    if ended:
+        signals.send(conn, signals.Channel.ENROLMENT)
+    return ended
+
+
+def in_force(conn: psycopg.Connection, patients: Iterable[int], homes: Iterable[int], at: datetime) -> InForce:
+    """A patient is excused by an own excuse or the home's; a home by its own, or when all who live there are."""
+    parameters = {
+        "patients": np.array(sorted(patients), np.int32),
+        "homes": np.array(sorted(homes), np.int32),
+        "at": at,
+    }
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for what, id_ in conn.execute(SQL["in_force"], parameters):
+        found[what].add(id_)
+    return InForce(patients=frozenset(found["patient"]), homes=frozenset(found["home"]))
+
+
+def periods(conn: psycopg.Connection, patients: Iterable[int], since: datetime) -> Mapping[int, tuple[Period, ...]]:
+    """Of each patient who has any that end after `since`."""
+    found: defaultdict[int, list[Period]] = defaultdict(list)
+    given = {"patients": np.array(sorted(patients), np.int32), "since": since}
+    for patient, begins, ends in conn.execute(SQL["periods"], given):
+        found[patient].append(Period(begins=begins, ends=ends))
+    return {patient: tuple(each) for patient, each in found.items()}
+
+
+def history(conn: psycopg.Connection, *, patient: int | None = None, home: int | None = None) -> list[Excuse]:
+    """The newest first; about a patient with those about the patient's home."""
+    given = {"patient": patient, "home": home, "limit": SHOWN}
+    return [
+        Excuse(
+            id=id_,
+            patient=of_patient,
+            home=of_home,
+            why=Why(why),
+            from_at=from_at,
+            to_at=to_at,
+            said_by=said_by,
+            said_at=said_at,
+            reason=reason,
+            ended_at=ended_at,
+            ended_by=ended_by,
+        )
+        for (
+            id_,
+            of_patient,
+            of_home,
+            why,
+            from_at,
+            to_at,
+            said_by,
+            said_at,
+            reason,
+            ended_at,
+            ended_by,
+        ) in conn.execute(SQL["history"], given)
+    ]
