@@ -102,6 +102,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patients/{patient}/news2": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get News2
+         * @description From the newest of each parameter, as of now.
+         */
+        get: operations["get_news2"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/news2/trail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get News2 Trail
+         * @description The last days: up to 3 in quarters of an hour, more as the worst of each hour.
+         */
+        get: operations["get_news2_trail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/glucose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Glucose
+         * @description Of a continuous glucose sensor: time in ranges, GMI, the usual day (AGP), episodes. `group`: whose targets.
+         */
+        get: operations["get_glucose"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/glucose/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Glucose Days
+         * @description Curve and figures of each day in Norway from `from` to `to`, both included, as far as they have come.
+         */
+        get: operations["get_glucose_days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/exacerbation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Exacerbation
+         * @description Worsening of KOLS by the symptoms that were reported in the last 60 days (Anthonisen).
+         */
+        get: operations["get_exacerbation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert}": {
         parameters: {
             query?: never;
@@ -582,6 +682,25 @@ export interface components {
              */
             readings?: number | null;
         };
+        /**
+         * Exacerbation
+         * @description Anthonisen's type, 1 is the worst; null: no exacerbation. `began`: the first of the days in a row; `as_of`: the
+         *     newest day that was reported. A day that is missing in `days` is not known.
+         */
+        Exacerbation: {
+            /** Patient */
+            patient: number;
+            /** Type */
+            type: number | null;
+            /** Began */
+            began: string | null;
+            /** As Of */
+            as_of: string | null;
+            /** Days */
+            days: components["schemas"]["SymptomDay"][];
+            /** References */
+            references: components["schemas"]["Reference"][];
+        };
         /** GatewayChanged */
         GatewayChanged: {
             /**
@@ -630,6 +749,211 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * GlucoseBands
+         * @description Percent of the measured time: <3.0, 3.0-3.8, 3.9-10.0, 10.1-13.9, >13.9 mmol/L.
+         */
+        GlucoseBands: {
+            /** Very Low */
+            very_low: number;
+            /** Low */
+            low: number;
+            /** In Range */
+            in_range: number;
+            /** High */
+            high: number;
+            /** Very High */
+            very_high: number;
+        };
+        /**
+         * GlucoseDay
+         * @description `after_min` since the day began in Norway. `sign` is empty when no reading was LO or HI.
+         */
+        GlucoseDay: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /**
+             * Begins
+             * Format: date-time
+             */
+            begins: string;
+            metrics: components["schemas"]["GlucoseMetrics"];
+            /** After Min */
+            after_min: number[];
+            /** Mmol Per L */
+            mmol_per_l: number[];
+            /** Sign */
+            sign: number[];
+        };
+        /** GlucoseDays */
+        GlucoseDays: {
+            /** Patient */
+            patient: number;
+            /** Days */
+            days: components["schemas"]["GlucoseDay"][];
+        };
+        /**
+         * GlucoseEpisode
+         * @description `recovered` false: the data end, or a gap begins, before 15 minutes in range were seen.
+         */
+        GlucoseEpisode: {
+            /**
+             * Direction
+             * @enum {string}
+             */
+            direction: "low" | "high";
+            /** Level */
+            level: number;
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Ended At
+             * Format: date-time
+             */
+            ended_at: string;
+            /** Recovered */
+            recovered: boolean;
+            /** Extreme Mmol Per L */
+            extreme_mmol_per_l: number;
+            /** Prolonged */
+            prolonged: boolean;
+        };
+        /** GlucoseEpisodeCount */
+        GlucoseEpisodeCount: {
+            /**
+             * Direction
+             * @enum {string}
+             */
+            direction: "low" | "high";
+            /** Level */
+            level: number;
+            /** Count */
+            count: number;
+            /** Prolonged */
+            prolonged: number;
+        };
+        /**
+         * GlucoseMetrics
+         * @description `bands` and what follows null: nothing was measured. `sufficient`: at least 14 days, at least 70 % of them
+         *     measured; without it the figures are uncertain. `censored`: readings that were LO or HI.
+         */
+        GlucoseMetrics: {
+            /** Readings */
+            readings: number;
+            /** Censored */
+            censored: number;
+            /** Days */
+            days: number;
+            /** Worn Percent */
+            worn_percent: number;
+            /** Sufficient */
+            sufficient: boolean;
+            bands: components["schemas"]["GlucoseBands"] | null;
+            /** Mean Mmol Per L */
+            mean_mmol_per_l: number | null;
+            /** Gmi Percent */
+            gmi_percent: number | null;
+            /** Gmi Mmol Per Mol */
+            gmi_mmol_per_mol: number | null;
+            /** Cv Percent */
+            cv_percent: number | null;
+            /**
+             * Stable
+             * @description cv at most 36 %
+             */
+            stable: boolean | null;
+            /** Gri */
+            gri: number | null;
+        };
+        /**
+         * GlucoseProfile
+         * @description The usual day in Norway: one entry per time of day. null: nobody measured then.
+         */
+        GlucoseProfile: {
+            /**
+             * Minute
+             * @description after midnight
+             */
+            minute: number[];
+            /** Count */
+            count: number[];
+            /** P5 */
+            p5: (number | null)[];
+            /** P25 */
+            p25: (number | null)[];
+            /** P50 */
+            p50: (number | null)[];
+            /** P75 */
+            p75: (number | null)[];
+            /** P95 */
+            p95: (number | null)[];
+        };
+        /**
+         * GlucoseReport
+         * @description `doubted`: readings that the sensor itself did not trust; they are left out. `episodes`: the newest of each
+         *     direction and level, `counts` has all of them.
+         */
+        GlucoseReport: {
+            /** Patient */
+            patient: number;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /** Cadence Min */
+            cadence_min: number;
+            /** Doubted */
+            doubted: number;
+            metrics: components["schemas"]["GlucoseMetrics"];
+            /**
+             * Group
+             * @enum {string}
+             */
+            group: "adult" | "older";
+            /** Targets */
+            targets: components["schemas"]["GlucoseTarget"][];
+            profile: components["schemas"]["GlucoseProfile"];
+            /** Counts */
+            counts: components["schemas"]["GlucoseEpisodeCount"][];
+            /** Episodes */
+            episodes: components["schemas"]["GlucoseEpisode"][];
+            /** References */
+            references: components["schemas"]["Reference"][];
+        };
+        /**
+         * GlucoseTarget
+         * @description Time in these bands together; `met` null: too little was measured to say.
+         */
+        GlucoseTarget: {
+            /** Bands */
+            bands: ("very_low" | "low" | "in_range" | "high" | "very_high")[];
+            /** Over Percent */
+            over_percent: number | null;
+            /** Under Percent */
+            under_percent: number | null;
+            /** Percent */
+            percent: number | null;
+            /** Met */
+            met: boolean | null;
+        };
+        /**
+         * Group
+         * @description Pregnancy has another target range and therefore other bands; it is not here.
+         * @enum {string}
+         */
+        Group: "adult" | "older";
         /** Handle */
         Handle: {
             /** Rev */
@@ -786,6 +1110,113 @@ export interface components {
             teams: components["schemas"]["TeamMembership"][];
         };
         /**
+         * News2
+         * @description `total` and `risk` null: not computable, because a parameter is missing or too old; nothing is assumed for it.
+         *     `scale_2_by`: who prescribed scale 2. The hospital's response to a score does not apply at home.
+         */
+        News2: {
+            /** Patient */
+            patient: number;
+            /**
+             * At
+             * @description of the newest observation; null: there is none
+             */
+            at: string | null;
+            /** Total */
+            total: number | null;
+            /** Risk */
+            risk: ("none" | "low" | "one_red" | "medium" | "high") | null;
+            /**
+             * Scale
+             * @enum {string}
+             */
+            scale: "scale_1" | "scale_2";
+            scale_2_by: components["schemas"]["StaffMember"] | null;
+            /** Scale 2 Since */
+            scale_2_since: string | null;
+            /** Parts */
+            parts: components["schemas"]["News2Part"][];
+            /** Missing */
+            missing: ("respiration" | "spo2" | "oxygen" | "systolic" | "pulse" | "consciousness" | "temperature")[];
+            /** Too Old */
+            too_old: ("respiration" | "spo2" | "oxygen" | "systolic" | "pulse" | "consciousness" | "temperature")[];
+            /** Together Within Min */
+            together_within_min: number;
+            /** References */
+            references: components["schemas"]["Reference"][];
+        };
+        /**
+         * News2Part
+         * @description `points` null: not known, or on both sides of a boundary. `too_old`: longer before the newest than may be.
+         */
+        News2Part: {
+            /**
+             * Parameter
+             * @enum {string}
+             */
+            parameter: "respiration" | "spo2" | "oxygen" | "systolic" | "pulse" | "consciousness" | "temperature";
+            /** Points */
+            points: number | null;
+            /** Value */
+            value: number | null;
+            /**
+             * Sign
+             * @description -1 below, 1 above what the device can measure
+             */
+            sign: number;
+            /** On Oxygen */
+            on_oxygen: boolean | null;
+            /** Acvpu */
+            acvpu: ("alert" | "confused" | "voice" | "pain" | "unresponsive") | null;
+            /** At */
+            at: string | null;
+            /** Too Old */
+            too_old: boolean;
+            /** Red */
+            red: boolean;
+        };
+        /** News2Row */
+        News2Row: {
+            /**
+             * Parameter
+             * @enum {string}
+             */
+            parameter: "respiration" | "spo2" | "oxygen" | "systolic" | "pulse" | "consciousness" | "temperature";
+            /** Points */
+            points: (number | null)[];
+        };
+        /**
+         * News2Trail
+         * @description One column for each instant of `at`: a quarter of an hour, or (`every_min` 60) the worst of an hour. `total`
+         *     null: not computable then. `rows`: the partial scores; one that is too old for its column is null.
+         */
+        News2Trail: {
+            /** Patient */
+            patient: number;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /** Every Min */
+            every_min: number;
+            /** At */
+            at: string[];
+            /** Total */
+            total: (number | null)[];
+            /** Risk */
+            risk: (("none" | "low" | "one_red" | "medium" | "high") | null)[];
+            /** Scale */
+            scale: ("scale_1" | "scale_2")[];
+            /** Rows */
+            rows: components["schemas"]["News2Row"][];
+        };
+        /**
          * Passed
          * @description An event that this team's screens can no longer be shown (a gateway that moved away): only the cursor moves.
          */
@@ -873,6 +1304,20 @@ export interface components {
              * @constant
              */
             ready: true;
+        };
+        /**
+         * Reference
+         * @description `checked` false: the number is from memory and waits for its source.
+         */
+        Reference: {
+            /** Document */
+            document: string;
+            /** Edition */
+            edition: string;
+            /** Page */
+            page: string;
+            /** Checked */
+            checked: boolean;
         };
         /**
          * Reset
@@ -994,6 +1439,21 @@ export interface components {
             name: string;
             /** Initials */
             initials: string;
+        };
+        /** SymptomDay */
+        SymptomDay: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Symptoms */
+            symptoms: ("dyspnoea" | "sputum_volume" | "sputum_purulence" | "cold" | "fever" | "wheeze" | "cough" | "faster")[];
+            /**
+             * Type
+             * @description of this day alone
+             */
+            type: number | null;
         };
         /** TeamMembership */
         TeamMembership: {
@@ -1480,6 +1940,350 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Days"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_news2: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["News2"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_news2_trail: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["News2Trail"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_glucose: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                group?: components["schemas"]["Group"];
+            };
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GlucoseReport"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_glucose_days: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GlucoseDays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_exacerbation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exacerbation"];
                 };
             };
             /** @description Not signed in */

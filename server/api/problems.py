@@ -11,8 +11,10 @@ from fastapi.responses import Response
 from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
 
+from server.api.care_schemas import CareConflict
 from server.api.passwords import LoginBusyError
 from server.api.schemas import Alert, AlertConflict, Problem
+from server.errors import CareError
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -37,6 +39,15 @@ class ConflictError(Exception):
         self.detail = detail
 
 
+class ChangedMeanwhileError(Exception):
+    """What the change rests on is no longer as the screen showed it. `rev`: what it is now."""
+
+    def __init__(self, rev: str, detail: str) -> None:
+        super().__init__(detail)
+        self.rev = rev
+        self.detail = detail
+
+
 def response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     return Response(problem.model_dump_json(), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
@@ -48,6 +59,8 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(ConflictError, _conflict)
+    app.add_exception_handler(ChangedMeanwhileError, _changed_meanwhile)
+    app.add_exception_handler(CareError, _cannot_count)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(LoginBusyError, _busy)
@@ -64,6 +77,15 @@ def _refused(_request: Request, error: Exception) -> Response:
 def _conflict(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ConflictError)
     return response(AlertConflict(title="Conflict", status=409, detail=error.detail, alert=error.alert))
+
+
+def _changed_meanwhile(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ChangedMeanwhileError)
+    return response(CareConflict(title="Conflict", status=409, detail=error.detail, rev=error.rev))
+
+
+def _cannot_count(_request: Request, error: Exception) -> Response:
+    return problem(422, str(error))
 
 
 def _http(request: Request, error: Exception) -> Response:

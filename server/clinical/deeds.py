@@ -14,5 +14,5 @@ def to_say(fact_type: str) -> Deed:
 
 
 def to_make_alert(pathway: Pathway) -> Deed:
-    """A patient's own limits and rules. In palliative care comfort decides: nothing alerts unless a doctor asks for it."""
+    """A patient's own limits and rules. In palliative care comfort decides: nothing alerts unless a doctor wants it."""
     return Deed.PRESCRIBE if pathway is Pathway.PALLIATIVE else Deed.SET_CARE
