@@ -1,6 +1,7 @@
 """What can lead to an alert besides a limit: calls for help, doors at night, and technical faults."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from devices.vocabulary import EventType, Kind
@@ -82,13 +83,16 @@ class ConcernOver:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """A technical condition began. `rule` is one of the TECHNICAL_RULES; `repeats`: each one counts (lost rows)."""
+    """A technical condition began. `rule` is one of the TECHNICAL_RULES; `repeats`: each one counts (lost rows).
+
+    `cause` is for a technician, `numbers` are what the words on the screens need."""
 
     subject: Subject
     rule: str
     at: datetime
     cause: str
     repeats: bool = False
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

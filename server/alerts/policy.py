@@ -176,7 +176,7 @@ def _dose_missed(alert: Alert | None, dose: DoseMissed, now: datetime) -> Change
 
 
 def _fault(alert: Alert | None, fault: Fault, now: datetime) -> Change | None:
-    evidence = Evidence(cause=fault.cause, since=fault.at)
+    evidence = Evidence(cause=fault.cause, since=fault.at, numbers=dict(fault.numbers))
     if alert is None:
         return raised(fault, Priority.GREY, fault.at, evidence, now, late=False, rings=False)
     return repeated(alert, evidence, fault.at, now) if fault.repeats else None
