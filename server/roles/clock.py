@@ -15,7 +15,7 @@ from typing import Final
 
 import psycopg
 
-from server.store import expiry, housekeeping, pool, rebinding, rolelife
+from server.store import expiry, facts, housekeeping, pool, rebinding, rolelife
 from server.store.keeper import Keeper
 
 POLL_S: Final = 1.0
@@ -31,6 +31,7 @@ class Clock:
         self._stopping = threading.Event()
         self._started = datetime.now(UTC)
         self._chores_at = 0.0
+        self._told_of_facts_until: datetime | None = None
         self.leads = threading.Event()
 
     def run(self) -> None:
@@ -69,6 +70,7 @@ class Clock:
 
     def _lead(self, conn: psycopg.Connection) -> None:
         self._chores_at = time.monotonic()
+        self._told_of_facts_until = None
         while not self._stopping.is_set():
             self.leads.set()
             self._round(conn, datetime.now(UTC))
@@ -79,6 +81,7 @@ class Clock:
         deaf_since = rolelife.watch(conn, rolelife.MONITOR, now, watched_since=self._started)
         while expiry.expire_due(conn, now, monitor_hears=deaf_since is None) and not self._stopping.is_set():
             pass
+        self._told_of_facts_until = facts.tell_of_turns(conn, self._told_of_facts_until, now)
         rebinding.refile_some(conn, now)
         if time.monotonic() >= self._chores_at:
             housekeeping.chores(conn, now)

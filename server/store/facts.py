@@ -215,10 +215,19 @@ def history(conn: psycopg.Connection, patient: int, type_: str | None = None) ->
     return [_history_row(row) for row in conn.execute(SQL["history"], parameters)]
 
 
-def turns(conn: psycopg.Connection, since: datetime, now: datetime) -> bool:
-    """Whether something that was said ahead of its time began, or ended, after `since` and until `now`."""
-    row = conn.execute(SQL["turns"], {"since": since, "now": now}).fetchone()
-    return row == (True,)
+def tell_of_turns(conn: psycopg.Connection, told_until: datetime | None, now: datetime) -> datetime:
+    """Whoever keeps settings in memory is told when a fact that was said ahead of its time begins, or one ends; and
+    once more when the clocks of all hosts have surely passed it. None: nobody has told for a while. Answers until when
+    it is told now."""
+    if told_until is None or any(
+        _turned(conn, told_until - late, now - late) for late in (timedelta(0), CLOCKS_DIFFER)
+    ):
+        signals.send(conn, signals.Channel.ENROLMENT)
+    return now
+
+
+def _turned(conn: psycopg.Connection, since: datetime, until: datetime) -> bool:
+    return conn.execute(SQL["turned"], {"since": since, "until": until}).fetchone() == (True,)
 
 
 def _insert(

@@ -11,7 +11,7 @@ from server.clinical.copd import Symptom
 from server.clinical.news2 import Consciousness, Scale, Seen
 from server.clinical.saturation import Oxygen, PrescribedRange
 from server.errors import CareError
-from server.store import facts, pool
+from server.store import facts, pool, signals
 from server.store.facts import (
     Baseline,
     ConsciousnessSeen,
@@ -183,3 +183,30 @@ def test_another_team_neither_reads_nor_says_nor_withdraws_anything(conn, databa
         facts.say(hers, anna, OxygenAgreed(on=False), by=kari, at=NOW, now=NOW)
         assert facts.withdraw(hers, id_, kari, NOW)
     assert [each.on for each in facts.of_patients(conn, [anna])[anna].oxygen] == [False]
+
+
+def heard_at(listener, conn, told_until, now):
+    """How often it was told, and until when. Signals come in the order of commits, so one after it ends the wait."""
+    told_until = facts.tell_of_turns(conn, told_until, now)
+    signals.send(conn, signals.Channel.COMMAND)
+    heard = []
+    while signals.Channel.COMMAND not in heard:
+        heard += [channel for channel, _ in signals.wait(listener, 10)]
+    return len(heard) - 1, told_until
+
+
+def test_it_is_told_when_a_fact_begins_and_ends_and_again_when_every_clock_has_passed_it(conn, town, anna, kari):
+    begins, ends, second = NOW + HOUR, NOW + DAY, timedelta(seconds=1)
+    facts.say(conn, anna, FROM_88_TO_92, by=kari, at=begins, until=ends, now=NOW, reason="Dr. Test")
+    gone = facts.say(conn, anna, OxygenAgreed(on=True), by=kari, at=NOW + 2 * HOUR, now=NOW)
+    facts.withdraw(conn, gone, kari, NOW)
+    facts.say(conn, anna, OxygenAgreed(on=False), by=kari, at=NOW - HOUR, now=NOW)
+    moments = [NOW, begins - second, begins, begins + second, begins + facts.CLOCKS_DIFFER, NOW + 3 * HOUR, ends]
+    with pool.connect(town.owner, name="listener", autocommit=True) as listener:
+        signals.listen(listener, [signals.Channel.ENROLMENT, signals.Channel.COMMAND])
+        heard, told_until = [], None
+        for now in moments:
+            times, told_until = heard_at(listener, conn, told_until, now)
+            heard.append(times)
+        assert heard_at(listener, conn, NOW, NOW + 3 * HOUR)[0] == 1  # a clock that stood still for three hours
+    assert heard == [1, 0, 1, 0, 1, 0, 1]  # the first time nobody knows what was told before

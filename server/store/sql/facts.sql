@@ -29,7 +29,7 @@ where f.patient_id = %(patient)s and (%(type)s::text is null or f.type = %(type)
 order by f.said_at desc, f.id desc
 limit %(most)s
 
--- name: turns
--- Whether a fact that was said ahead of its time, or with an end, began or ended after `since` and until `now`.
-select exists (select from care_fact where at > said_at and at > %(since)s and at <= %(now)s and withdrawn_at is null)
-    or exists (select from care_fact where until > %(since)s and until <= %(now)s and withdrawn_at is null)
+-- name: turned
+-- Whether a fact that was said ahead of its time began, or one ended, after `since` and not after `until`.
+select exists (select from care_fact where at > said_at and at > %(since)s and at <= %(until)s and withdrawn_at is null)
+    or exists (select from care_fact where until > %(since)s and until <= %(until)s and withdrawn_at is null)
