@@ -34,12 +34,13 @@ check:
 	@tests/check
 
 # All three parts run even if one fails; pytest, with its own summary, is last and says which of the others failed.
+# Tests of one file stay together: those that start the whole chain would else starve each other.
 test:
 	$(SETUP) test
 	@failed=; \
 	tests/check || failed="tests/check"; \
 	$(PYTHON) deploy/bootstrap.py npm run test --silent || failed="$$failed vitest"; \
-	FAILED_BEFORE_PYTEST="$$failed" .venv/bin/python -m pytest || failed="$$failed pytest"; \
+	FAILED_BEFORE_PYTEST="$$failed" .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile || failed="$$failed pytest"; \
 	test -z "$$failed"
 
 sim:
