@@ -73,9 +73,13 @@ insert into deletion (decision_id, at, what, before, rows) values (1, '2026-02-0
 """,
     7: """
 insert into spark values (1, 1, '2026-02-01Z', 1, '\\x00');
-insert into observation_hour
-values (1, 3, '2026-02-01 08:00Z', 95, 95, 95, 1, 1, '2026-02-01 08:00Z', '2026-02-01 08:00Z', 0);
-insert into observation_dirty values (1, 3, '2026-02-01 08:00Z');
+do $$ begin
+    if exists (select from pg_class where oid = to_regclass('observation_hour') and relkind = 'r') then  -- not TimescaleDB
+        insert into observation_hour
+        values (1, 3, '2026-02-01 08:00Z', 95, 95, 95, 1, 1, '2026-02-01 08:00Z', '2026-02-01 08:00Z', 0);
+        insert into observation_dirty values (1, 3, '2026-02-01 08:00Z');
+    end if;
+end $$;
 """,
     8: """
 insert into care_fact (patient_id, type, at, value, said_by, said_at)
@@ -90,6 +94,9 @@ insert into excuse (patient_id, why, from_at, to_at, said_by, said_at)
 values (1, 'hospital', '2026-02-01Z', '2026-02-02Z', 1, '2026-02-01Z');
 insert into assessment values (1, 3, '2026-02-01Z', '2026-02-01Z');
 insert into home_state select id, '{}', '2026-02-01Z' from home limit 1;
+""",
+    9: """
+insert into done_once values (1, 'key', '2026-02-01Z', '\\x01', '{}');
 """,
 }
 

@@ -24,3 +24,9 @@ create policy in_own_name on excuse as restrictive for insert to hjemvakt_api wi
 create policy withdrawn_in_own_name on care_fact as restrictive for update to hjemvakt_api
     using (true) with check (withdrawn_by = my_staff_id());
 create policy ended_in_own_name on excuse as restrictive for update to hjemvakt_api using (true) with check (ended_by = my_staff_id());
+
+-- Taking something back has a reason, too.
+alter table care_fact add column withdrawn_because text not null default '';
+alter table excuse add column ended_because text not null default '';
+grant update (withdrawn_because) on care_fact to hjemvakt_api;
+grant update (ended_because) on excuse to hjemvakt_api;
