@@ -1,4 +1,7 @@
-"""The bibliography: where each number about people comes from. `checked` is False while a number is from memory."""
+"""The bibliography: where each number about people comes from.
+
+`checked`: somebody has read the number in the document, or on a page that quotes it and that `page` then names; False
+while it is from memory."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -36,7 +39,8 @@ ATTD_TIME_IN_RANGE: Final = Reference(
 ATTD_CGM_2017: Final = Reference(
     document="Danne et al., International Consensus on Use of Continuous Glucose Monitoring, Diabetes Care 40:1631",
     edition="2017",
-    page="table of metrics: episodes of 15 min, 120 min prolonged; 70 % of 14 days",
+    page="episodes of 15 min (as iglu quotes it); 120 min below 54 mg/dL is prolonged; 70 % of 14 days",
+    checked=False,
 )
 CGM_TRIALS_2023: Final = Reference(
     document="Battelino et al., Continuous glucose monitoring and metrics for clinical trials, Lancet Diabetes 11:42",
@@ -47,7 +51,7 @@ CGM_TRIALS_2023: Final = Reference(
 CGM_TARGETS_2019: Final = Reference(
     document="Battelino et al., Clinical Targets for CGM Data Interpretation, Diabetes Care 42:1593",
     edition="2019",
-    page="targets for adults, and for older or high-risk people",
+    page="targets for adults, and for older or high-risk people, as reported from the ADA sessions of 2019",
 )
 GMI_2018: Final = Reference(
     document="Bergenstal et al., Glucose Management Indicator (GMI), Diabetes Care 41:2275",
@@ -57,13 +61,12 @@ GMI_2018: Final = Reference(
 GMI_MMOL_PER_MOL: Final = Reference(
     document="Bergenstal et al., Glucose Management Indicator (GMI), Diabetes Care 41:2275",
     edition="2018",
-    page="12.71 + 4.70587 x mean in mmol/L",
-    checked=False,
+    page="12.71 + 4.70587 x mean in mmol/L (jaeb.org/gmi)",
 )
 GRI_2022: Final = Reference(
     document="Klonoff et al., A Glycemia Risk Index (GRI), J Diabetes Sci Technol, doi 10.1177/19322968221085273",
     edition="2022",
-    page="formula",
+    page="formula, as the documentation of iglu quotes it",
 )
 ZHOU_2015: Final = Reference(
     document="Zhou et al., A Real-Time Atrial Fibrillation Detection Algorithm, PLoS ONE 10(9): e0136544",
@@ -73,13 +76,12 @@ ZHOU_2015: Final = Reference(
 ANTHONISEN_1987: Final = Reference(
     document="Anthonisen et al., Antibiotic therapy in exacerbations of COPD, Ann Intern Med 106:196",
     edition="1987",
-    page="types 1 to 3",
-    checked=False,
+    page="types 1 to 3 and the supporting symptoms, as NICE NG114 quotes them",
 )
 TOO_MUCH_OXYGEN: Final = Reference(
-    document="Oxygen saturation above 92 % on oxygen in COPD, Emerg Med J 38:170",
+    document="Echevarria et al., Oxygen therapy and inpatient mortality in COPD exacerbation, Emerg Med J 38:170",
     edition="2021",
-    page="inpatients, mortality by saturation",
+    page="abstract: on oxygen, mortality rises with saturation above 92 %; groups 88-92, 93-96 and 97-100 %",
 )
 MASIMO_ALARMS: Final = Reference(
     document="Masimo / AAMI, SpO2 alarm threshold and delay", edition="ward data", page="90 to 88 %: -63 %; 15 s: -60 %"
@@ -114,12 +116,12 @@ EWMA_CHART: Final = Reference(
 CUSUM_CHART: Final = Reference(
     document="Montgomery and Runger, Applied Statistics and Probability for Engineers, tabular CUSUM",
     edition="chapter 16",
-    page="k = 0.5, h = 5 standard deviations: 465 readings between false signals",
+    page="k = 0.5, h = 5 standard deviations: 465 readings between false signals (as SigmaXL quotes it)",
 )
 MANN_KENDALL: Final = Reference(
     document="Mann 1945 and Kendall 1975, test for trend, with the correction for ties",
     edition="normal approximation",
-    page="p < 0.05 from 8 to 10 values on",
+    page="p < 0.05, from 10 values on (as NCL's trend_manken asks for)",
 )
 HAMED_RAO: Final = Reference(
     document="Hamed and Rao, A modified Mann-Kendall trend test for autocorrelated data, J Hydrology 204:182",
@@ -133,11 +135,13 @@ KENDALL_1954: Final = Reference(
     checked=False,
 )
 THEIL_SEN: Final = Reference(
-    document="Theil 1950 and Sen 1968, median of the pairwise slopes", edition="1968", page="-", checked=False
+    document="Theil 1950 and Sen 1968, median of the pairwise slopes",
+    edition="1968",
+    page="as PNNL's Visual Sample Plan quotes it",
 )
 WEIGHT_GAIN: Final = Reference(
-    document="European Society of Cardiology, heart failure: sudden gain of weight",
-    edition="as tested by Ledwidge 2013 (sensitivity 20-21 %)",
+    document="Heart Failure Association of the European Society of Cardiology, heartfailurematters.org, weight gain",
+    edition="tested by Ledwidge 2013 (sensitivity 20-21 %)",
     page="more than 2 kg in 3 days",
 )
 DAILY_WEIGHT: Final = Reference(
@@ -157,14 +161,16 @@ PREDICTED_LOW: Final = Reference(
     page="30 minutes ahead, two flags in a row",
 )
 URGENT_LOW_SOON: Final = Reference(
-    document="Dexcom, Urgent Low Soon", edition="user guide", page="predicted 55 mg/dL or less within 20 minutes"
+    document="Dexcom, how does the Urgent Low Soon alert work",
+    edition="FAQ for G6",
+    page="predicted to reach 55 mg/dL within 20 minutes",
 )
 GLUCOSE_ARROWS: Final = Reference(
-    document="Trend arrows of glucose sensors: 1, 2, 3 mg/dL per minute", edition="from memory", page="-", checked=False
+    document="Dexcom user's manual, rate of change arrows", edition="section 8.2", page="1, 2 and 3 mg/dL each minute"
 )
 HOME_PRESSURE_WEEK: Final = Reference(
-    document="Hypertension Canada and ESH, home blood pressure",
-    edition="2021",
+    document="Hypertension Canada, home blood pressure",
+    edition="CHEP 2017; CMAJ 193:E1045, 2021",
     page="7 days, twice each morning and evening, without day 1: mean from 135/85 mmHg on",
 )
 HJEMVAKT_PROPOSAL: Final = Reference(
