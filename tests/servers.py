@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier, Literal
 
 URL = "HJEMVAKT_TEST_TIMESCALE_URL"
+_NAMED = os.environ.pop(URL, "")  # the program refuses settings that it does not know
 API_ROLE = "hjemvakt_api"
 OLDEST = (2, 20)
 
@@ -38,7 +39,8 @@ class NamedServer:
 
 
 def named() -> NamedServer:
-    server = NamedServer(os.environ[URL])
+    assert _NAMED, f"{URL} has to name the server"
+    server = NamedServer(_NAMED)
     server.let_the_api_in()
     return server
 

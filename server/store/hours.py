@@ -55,7 +55,7 @@ def seal(conn: psycopg.Connection, now: datetime) -> bool:
 
 
 def keep(conn: psycopg.Connection) -> int:
-    """One transaction; how much was done, 0 when nothing is left. `conn` is in autocommit mode."""
+    """How much was done, 0 when nothing is left. `conn` is in autocommit mode."""
     row = conn.execute(SQL["keep"], {"most": MARKS_AT_ONCE}).fetchone()
     assert row is not None
     return int(row[0])

@@ -16,6 +16,10 @@ from server.store import queries
 LOCK: Final = 0x686A656D76616B74  # "hjemvakt"
 LOCK_LIMIT_S: Final = 60.0
 LOCK_POLL_S: Final = 0.1
+TRIES: Final = 20
+TRY_AGAIN_S: Final = 0.5
+# TimescaleDB's own jobs change the catalogue meanwhile ("tuple concurrently updated"): nothing changed, so again.
+PASSING: Final = (psycopg.errors.InternalError_, psycopg.errors.DeadlockDetected)
 _FILE: Final = re.compile(r"\d{4}_\w+\.sql")
 SQL: Final = queries.load("migrate")
 
@@ -85,9 +89,14 @@ def _pending(wanted: list[Migration], applied: dict[str, str]) -> list[Migration
 
 
 def _apply(conn: psycopg.Connection, migration: Migration) -> None:
-    try:
-        with conn.transaction():
-            conn.execute(migration.text.encode())
-            conn.execute(SQL["record"], {"name": migration.name, "checksum": migration.checksum})
-    except psycopg.DatabaseError as error:
-        raise MigrationError(f"Migration {migration.name} failed and changed nothing: {error}") from error
+    for again in reversed(range(TRIES)):
+        try:
+            with conn.transaction():
+                conn.execute(migration.text.encode())
+                conn.execute(SQL["record"], {"name": migration.name, "checksum": migration.checksum})
+        except psycopg.DatabaseError as error:
+            if not again or not isinstance(error, PASSING):
+                raise MigrationError(f"Migration {migration.name} failed and changed nothing: {error}") from error
+            time.sleep(TRY_AGAIN_S)
+        else:
+            return

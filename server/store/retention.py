@@ -8,13 +8,11 @@ their history stay.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 import psycopg
-from psycopg.sql import SQL as Sql
-from psycopg.sql import Identifier
 
 from server.errors import RetentionError
 from server.store import queries
@@ -43,8 +41,6 @@ def decide(conn: psycopg.Connection, *, keep_days: int | None, by: str, reason: 
         raise RetentionError("Say who decides it and why: it stays on record.")
     if keep_days is not None and keep_days < SHORTEST_DAYS:
         raise RetentionError(f"Readings are kept for at least {SHORTEST_DAYS} days.")
-    if keep_days is not None and _one(conn, "has_timescale"):
-        raise RetentionError("TimescaleDB's chunks are not deleted by Hjemvakt yet: use its drop_chunks().")
     conn.execute(SQL["decide"], {"keep_days": keep_days, "by": by, "reason": reason, "now": now})
 
 
@@ -67,10 +63,11 @@ def carry_out(conn: psycopg.Connection, now: datetime) -> int:
     before = _before(decision, now)
     if decision is None or before is None:
         return 0
-    due = conn.execute(SQL["days"], {"before": before.date(), "most": DAYS_AT_ONCE}).fetchall()
+    due = conn.execute(SQL["parts"], {"before": before, "most": DAYS_AT_ONCE}).fetchall()
     try:
-        for name, day in due:
-            _delete(conn, now, decision, name, partial(_drop, conn, name, day))
+        for from_at, to_at in due:
+            name = f"observation_{from_at.astimezone(UTC):%Y%m%d}"
+            _delete(conn, now, decision, name, partial(_drop, conn, from_at, to_at))
         for table, statement in (("device_observation", "delete_apart"), ("latest", "delete_latest")):
             _delete(conn, now, decision, table, partial(_delete_older, conn, statement, before))
     except psycopg.errors.LockNotAvailable:
@@ -96,15 +93,9 @@ def _delete_older(conn: psycopg.Connection, statement: str, before: datetime) ->
     return conn.execute(SQL[statement], {"before": before, "most": ROWS_AT_ONCE}).rowcount
 
 
-def _drop(conn: psycopg.Connection, partition: str, day: date) -> int:
-    """With what was counted from it: a mean of an hour is a reading, too."""
-    row = conn.execute(Sql("select count(*) from {}").format(Identifier(partition))).fetchone()
+def _drop(conn: psycopg.Connection, from_at: datetime, to_at: datetime) -> int:
+    row = conn.execute(SQL["drop"], {"from": from_at, "to": to_at}).fetchone()
     assert row is not None
-    conn.execute(Sql("alter table observation detach partition {}").format(Identifier(partition)))
-    conn.execute(Sql("drop table {}").format(Identifier(partition)))
-    if _one(conn, "has_hours"):
-        begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        conn.execute(SQL["delete_hours"], {"begin": begin, "end": begin + timedelta(days=1)})
     return int(row[0])
 
 
@@ -114,9 +105,3 @@ def _before(decision: Decision | None, now: datetime) -> datetime | None:
         return None
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight - timedelta(days=decision.keep_days)
-
-
-def _one(conn: psycopg.Connection, name: str) -> Any:
-    row = conn.execute(SQL[name]).fetchone()
-    assert row is not None
-    return row[0]

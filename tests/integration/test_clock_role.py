@@ -92,6 +92,7 @@ def test_a_leader_whose_connection_is_cut_is_no_leader_until_it_has_the_lock_aga
         clock.stop()
 
 
+@pytest.mark.only_plain
 def test_partitions_are_there_before_their_day(rig: Rig) -> None:
     clock = Running(rig)
     try:

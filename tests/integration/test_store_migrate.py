@@ -91,6 +91,30 @@ def test_only_numbered_sql_files_are_migrations(tmp_path: Path) -> None:
     assert shipped() == read(Path(module.__file__).parent / "migrations")
 
 
+COLLIDES = Migration(
+    name="0002_collides.sql",
+    text="""do $$ begin
+        if nextval('tries') < 3 then raise 'tuple concurrently updated' using errcode = 'XX000'; end if;
+        create table came_through ();
+    end $$""",
+)
+
+
+def test_a_migration_that_met_somebody_elses_change_of_the_catalogue_is_tried_again(empty: str) -> None:
+    migrate(empty, migrations=[Migration(name="0001_tries.sql", text="create sequence tries"), COLLIDES])
+    with psycopg.connect(empty) as conn:
+        assert conn.execute("select to_regclass('came_through') is not null, last_value from tries").fetchone() == (
+            True,
+            3,
+        )
+
+
+def test_it_is_not_tried_for_ever(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TRIES", 2)
+    with pytest.raises(MigrationError, match=r"0002_collides\.sql failed and changed nothing"):
+        migrate(empty, migrations=[Migration(name="0001_tries.sql", text="create sequence tries"), COLLIDES])
+
+
 def test_the_api_role_owns_nothing_and_sees_nobody_without_an_identity(empty: str, postgres: Server) -> None:
     migrate(empty)
     with psycopg.connect(empty) as conn:

@@ -74,7 +74,8 @@ insert into deletion (decision_id, at, what, before, rows) values (1, '2026-02-0
     7: """
 insert into spark values (1, 1, '2026-02-01Z', 1, '\\x00');
 do $$ begin
-    if exists (select from pg_class where oid = to_regclass('observation_hour') and relkind = 'r') then  -- not TimescaleDB
+    -- On TimescaleDB it is no table.
+    if exists (select from pg_class where oid = to_regclass('observation_hour') and relkind = 'r') then
         insert into observation_hour
         values (1, 3, '2026-02-01 08:00Z', 95, 95, 95, 1, 1, '2026-02-01 08:00Z', '2026-02-01 08:00Z', 0);
         insert into observation_dirty values (1, 3, '2026-02-01 08:00Z');

@@ -197,6 +197,7 @@ def test_a_dump_does_not_hold_up_the_readings_of_a_new_day(rig: Rig) -> None:
     assert rig.one("select count(*) from pg_inherits where inhparent = 'observation'::regclass") == 2
 
 
+@pytest.mark.only_plain
 def test_a_partition_has_the_key_of_the_whole_and_takes_its_day_alone(rig: Rig) -> None:
     rig.file(sent(batch([reading(0)])))
     ((bound, key),) = rig.ask(

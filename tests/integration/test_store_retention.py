@@ -117,6 +117,7 @@ def test_a_late_reading_of_a_day_that_is_gone_is_stored_not_set_aside(rig: Rig) 
     assert rig.one("select count(*) from set_aside") == 0
 
 
+@pytest.mark.only_plain
 def test_partitions_are_made_ahead(rig: Rig) -> None:
     housekeeping.chores(rig.conn, NOW)
     days = [NOW + timedelta(days=n) for n in range(-1, 8)]

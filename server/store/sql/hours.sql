@@ -7,8 +7,8 @@ select pg_try_advisory_lock(%(key)s)
 select observation_seal(%(until)s)
 
 -- name: keep
--- The next hour of all streams, or hours that late rows have touched; 0: nothing is left.
-select observation_keep(%(most)s)
+-- The next hours of all streams, or hours that late rows have touched; 0: nothing is left. Not within a transaction.
+call observation_keep_some(%(most)s, null)
 
 -- name: touched
 -- The hours of these readings are no longer as they were kept.

@@ -1,7 +1,3 @@
--- name: has_timescale
--- Its chunks are dropped by its own means.
-select exists (select from pg_extension where extname = 'timescaledb')
-
 -- name: decide
 -- Who decided what, when and why; the newest row counts.
 insert into retention_decision (keep_days, decided_by, decided_at, reason)
@@ -19,21 +15,13 @@ lock table retention_decision in share mode
 -- Whoever stores a reading waits behind us: a busy moment is left to the next time.
 set local lock_timeout = '500ms'
 
--- name: days
--- The oldest partitions, whole days of UTC.
-select relname, to_date(right(relname, 8), 'YYYYMMDD') as day
-from pg_inherits join pg_class on pg_class.oid = inhrelid
-where inhparent = 'observation'::regclass and relname ~ '^observation_\d{8}$'
-  and to_date(right(relname, 8), 'YYYYMMDD') < %(before)s
-order by 2 limit %(most)s
+-- name: parts
+-- The oldest whole days of readings that lie before an instant.
+select from_at, to_at from observation_parts(%(before)s, %(most)s)
 
--- name: has_hours
--- Only without TimescaleDB are hours rows of ours.
-select to_regclass('public.observation_hour') is not null
-
--- name: delete_hours
--- What was counted from the readings of a day.
-delete from observation_hour where hour >= %(begin)s and hour < %(end)s
+-- name: drop
+-- One of them, with what was counted from it (a mean of an hour is a reading, too); how many readings it held.
+select observation_drop(%(from)s, %(to)s)
 
 -- name: delete_apart
 -- Readings that were nobody's, or a home's.
