@@ -109,6 +109,10 @@ SET_ASIDE = "technical:set_aside"
 IDENTITY_CONFLICT = "technical:identity_conflict"
 MONITOR_WAS_DOWN = "technical:monitor_was_down"
 CONFIG_NOT_TAKEN = "technical:config_not_taken"
+NOT_ASSESSED = "technical:not_assessed"
+SENSOR_SILENT = "technical:sensor_silent"
+BATTERY_LOW = "technical:battery_low"
+CLOCK_WRONG = "technical:clock_wrong"
 
 TECHNICAL_RULES = (
     SENSOR_OFF,
@@ -118,6 +122,10 @@ TECHNICAL_RULES = (
     IDENTITY_CONFLICT,
     MONITOR_WAS_DOWN,
     CONFIG_NOT_TAKEN,
+    NOT_ASSESSED,
+    SENSOR_SILENT,
+    BATTERY_LOW,
+    CLOCK_WRONG,
 )
 
 
@@ -162,6 +170,11 @@ def config_not_taken(subject: Subject, at: datetime, *, cause: str) -> Fault:
 
 def config_taken(subject: Subject, at: datetime) -> FaultOver:
     return FaultOver(subject=subject, rule=CONFIG_NOT_TAKEN, at=at)
+
+
+def not_assessed(subject: Subject, at: datetime, *, why: str) -> Fault:
+    """The server's own: the slow rules cannot judge a stream."""
+    return Fault(subject=subject, rule=NOT_ASSESSED, at=at, cause=why)
 
 
 def fault_over(subject: Subject, rule: str, at: datetime) -> FaultOver:

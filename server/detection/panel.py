@@ -18,6 +18,7 @@ from server.detection.state import StreamSetting, StreamState
 NEVER: Final = -(2**63)  # no such time
 MOST_STREAMS: Final = 200_000  # about 40 MB
 
+# `marked_until_ms`: its mark in the database stands at least so long, for readings from `marked_since_ms` on.
 # `limit` and `eased` are red low, yellow low, yellow high, red high; NaN: no such limit.
 STREAM: Final = np.dtype(
     [
@@ -29,6 +30,8 @@ STREAM: Final = np.dtype(
         ("pending_since_ms", "i8"),
         ("pending_far_since_ms", "i8"),
         ("touched", "i8"),
+        ("marked_until_ms", "i8"),
+        ("marked_since_ms", "i8"),
         ("limit", "f8", (4,)),
         ("eased", "f8", (4,)),
         ("level", "i1"),
@@ -134,6 +137,12 @@ class Panel:
             self._streams[name][places] = held[name]
         self._streams["touched"][places] = self._turn
 
+    def mark(self, keys: Ints, until_ms: Ints, since_ms: Ints) -> None:
+        """Of streams that it holds. After the commit, and only then."""
+        places = np.searchsorted(self._streams["key"], keys)
+        self._streams["marked_until_ms"][places] = until_ms
+        self._streams["marked_since_ms"][places] = since_ms
+
     def _has(self, keys: Ints) -> NDArray[np.bool_]:
         mine = self._streams["key"]
         if not len(mine):
@@ -153,6 +162,8 @@ def _least_silent(streams: Streams, most: int) -> Streams:
 def _fill(stream: Streams, key: int, setting: StreamSetting, turn: int) -> None:
     stream["key"] = key
     stream["touched"] = turn
+    stream["marked_until_ms"] = NEVER
+    stream["marked_since_ms"] = NEVER
     _fill_limit(stream, setting.kind, setting.limit)
     state = setting.state
     stream["longest_gap_ms"] = int(longest_gap_s(KIND_BY_NUMBER[setting.kind]) * 1000)

@@ -16,6 +16,7 @@ from typing import Final
 import psycopg
 
 from server.store import expiry, facts, housekeeping, pool, rebinding, rolelife
+from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 
 POLL_S: Final = 1.0
@@ -35,18 +36,19 @@ class Clock:
         self.leads = threading.Event()
 
     def run(self) -> None:
-        with self._keeper():
+        with self._beside(Keeper), self._beside(Assessor):
             self._work()
 
     @contextlib.contextmanager
-    def _keeper(self) -> Iterator[None]:
-        keeper = Keeper(dsn=self._dsn, now=lambda: datetime.now(UTC))
-        thread = threading.Thread(target=keeper.run, name="keeper")
+    def _beside(self, worker: type[Keeper] | type[Assessor]) -> Iterator[None]:
+        """In a thread and on a connection of its own: it may take long, and the clock must not."""
+        working = worker(dsn=self._dsn, now=lambda: datetime.now(UTC))
+        thread = threading.Thread(target=working.run, name=worker.__name__.lower())
         thread.start()
         try:
             yield
         finally:
-            keeper.stop()
+            working.stop()
             thread.join()
 
     def _work(self) -> None:

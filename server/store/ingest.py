@@ -1,7 +1,8 @@
 """One transaction: what arrived is stored, looked at and alerted, and the watermarks move; all of it or nothing.
 
 The order of locks is the same everywhere, which makes deadlocks impossible: watermarks, devices, readings, `latest` and
-stream states, events, subjects, gateways, their configurations and commands, deadlines and alerts, teams; each by key.
+stream states, marks of what the slow rules must look at, events, subjects, gateways, their configurations and commands,
+deadlines and alerts, teams; each by key.
 Rows that others refer to are locked FOR NO KEY UPDATE, for a foreign key takes a lock on them out of this order.
 """
 
@@ -23,9 +24,11 @@ from devices.wire.topics import Channel, Topic
 from server.alerts.findings import Finding, rows_lost, set_aside, subject_of
 from server.alerts.model import gateway_subject
 from server.detection import engine
+from server.detection.marks import Marks, marks_of
 from server.detection.panel import Delta, Panel
 from server.store import (
     alerts,
+    assessing,
     delivery,
     events,
     gateways,
@@ -72,6 +75,7 @@ class _Gathered:
     unfiled: Counter[tuple[int, str]] = field(default_factory=Counter)  # rows set aside by gateway and reason
     findings: list[Finding] = field(default_factory=list)
     delta: Delta | None = None
+    marked: Marks | None = None
     filed: int = 0
 
 
@@ -107,6 +111,8 @@ class Ingest:
                 marks = self._transaction(parcels, beats, gathered, now)
             if gathered.delta is not None:
                 self._watch.panel.apply(gathered.delta)
+            if gathered.marked is not None:
+                self._watch.panel.mark(*gathered.marked.known())
         self._remember(gathered.asides)
         receipts = [*self._receipts(parcels, beats, marks), *self._refusals(strange)]
         return Filed(receipts=receipts, readings=gathered.filed)
@@ -227,6 +233,7 @@ class Ingest:
             found, gathered.delta = engine.step(panel, seen, to_millis(now))
             gathered.findings += found
             streams.move(self._conn, gathered.delta, panel.look_up(gathered.delta.streams["key"])["last_ms"])
+            gathered.marked = assessing.mark(self._conn, marks_of(panel, seen, to_millis(now)))
             signals.send(self._conn, signals.Channel.READINGS, batch.number)
 
     def _file_events(self, accepted: Sequence[Accepted], gathered: _Gathered) -> None:
