@@ -10,7 +10,7 @@ moment until which it was heard: what is due later waits, and the alert about th
 backlog raises what still holds, with the time at which it began. What came and went within it is shown as having been
 if it may have been somebody on the floor (inactive, bed empty), and else is not shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -33,7 +33,8 @@ from server.detection.home_state import (
 from server.detection.home_usual import DAYS_KEPT, Line
 
 WANDERING: Final = "wandering"
-NOBODY_SEEN: Final = (INACTIVE, OUT, BED_EMPTY)  # not while it is known that nobody is there
+AWAY_STOPS: Final = frozenset({INACTIVE, OUT, BED_EMPTY})
+BLIND_STOPS: Final = frozenset({INACTIVE, OUT})
 MAY_LIE_THERE: Final = (INACTIVE, BED_EMPTY)
 LOOK_BACK: Final = timedelta(days=2)
 LOOK_AGAIN: Final = timedelta(minutes=1)  # when what is due has to wait
@@ -125,16 +126,17 @@ def look(
     sensors: HomeSensors,
     heard_until: datetime | None,
     *,
-    excused: bool,
+    waits: Collection[str] = (),
     numbers: Mapping[str, float] = MappingProxyType({}),
 ) -> Looked:
     """Time has passed. `heard_until`: what the home said up to then is here; None: a gateway of it is silent.
 
-    `excused`: everybody is known to be away. `numbers`: what else the evidence should say of a silence."""
+    `waits`: what cannot be said now, because everybody is known to be away (`AWAY_STOPS`) or every motion sensor is
+    silent (`BLIND_STOPS`). `numbers`: what else the evidence should say of a silence."""
     findings: list[Found] = []
     told = dict(memory.told)
     for part, due in sorted(awaiting(memory, rules, sensors).items(), key=lambda item: item[1]):
-        if heard_until is None or due > heard_until or (excused and _kind(part) in NOBODY_SEEN):
+        if heard_until is None or due > heard_until or _kind(part) in waits:
             continue
         is_red = part in told or _is_red_by_now(part, due, heard_until, rules)
         found = _found(part, memory, rules, due, red=is_red, numbers=numbers)

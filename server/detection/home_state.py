@@ -18,8 +18,8 @@ from server.detection.home_usual import Line
 
 STEPS_MAX: Final = 20  # as many as a rule can ask for
 LEARNABLE: Final = timedelta(hours=24)  # a longer silence was an outage, not a habit
-# Somebody did something. A fall is none: the sensor noticed it.
-USAGE: Final = frozenset({EventType.MOTION, EventType.VIBRATION, EventType.DOSE_TAKEN, EventType.SOS})
+# Somebody did something. Calls for help are alerts of their own, and wait for no home.
+USAGE: Final = frozenset({EventType.MOTION, EventType.VIBRATION, EventType.DOSE_TAKEN})
 HOME_EVENTS: Final = USAGE | {EventType.DOOR_OPENED, EventType.DOOR_CLOSED, EventType.OCCUPIED, EventType.VACANT}
 
 

@@ -10,7 +10,7 @@ import psycopg
 from server.alerts import policy
 from server.alerts.findings import IDENTITY_CONFLICT, MONITOR_WAS_DOWN, Finding, fault_over, gateway_silent
 from server.alerts.model import Subject, SubjectType, gateway_subject
-from server.store import alerts, deadlines, gateways, teamlog
+from server.store import alerts, deadlines, gateways, homes, teamlog
 from server.store.deadlines import LEDGER, DeadlineType, Due
 from server.store.gateways import Gateway
 
@@ -27,6 +27,7 @@ def expire_due(conn: psycopg.Connection, now: datetime, *, monitor_hears: bool) 
     if not found:
         return 0
     with conn.transaction():
+        homes.hold(conn, found)
         alerts.hold_ids(conn, {due.subject_id for due in found})
         expired = deadlines.expire(conn, [due.id for due in found], now)
         _tell(conn, [due for due in found if due.id in expired], expired, now)
@@ -37,7 +38,7 @@ def _tell(
     conn: psycopg.Connection, found: list[Due], expired: Mapping[int, tuple[datetime, float]], now: datetime
 ) -> None:
     standing = gateways.hold(conn, [int(due.reference) for due in found if due.subject_type == SubjectType.GATEWAY])
-    findings: list[Finding] = []
+    findings: list[Finding] = homes.expire(conn, found, now)
     entries: list[teamlog.Entry] = []
     for due in found:
         due_at, every_s = expired[due.id]

@@ -7,10 +7,10 @@ from typing import Final
 from devices.vocabulary import CALLS_FOR_HELP, EventType
 from server.alerts.findings import DoorAtNight, DoseMissed, Finding, HelpCall, sensor_off, sensor_on
 from server.alerts.model import Subject, device_subject, home_subject, patient_subject
+from server.detection.home_rules import FRONT_DOOR
 from server.detection.late import LATE_S
 from server.store.events import FiledEvent
 
-FRONT_DOOR: Final = "front door"  # binding.place
 LATE_AFTER: Final = timedelta(seconds=LATE_S)  # an older event came out of a backlog: shown with its own time
 
 
@@ -37,7 +37,7 @@ def _finding(event: FiledEvent, gateway_homes: Mapping[int, int], night: bool) -
         return say(_device(event), event.occurred_at)
     if night and is_front_door_opening(event):
         home = home_subject(event.binding.home_id, device=event.device_id)
-        return DoorAtNight(subject=home, at=event.occurred_at, late=_is_late(event), place=event.binding.place)
+        return DoorAtNight(subject=home, at=event.occurred_at, late=is_late(event), place=event.binding.place)
     if event.type is EventType.DOSE_MISSED:
         return _dose_missed(event, gateway_homes)
     return None  # it is stored, and shown where somebody looks for it
@@ -48,7 +48,7 @@ def _help_call(event: FiledEvent, gateway_homes: Mapping[int, int]) -> HelpCall 
     if subject is None:
         return None
     place = event.binding.place or None
-    return HelpCall(subject=subject, type=event.type, at=event.occurred_at, late=_is_late(event), place=place)
+    return HelpCall(subject=subject, type=event.type, at=event.occurred_at, late=is_late(event), place=place)
 
 
 def _dose_missed(event: FiledEvent, gateway_homes: Mapping[int, int]) -> DoseMissed | None:
@@ -56,7 +56,7 @@ def _dose_missed(event: FiledEvent, gateway_homes: Mapping[int, int]) -> DoseMis
     if subject is None:
         return None
     place = event.binding.place or None
-    return DoseMissed(subject=subject, at=event.occurred_at, late=_is_late(event), place=place)
+    return DoseMissed(subject=subject, at=event.occurred_at, late=is_late(event), place=place)
 
 
 def _concerned(event: FiledEvent, gateway_homes: Mapping[int, int]) -> Subject | None:
@@ -71,5 +71,5 @@ def _device(event: FiledEvent) -> Subject:
     return device_subject(event.device_id, patient=event.binding.patient_id or None, home=event.binding.home_id or None)
 
 
-def _is_late(event: FiledEvent) -> bool:
+def is_late(event: FiledEvent) -> bool:
     return event.received_at - event.occurred_at > LATE_AFTER

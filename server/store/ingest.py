@@ -1,8 +1,8 @@
 """One transaction: what arrived is stored, looked at and alerted, and the watermarks move; all of it or nothing.
 
 The order of locks is the same everywhere, which makes deadlocks impossible: watermarks, devices, readings, `latest` and
-stream states, marks of what the slow rules must look at, events, subjects, gateways, their configurations and commands,
-deadlines and alerts, teams; each by key.
+stream states, marks of what the slow rules must look at, events, what homes remember, subjects, gateways, their
+configurations and commands, deadlines and alerts, teams; each by key.
 Rows that others refer to are locked FOR NO KEY UPDATE, for a foreign key takes a lock on them out of this order.
 """
 
@@ -22,7 +22,7 @@ from devices.wire.columns import to_millis
 from devices.wire.messages import Lane, Receipt, Refusal
 from devices.wire.topics import Channel, Topic
 from server.alerts.findings import Finding, rows_lost, set_aside, subject_of
-from server.alerts.model import gateway_subject
+from server.alerts.model import Subject, gateway_subject
 from server.detection import engine
 from server.detection.marks import Marks, marks_of
 from server.detection.panel import Delta, Panel
@@ -34,6 +34,7 @@ from server.store import (
     gateways,
     happenings,
     heartbeats,
+    homes,
     observations,
     signals,
     streams,
@@ -75,6 +76,7 @@ class _Gathered:
     unfiled: Counter[tuple[int, str]] = field(default_factory=Counter)  # rows set aside by gateway and reason
     findings: list[Finding] = field(default_factory=list)
     delta: Delta | None = None
+    awaits: Mapping[Subject, Mapping[str, datetime | None]] = field(default_factory=dict)  # of homes
     marked: Marks | None = None
     filed: int = 0
 
@@ -159,7 +161,7 @@ class Ingest:
         self._hold_devices(accepted)
         if any(each.parcel.body.observations.seq for each in accepted):
             self._file_readings(accepted, gathered, now)
-        self._file_events(accepted, gathered)
+        self._file_events(accepted, gathered, now)
         self._file_gaps(accepted)
         self._declare_lost(accepted, gathered, now)
         self._tell_unfiled(gathered, now)
@@ -236,7 +238,7 @@ class Ingest:
             gathered.marked = assessing.mark(self._conn, marks_of(panel, seen, to_millis(now)))
             signals.send(self._conn, signals.Channel.READINGS, batch.number)
 
-    def _file_events(self, accepted: Sequence[Accepted], gathered: _Gathered) -> None:
+    def _file_events(self, accepted: Sequence[Accepted], gathered: _Gathered, now: datetime) -> None:
         fresh = events.file_events(
             self._conn, [event for each in accepted for event in events_of(each, self._names.devices, self._bindings)]
         )
@@ -245,9 +247,12 @@ class Ingest:
         doors = [event for event in fresh if happenings.is_front_door_opening(event)]
         night = gateways.at_night(self._conn, [(door.binding.home_id, door.occurred_at) for door in doors])
         by_night = {id(door) for door, is_night in zip(doors, night, strict=True) if is_night}
-        homes = gateways.homes_of(self._conn, {event.gateway_id for event in fresh})
-        gathered.findings += happenings.findings(fresh, homes, [id(event) in by_night for event in fresh])
-        gathered.asides += _notes(fresh, homes)
+        stands_in = gateways.homes_of(self._conn, {event.gateway_id for event in fresh})
+        gathered.findings += happenings.findings(fresh, stands_in, [id(event) in by_night for event in fresh])
+        gathered.asides += _notes(fresh, stands_in)
+        moved = homes.hear(self._conn, fresh, now)
+        gathered.findings += moved.findings
+        gathered.awaits = moved.awaits
 
     def _file_gaps(self, accepted: Sequence[Accepted]) -> None:
         events.file_gaps(
@@ -257,28 +262,30 @@ class Ingest:
     def _declare_lost(self, accepted: Sequence[Accepted], gathered: _Gathered, now: datetime) -> None:
         ranges = [lost for each in accepted for lost in lost_of(each)]
         news = delivery.declare_lost(self._conn, ranges, now)
-        homes = gateways.homes_of(self._conn, {lost.key.gateway_id for lost in news}) if news else {}
+        stands_in = gateways.homes_of(self._conn, {lost.key.gateway_id for lost in news}) if news else {}
         for lost in news:
-            subject = gateway_subject(lost.key.gateway_id, home=homes.get(lost.key.gateway_id))
+            subject = gateway_subject(lost.key.gateway_id, home=stands_in.get(lost.key.gateway_id))
             gathered.findings.append(rows_lost(subject, now, rows=lost.last - lost.first + 1, why=lost.why))
 
     def _tell_unfiled(self, gathered: _Gathered, now: datetime) -> None:
         """What is accepted and not stored is an alert, whatever the reason."""
         if not gathered.unfiled:
             return
-        homes = gateways.homes_of(self._conn, {gateway for gateway, _ in gathered.unfiled})
+        stands_in = gateways.homes_of(self._conn, {gateway for gateway, _ in gathered.unfiled})
         for (gateway, why), rows in gathered.unfiled.items():
-            subject = gateway_subject(gateway, home=homes.get(gateway))
+            subject = gateway_subject(gateway, home=stands_in.get(gateway))
             gathered.findings.append(set_aside(subject, now, rows=rows, why=why))
 
     def _alert(self, beats: Sequence[Heartbeat], gathered: _Gathered, now: datetime) -> None:
         conn = self._conn
         heard = heartbeats.of(beats, self._names.gateways)
         subjects = {subject_of(finding) for finding in gathered.findings} | {beat.subject for beat in heard}
+        subjects |= gathered.awaits.keys()
         if not subjects:
             return
         held = alerts.hold(conn, subjects)
         found, entries = heartbeats.hear(conn, heard, held)
+        homes.expect(conn, gathered.awaits, held)
         findings = [*gathered.findings, *found]
         if findings:
             changes = alerts.decided(conn, held, findings, now)
@@ -310,11 +317,11 @@ class Ingest:
             yield _receipt_topic(bucket, gateway), Receipt(gateway=gateway, epoch=self._epoch, refused=refusals)
 
 
-def _notes(fresh: Iterable[FiledEvent], homes: Mapping[int, int]) -> Iterator[Aside]:
+def _notes(fresh: Iterable[FiledEvent], stands_in: Mapping[int, int]) -> Iterator[Aside]:
     for event in fresh:
         if event.claimed_at is not None:
             yield event_aside(event, f"it cannot be of {event.claimed_at:%Y-%m-%d %H:%M}; filed as of its arrival")
-        if happenings.reaches_nobody(event, homes):
+        if happenings.reaches_nobody(event, stands_in):
             log.error("%s of %s through %s reaches no team", event.type, event.address, event.topic.gateway)
             yield event_aside(event, "the device is nobody's and the gateway stands in no home: nobody was alerted")
 

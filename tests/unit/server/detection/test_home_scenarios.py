@@ -81,7 +81,7 @@ class Day:
                 assert needs_history(self.memory, arrived) is None
                 self._keep(take(self.memory, arrived, self.rules, self.sensors), now)
             if not self.is_down(now):
-                self._keep(look(self.memory, self.rules, self.sensors, now, excused=False), now)
+                self._keep(look(self.memory, self.rules, self.sensors, now), now)
         return self.found
 
     def _next(self):
