@@ -38,7 +38,7 @@ export function anAlert(change: Partial<Alert> = {}): Alert {
 
 export function someEvidence(change: Partial<Alert['evidence']> = {}): Alert['evidence'] {
   const nothing = { kind: null, value: null, limit: null, level: null, direction: null, event: null, place: null, cause: null, since: null }
-  return { ...nothing, sign: 0, reference: '', ...change }
+  return { ...nothing, sign: 0, reference: '', rules: [], numbers: {}, ...change }
 }
 
 export function aReading(change: Partial<LatestValue> = {}): LatestValue {

@@ -2,6 +2,8 @@
 import { moment, number, signed, withUnit } from './format'
 import { KINDS } from './kinds'
 import type { Alert } from './protocol'
+import { family, isFoundBy, isOfTheHome } from './rules'
+import { alsoTold, duration, large as largeTold, named, told } from './told'
 import type { Words } from './words/nb'
 
 /** "call:fall" -> "fall", "limit:spo2:low" -> "spo2". */
@@ -9,7 +11,8 @@ function subject(rule: string): string {
   return rule.split(':')[1] ?? rule
 }
 
-function known(table: Readonly<Record<string, string>>, alert: Alert): string | undefined {
+function known(words: Words, alert: Alert): string | undefined {
+  const table: Readonly<Record<string, string>> = words.rule
   return table[alert.rule] ?? table[subject(alert.rule)] ?? table[alert.evidence.event ?? '']
 }
 
@@ -22,20 +25,69 @@ export interface Headline {
 }
 
 export function headline(alert: Alert, words: Words): Headline {
+  const counted = largeTold(alert, words)
+  if (counted !== null) return { ...counted, limit: '' }
   const { kind, value, sign, limit } = alert.evidence
   const large = kind ? signed(value ?? null, sign, KINDS[kind].decimals, words) : null
-  if (!kind || large === null) return { large: reason(alert, words), unit: '', kind: '', limit: '' }
+  if (!kind || large === null) return { large: short(alert, words), unit: '', kind: '', limit: '' }
   const unit = large === 'LO' || large === 'HI' ? '' : KINDS[kind].unit
   // Else it stands in the sentence.
   const shown = sign === 0 || limit === null || limit === undefined ? '' : words.alerts.limit(withUnit(limit, kind, words))
   return { large, unit, kind: words.kind[kind], limit: shown }
 }
 
-function ruleWord(alert: Alert, words: Words): string {
-  return known(words.rule, alert) ?? alert.rule
+/** Large where there is no number; the numbers stand in the sentence below. */
+function short(alert: Alert, words: Words): string {
+  const [, part, kind] = alert.rule.split(':')
+  if (family(alert.rule) === 'home' && isOfTheHome(part)) return words.home[part]
+  if (family(alert.rule) === 'measurement') return words.told.missedShort(Object.entries(words.kind).find(([each]) => each === kind)?.[1] ?? words.told.measurement)
+  const lead = alert.evidence.rules[0]
+  return isFoundBy(lead) && family(alert.rule) !== 'limit' ? named(alert, lead, words) : reason(alert, words)
+}
+
+/** What many faults of one rule have in common. */
+export function cause(alert: Alert, words: Words): string {
+  return known(words, alert) ?? alert.rule
+}
+
+/** A technical fault with the number that says how bad it is. */
+export function measured(alert: Alert, words: Words): string | null {
+  const { percent, ahead_s: ahead, streams } = alert.evidence.numbers
+  switch (alert.rule) {
+    case 'technical:battery_low':
+      return percent === undefined ? null : words.told.battery(number(percent, 0, words))
+    case 'technical:clock_wrong': {
+      if (ahead === undefined) return null
+      const span = duration(Math.max(1, Math.abs(ahead) / 60), words)
+      return ahead > 0 ? words.told.clockAhead(span) : words.told.clockBehind(span)
+    }
+    case 'technical:not_assessed':
+      return streams === undefined ? null : words.told.notAssessed(number(streams, 0, words))
+  }
+  return null
 }
 
 export function why(alert: Alert, now: number, words: Words): string {
+  const also = alsoTold(alert, now, words)
+  const sentence = told(alert, now, words) ?? plain(alert, now, words)
+  return also === null ? sentence : words.told.and(sentence, also)
+}
+
+/** What a rule over many readings rests on, for who wants to check it: rules, window, readings, sources. */
+export function grounds(alert: Alert, now: number, words: Words): string[] {
+  const { rules, from_at: from, since, readings, reference } = alert.evidence
+  const names = rules.filter(isFoundBy).map((rule) => words.foundBy[rule])
+  if (names.length === 0) return []
+  const at = (time: string) => moment(Date.parse(time), now, words)
+  return [
+    words.grounds.found(names.join(', ')),
+    ...(from && since ? [words.grounds.window(at(from), at(since))] : []),
+    ...(readings == null ? [] : [words.grounds.readings(number(readings, 0, words))]),
+    ...(reference ? [words.grounds.source(reference)] : []),
+  ]
+}
+
+function plain(alert: Alert, now: number, words: Words): string {
   const sentence = withExtremes(reason(alert, words), alert, words)
   const since = alert.evidence.since ?? null
   const happenedOnce = Boolean(alert.evidence.event)
@@ -58,7 +110,7 @@ function reason(alert: Alert, words: Words): string {
     return words.why.limit(words.kind[kind], direction, colour(alert), edge)
   }
   if (subject(alert.rule) === 'door' && where) return words.why.opened(where)
-  const word = ruleWord(alert, words)
+  const word = measured(alert, words) ?? cause(alert, words)
   return where ? words.why.at(word, where.toLocaleLowerCase(words.locale)) : word
 }
 

@@ -30,7 +30,8 @@ test('no word is empty or left unfinished', () => {
 })
 
 test('a word that takes something says it', () => {
-  const counts = ['toneFilter(2)', 'why.limit(4)', 'why.beyondRange(2)']
+  const bySide = ['unusual(5)', 'unusualShort(2)', 'drift(4)', 'driftShort(2)', 'average(5)', 'shift(5)', 'alsoDrift(2)'].map((word) => `told.${word}`)
+  const counts = ['toneFilter(2)', 'why.limit(4)', 'why.beyondRange(2)', ...bySide]
   for (const [path, text] of [...norwegian, ...english]) {
     if (!path.endsWith(')') || counts.includes(path)) continue
     if (TAKES_AGE.some((word) => path.startsWith(`${word}(`))) {
@@ -53,5 +54,8 @@ test('one English word is the Norwegian one only where both languages say so', (
     'kind.fev1',
     'kind.fvc',
     'why.at(2)',
+    'told.and(2)',
+    'told.longerThan(2)',
+    'news2.spo2',
   ])
 })
