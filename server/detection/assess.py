@@ -70,7 +70,7 @@ def _judge_day(as_of_day: AsOf, is_last: Bools, rules: RulesOf, accepted: Accept
         found += [as_of(each, newest[_key(each)]) for each in told]
     for chosen, streams in _by_rules(daily.of(is_last), rules):
         looked += looked_at(chosen, streams, accepted, newest)
-    return Judged(found=tuple(found), looked=tuple(looked))
+    return Judged(found=tuple(sorted(found, key=_place)), looked=tuple(looked))
 
 
 def _by_rules(daily: Daily, rules: RulesOf) -> Iterator[tuple[tuple[Rule, ...], Daily]]:

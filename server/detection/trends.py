@@ -76,7 +76,8 @@ def variance_factor(correlations: Floats) -> Floats:
     days = correlations.shape[1] + 1
     apart = np.arange(1, days)
     weight = (days - apart) * (days - apart - 1) * (days - apart - 2)
-    factor: Floats = 1 + 2 / (days * (days - 1) * (days - 2)) * (correlations @ weight)
+    summed = (correlations * weight).sum(axis=1)  # not @, whose last bits depend on how many streams there are
+    factor: Floats = 1 + 2 / (days * (days - 1) * (days - 2)) * summed
     return factor
 
 
