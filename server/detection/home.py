@@ -37,7 +37,6 @@ AWAY_STOPS: Final = frozenset({INACTIVE, OUT, BED_EMPTY})
 BLIND_STOPS: Final = frozenset({INACTIVE, OUT})
 MAY_LIE_THERE: Final = (INACTIVE, BED_EMPTY)
 LOOK_BACK: Final = timedelta(days=2)
-LOOK_AGAIN: Final = timedelta(minutes=1)  # when what is due has to wait
 MINUTE: Final = timedelta(minutes=1)
 
 
@@ -136,7 +135,7 @@ def look(
     findings: list[Found] = []
     told = dict(memory.told)
     for part, due in sorted(awaiting(memory, rules, sensors).items(), key=lambda item: item[1]):
-        if heard_until is None or due > heard_until or _kind(part) in waits:
+        if heard_until is None or due > heard_until or kind_of(part) in waits:
             continue
         is_red = part in told or _is_red_by_now(part, due, heard_until, rules)
         found = _found(part, memory, rules, due, red=is_red, numbers=numbers)
@@ -155,6 +154,11 @@ def awaiting(memory: Memory, rules: HomeRules, sensors: HomeSensors) -> dict[str
         elif part == INACTIVE and not told.red:
             found[part] = told.at + timedelta(minutes=rules.inactive.red_after_min)
     return found
+
+
+def kind_of(part: str) -> str:
+    """inactive, out, door_open, bed_empty, wandering."""
+    return part.partition(":")[0]
 
 
 def _awaiting(memory: Memory, rules: HomeRules, sensors: HomeSensors) -> Memory:
@@ -187,7 +191,12 @@ def _one(memory: Memory, event: HomeEvent, rules: HomeRules, sensors: HomeSensor
     if event.late:
         still = awaiting(moved, rules, sensors)
         for part, due in before.items():
-            if _kind(part) in MAY_LIE_THERE and part not in memory.told and due <= event.at and still.get(part) != due:
+            if (
+                kind_of(part) in MAY_LIE_THERE
+                and part not in memory.told
+                and due <= event.at
+                and still.get(part) != due
+            ):
                 has_been = _found(part, memory, rules, due, red=False, late=True)
                 found += [has_been, HomeOver(rule=has_been.rule, at=event.at)]
     moved, walked = _wandering(moved, event, rules)
@@ -247,7 +256,7 @@ def _wandering(memory: Memory, event: HomeEvent, rules: HomeRules) -> tuple[Memo
 def _ended(memory: Memory, at: datetime, rules: HomeRules) -> tuple[Memory, list[HomeOver]]:
     """Only a sign of life, a closed door, a bed that is in use end anything; no sensor's silence does."""
     told = {part: each for part, each in memory.told.items() if not _is_over(part, each, memory.state, at, rules)}
-    gone = sorted({_kind(part) for part in memory.told} - {_kind(part) for part in told})
+    gone = sorted({kind_of(part) for part in memory.told} - {kind_of(part) for part in told})
     return replace(memory, told=told), [HomeOver(rule=f"home:{kind}", at=at) for kind in gone]
 
 
@@ -318,7 +327,3 @@ def _rule(kind: str, began: datetime, rules: HomeRules, due: datetime) -> HomeRu
 
 def _sources(rule: HomeRule) -> str:
     return "; ".join(str(reference) for reference in rule.references)
-
-
-def _kind(part: str) -> str:
-    return part.partition(":")[0]

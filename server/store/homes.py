@@ -4,8 +4,8 @@ A row of home_state is locked by whoever moves it until commit. In ingest's orde
 before subjects; the clock holds it before it holds subjects, too. What a home waits for are `deadline` rows of the type
 "home", one for each part; they are written under the home's subject.
 
-The gateway's silence is no silence of the home: what is due waits a minute more, again and again, while a gateway of
-the home is not heard or has a backlog (server/detection/home_heard.py)."""
+The gateway's silence is no silence of the home: what is due waits, again and again, while a gateway of the home is not
+heard or has a backlog (server/detection/home_heard.py)."""
 
 import logging
 from collections import defaultdict
@@ -27,7 +27,7 @@ from server.detection import home
 from server.detection.home import AWAY_STOPS, BLIND_STOPS, Found, HomeFinding, Looked, Memory
 from server.detection.home_awaited import HomeSensors
 from server.detection.home_heard import GatewayHeard, heard_until
-from server.detection.home_rules import BED, FRONT_DOOR
+from server.detection.home_rules import BED, FRONT_DOOR, HomeRules
 from server.detection.home_state import HOME_EVENTS, HomeEvent
 from server.store import deadlines, excuses, queries, settings
 from server.store.deadlines import DeadlineType, Due
@@ -35,7 +35,9 @@ from server.store.events import FiledEvent
 from server.store.happenings import is_late
 
 SQL: Final = queries.load("homes")
-LOOK_AGAIN: Final = timedelta(minutes=1)
+HEARD_SOON: Final = timedelta(seconds=10)  # its gateways speak, and the next heartbeat decides
+LOOK_AGAIN: Final = timedelta(minutes=1)  # a gateway is silent, or has much to tell yet
+EXCUSED_FOR: Final = timedelta(minutes=10)  # whoever was away is missed so much after the excuse at most
 HISTORY_MAX: Final = 20_000  # events to place one that came out of order; of more the newest
 PRESENCE: Final = (EventType.OCCUPIED, EventType.VACANT)
 log = logging.getLogger(__name__)
@@ -102,33 +104,66 @@ def expire(conn: psycopg.Connection, due: Iterable[Due], now: datetime) -> list[
     if not passed:
         return []
     memories = _hold(conn, passed)
-    moved = Moved()
-    after = {}
-    for id_, looked in _look(conn, memories, now).items():
-        after[id_] = looked.memory
-        _tell(moved, id_, memories[id_], looked)
+    views = _views(conn, memories, now)
+    moved, after = Moved(), {}
+    for id_, memory in memories.items():
+        view = views[id_]
+        looked = home.look(
+            memory, view.rules, view.sensors, view.heard_until, waits=view.waits, numbers=view.silent_sensors()
+        )
+        if looked.memory != memory:
+            after[id_] = looked.memory
+        _tell(moved, id_, memory, looked)
         awaits = moved.awaits.setdefault(home_subject(id_), {})
         for part in passed[id_]:  # their rows have expired: what is still awaited is looked at again
             again = looked.memory.due.get(part)
-            awaits[part] = None if again is None else max(again, now + LOOK_AGAIN)
+            awaits[part] = None if again is None else max(again, now + view.patience(part))
     _remember(conn, after, now)
     expect(conn, moved.awaits, held)
     return moved.findings
 
 
-def _look(conn: psycopg.Connection, memories: Mapping[int, Memory], now: datetime) -> dict[int, Looked]:
-    rules, sensors = settings.home_rules(conn, memories), _sensors(conn, memories, now)
-    heard = _heard(conn, memories)
-    away = excuses.in_force(conn, (), memories, now).homes
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _View:
+    """All that decides about a home, as of now."""
+
+    rules: HomeRules
+    sensors: HomeSensors
+    silent: frozenset[int]
+    heard_until: datetime | None
+    waits: frozenset[str]
+
+    def silent_sensors(self) -> Mapping[str, float]:
+        motion = self.sensors.motion
+        return {"sensors": len(motion), "sensors_silent": len(motion & self.silent)}
+
+    def patience(self, part: str) -> timedelta:
+        if home.kind_of(part) in self.waits:
+            return EXCUSED_FOR
+        return LOOK_AGAIN if self.heard_until is None else HEARD_SOON
+
+
+def _views(conn: psycopg.Connection, homes: Collection[int], now: datetime) -> dict[int, _View]:
+    rules, sensors = settings.home_rules(conn, homes), _sensors(conn, homes, now)
+    heard = _heard(conn, homes)
+    away = excuses.in_force(conn, (), homes, now).homes
     silent = _silent(conn, {device for each in sensors.values() for device in each.motion})
-    looked = {}
-    for id_, memory in memories.items():
-        motion = sensors[id_].motion
-        waits = AWAY_STOPS if id_ in away else BLIND_STOPS if motion and motion <= silent else frozenset()
-        numbers = {"sensors": float(len(motion)), "sensors_silent": float(len(motion & silent))}
-        until = heard_until(heard[id_], now)
-        looked[id_] = home.look(memory, rules[id_], sensors[id_], until, waits=waits, numbers=numbers)
-    return looked
+    return {
+        id_: _View(
+            rules=rules[id_],
+            sensors=sensors[id_],
+            silent=silent,
+            heard_until=heard_until(heard[id_], now),
+            waits=_waits(sensors[id_], silent, is_away=id_ in away),
+        )
+        for id_ in homes
+    }
+
+
+def _waits(sensors: HomeSensors, silent: frozenset[int], *, is_away: bool) -> frozenset[str]:
+    if is_away:
+        return AWAY_STOPS
+    return BLIND_STOPS if sensors.motion and sensors.motion <= silent else frozenset()
 
 
 def _tell(moved: Moved, id_: int, before: Memory, looked: Looked) -> None:
@@ -206,6 +241,8 @@ def _memory(id_: int, state: Any) -> Memory:
 
 
 def _remember(conn: psycopg.Connection, memories: Mapping[int, Memory], now: datetime) -> None:
+    if not memories:
+        return
     states = [Jsonb(msgspec.to_builtins(memory)) for memory in memories.values()]
     conn.execute(SQL["remember"], {"homes": np.array(list(memories), np.int32), "states": states, "now": now})
 

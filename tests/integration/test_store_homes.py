@@ -146,7 +146,8 @@ def test_while_the_gateway_is_silent_nobody_is_called_inactive(home: Home) -> No
     home.clock(NIGHT + minutes(300), heard=False)
     assert home.told() == []
     assert home.ask("select rule from alert") == [("technical:gateway_silent",)]
-    assert min(home.awaited().values()) == NIGHT + minutes(301)
+    home.clock(NIGHT + minutes(301), heard=False)
+    assert min(home.awaited().values()) == NIGHT + minutes(302)
     back_in_bed = event(BED, EventType.OCCUPIED, NIGHT + minutes(20))
     home.lives(NIGHT + minutes(305), hello=True)
     home.say(back_in_bed, at=NIGHT + minutes(305))
@@ -218,7 +219,7 @@ def test_who_is_known_to_be_away_is_not_missed_but_the_door_is_told(home: Home) 
     home.clock(NIGHT + minutes(260))
     assert home.told() == [("home:door_open", "yellow", "raised", NIGHT + minutes(2))]
     excuses.end(home.conn, told, 1, NIGHT + minutes(262))
-    home.clock(NIGHT + minutes(263))
+    home.clock(NIGHT + minutes(271))
     assert [rule for rule, *_ in home.told()] == ["home:door_open", "home:bed_empty", "home:inactive"]
 
 
@@ -236,7 +237,7 @@ def test_when_every_motion_sensor_is_silent_nobody_is_called_inactive(home: Home
     home.clock(NIGHT + minutes(300))
     assert [rule for rule, *_ in home.told()] == ["home:bed_empty"]
     home.tell("update alert set state = 'ended' where device_id = 5")
-    home.clock(NIGHT + minutes(302))
+    home.clock(NIGHT + minutes(311))
     (evidence,) = home.ask("select evidence from alert where rule = 'home:inactive'")[0]
     assert (evidence["numbers"]["sensors"], evidence["numbers"]["sensors_silent"]) == (2, 1)
 
