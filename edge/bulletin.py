@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from devices.wire import codec
-from devices.wire.messages import Lane, LinkState
+from devices.wire.messages import CLOCK_TROUBLE, Lane, LinkState
 from edge import status_file
 from edge.ble import BleRadio
 from edge.config import Config
@@ -45,7 +45,7 @@ class Bulletin:
 
     def status(self, state: LinkState, *, hello: bool) -> bytes:
         if self._clock.is_wrong():
-            self._troubles.begin("clock", "the gateway's own clock is wrong: check its network time")
+            self._troubles.begin("clock", CLOCK_TROUBLE)
         else:
             self._troubles.end("clock")
         message = health.status(

@@ -166,6 +166,9 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     model: Annotated[str, Meta(max_length=80)] = ""  # maker, model and firmware, as the device says them
 
 
+CLOCK_TROUBLE: Final = "the gateway's own clock is wrong: check its network time"  # one of Status.troubles
+
+
 class Status(Message, frozen=True, kw_only=True, omit_defaults=True):
     """The heartbeat. `hello` asks for a receipt. `started` is a random id of this run of the agent."""
 

@@ -84,7 +84,7 @@ class Missed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """After something was missed."""
+    """After something was missed; when that was over: never before it was missed."""
 
     at: datetime
 
@@ -211,7 +211,7 @@ class _Walk:
             del self._missed[:place]
             self._count = len(self._missed)
             if not self._missed:
-                self._measure(value)
+                self._measure(max(value, window.ends))
         elif self._is_excused(window):
             self._missed.remove(window)
             self._count -= 1
@@ -272,7 +272,8 @@ class _Walk:
 
 
 def look_ahead(judged: Judged, plan: Sequence[PlanItem], name: str, now: datetime) -> Judged:
-    """The same, with what is awaited next. A plan that changed awaits anew from now."""
+    """The same, with what is awaited next. A plan that changed awaits anew from now; one that is empty awaits nothing,
+    and what was missed before is in the hands of who sees the alert."""
     awaited = judged.awaited
     if name != awaited.plan:
         awaited = replace(awaited, plan=name, since=now, judged_until=max(awaited.judged_until, now))
@@ -280,5 +281,5 @@ def look_ahead(judged: Judged, plan: Sequence[PlanItem], name: str, now: datetim
     coming = windows(plan, awaited.judged_until, horizon + AHEAD)
     following = next((w for w in coming if w.begins >= awaited.since and w.ends > awaited.judged_until), None)
     dues = [judged.due_at, following.ends + SETTLES if following else None]
-    due_at = min((due for due in dues if due is not None), default=None)
+    due_at = min((due for due in dues if due is not None), default=None) if plan else None
     return replace(judged, awaited=replace(awaited, next=following), due_at=due_at)

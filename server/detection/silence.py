@@ -1,7 +1,7 @@
 """When silence counts: of a gateway, and of each sensor, with what else is wrong with it (its battery, its clock)."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -83,6 +83,7 @@ class Began:
     trouble: Trouble
     since: datetime
     cause: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,7 +162,9 @@ def _battery(memory: Memory, signs: Signs, now: datetime) -> Iterator[Began | Ov
     if percent is None:
         return
     if Trouble.BATTERY not in memory.troubles and percent <= BATTERY_LOW_PERCENT:
-        yield Began(trouble=Trouble.BATTERY, since=now, cause=f"its battery is at {percent} %")
+        yield Began(
+            trouble=Trouble.BATTERY, since=now, cause=f"its battery is at {percent} %", numbers={"percent": percent}
+        )
     if Trouble.BATTERY in memory.troubles and percent >= BATTERY_FINE_PERCENT:
         yield Over(trouble=Trouble.BATTERY)
 

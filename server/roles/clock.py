@@ -18,6 +18,7 @@ import psycopg
 from server.store import expiry, facts, housekeeping, pool, rebinding, rolelife
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
+from server.store.ledger import Ledger
 
 POLL_S: Final = 1.0
 RETRY_S: Final = 1.0
@@ -73,16 +74,18 @@ class Clock:
     def _lead(self, conn: psycopg.Connection) -> None:
         self._chores_at = time.monotonic()
         self._told_of_facts_until = None
+        ledger = Ledger(conn)
         while not self._stopping.is_set():
             self.leads.set()
-            self._round(conn, datetime.now(UTC))
+            self._round(conn, ledger, datetime.now(UTC))
             self._stopping.wait(POLL_S)
 
-    def _round(self, conn: psycopg.Connection, now: datetime) -> None:
+    def _round(self, conn: psycopg.Connection, ledger: Ledger, now: datetime) -> None:
         rolelife.clock_leads(conn, now, self._started)
         deaf_since = rolelife.watch(conn, rolelife.MONITOR, now, watched_since=self._started)
         while expiry.expire_due(conn, now, monitor_hears=deaf_since is None) and not self._stopping.is_set():
             pass
+        ledger.round(now, monitor_hears=deaf_since is None)
         self._told_of_facts_until = facts.tell_of_turns(conn, self._told_of_facts_until, now)
         rebinding.refile_some(conn, now)
         if time.monotonic() >= self._chores_at:

@@ -10,7 +10,9 @@ import numpy as np
 import psycopg
 from psycopg.types.json import Jsonb
 
-from devices.wire.messages import LinkState, Status
+from devices.wire.columns import from_millis
+from devices.wire.messages import CLOCK_TROUBLE, LinkState, Status
+from server.detection.silence import is_clock_off
 from server.store import queries
 from server.store.teamlog import Entry
 
@@ -21,7 +23,8 @@ TURNS_WITHIN: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gateway:
-    """`started`: the run of the agent that was last heard; None: never. `team_id` None: it stands in nobody's home."""
+    """`started`: the run of the agent that was last heard; None: never. `team_id` None: it stands in nobody's home.
+    `clock_was_wrong`: as its last word said; None: that said no time."""
 
     id: int
     name: str
@@ -31,10 +34,11 @@ class Gateway:
     state: str
     state_since: datetime
     started: str | None
+    clock_was_wrong: bool | None
 
 
 def hold(conn: psycopg.Connection, ids: Iterable[int]) -> dict[int, Gateway]:
-    found = conn.execute(SQL["hold"], {"ids": np.array(sorted(ids), np.int32)})
+    found = conn.execute(SQL["hold"], {"ids": np.array(sorted(ids), np.int32), "clock_trouble": CLOCK_TROUBLE})
     return {
         id_: Gateway(
             id=id_,
@@ -45,9 +49,35 @@ def hold(conn: psycopg.Connection, ids: Iterable[int]) -> dict[int, Gateway]:
             state=state,
             state_since=state_since,
             started=started,
+            clock_was_wrong=_clock_was_wrong(said_ms, heard_at, is_told=is_told),
         )
-        for id_, name, bucket, home_id, team_id, state, state_since, started in found
+        for (
+            id_,
+            name,
+            bucket,
+            home_id,
+            team_id,
+            state,
+            state_since,
+            started,
+            said_ms,
+            heard_at,
+            is_told,
+        ) in found
     }
+
+
+def clock_is_wrong(status: Status, heard_at: datetime) -> bool | None:
+    """None: it says no time."""
+    if status.at is None:
+        return None
+    return CLOCK_TROUBLE in status.troubles or is_clock_off(from_millis(status.at), heard_at)
+
+
+def _clock_was_wrong(said_ms: int | None, heard_at: datetime | None, *, is_told: bool) -> bool | None:
+    if said_ms is None or heard_at is None:
+        return None
+    return is_told or is_clock_off(from_millis(said_ms), heard_at)
 
 
 def says_nothing_new(gateway: Gateway, status: Status) -> bool:

@@ -7,10 +7,19 @@ from typing import Final
 
 import psycopg
 
+from devices.wire.columns import from_millis
 from devices.wire.messages import LinkState, Status
-from server.alerts.findings import IDENTITY_CONFLICT, Finding, gateway_back, identity_conflict
+from server.alerts.findings import (
+    CLOCK_WRONG,
+    IDENTITY_CONFLICT,
+    Fault,
+    Finding,
+    fault_over,
+    gateway_back,
+    identity_conflict,
+)
 from server.alerts.model import Subject, gateway_subject
-from server.detection.silence import gateway_due_at
+from server.detection.silence import gateway_due_at, is_clock_off
 from server.store import commands, configs, deadlines, gateways, teamlog
 from server.store.deadlines import Deadline, DeadlineType
 from server.store.gateways import TURNS_WITHIN, Gateway
@@ -59,7 +68,11 @@ def hear(
         gateways.hear(conn, gateway.id, each.status, each.at)
         since = gateway.state_since if gateway.state == each.status.state else each.at
         standing[gateway.id] = replace(
-            gateway, state=str(each.status.state), state_since=since, started=each.status.started
+            gateway,
+            state=str(each.status.state),
+            state_since=since,
+            started=each.status.started,
+            clock_was_wrong=gateways.clock_is_wrong(each.status, each.at),
         )
         if gateway.state != each.status.state:
             entries += gateways.entry(gateway)
@@ -83,9 +96,25 @@ def _alive(conn: psycopg.Connection, heard: Heard, gateway: Gateway) -> list[Fin
     findings: list[Finding] = []
     if gateway.state != ONLINE:
         findings.append(gateway_back(subject, heard.at))
+    findings += _of_clock(heard, gateway, subject)
     if gateways.takes_turns(conn, gateway.id, heard.status.outbox, heard.at):
         findings.append(identity_conflict(subject, heard.at))
     return findings
+
+
+def _of_clock(heard: Heard, gateway: Gateway, subject: Subject) -> Iterator[Finding]:
+    """Only when it is another one than the last time: a heartbeat that says the same costs nothing."""
+    is_wrong = gateways.clock_is_wrong(heard.status, heard.at)
+    if is_wrong is None or is_wrong == gateway.clock_was_wrong:
+        return
+    if not is_wrong:
+        yield fault_over(subject, CLOCK_WRONG, heard.at)
+        return
+    assert heard.status.at is not None
+    ahead_s = (from_millis(heard.status.at) - heard.at).total_seconds()
+    numbers = {"ahead_s": ahead_s} if is_clock_off(from_millis(heard.status.at), heard.at) else {}
+    cause = "its clock is wrong: check its network time"
+    yield Fault(subject=subject, rule=CLOCK_WRONG, at=heard.at, cause=cause, numbers=numbers)
 
 
 def _told(heard: Heard, gateway: Gateway) -> configs.Told:

@@ -1,7 +1,8 @@
 -- name: hold
 -- Gateways with where they stand and whose they are, held until commit, in order of id.
 select g.id, g.name, g.bucket, g.home_id, (select team_id from home where home.id = g.home_id), g.state, g.state_since,
-       g.status ->> 'started'
+       g.status ->> 'started', (g.status ->> 'at')::bigint, g.heard_at,
+       coalesce(g.status -> 'troubles' ? %(clock_trouble)s, false)
 from gateway g where g.id = any(%(ids)s) order by g.id for no key update
 
 -- name: hear

@@ -219,7 +219,7 @@ def test_a_value_that_comes_late_ends_the_row_up_to_its_own_window_only() -> Non
     assert ledger.look(at(14, 13)) == []
     assert ledger.awaited.count == 1
     ledger.taken.append(at(14, 9))
-    assert ledger.look(at(14, 14)) == ["measured 14 09:00"]
+    assert ledger.look(at(14, 14)) == ["measured 14 11:00"]
 
 
 def test_who_measures_after_the_window_has_measured() -> None:
@@ -341,7 +341,7 @@ def test_every_window_is_met_excused_or_missed_exactly_once_in_any_order_of_arri
     assert Counter(due for due, _ in ledger.outcomes) == Counter(window.due for window in awaited)
     stands = [word.split()[0] for word in told]
     assert all(one != two for one, two in pairwise(stands) if one == "measured")
-    newest_value = max((measured for measured, _ in arrivals), default=START)
+    newest_value = max((measured for measured, _ in arrivals), default=START - DAY)
     missed_since = [
         window
         for window in awaited
