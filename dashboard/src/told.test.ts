@@ -3,7 +3,7 @@ import { anAlert, at, NOON, someEvidence } from './examples'
 import type { Alert } from './protocol'
 import { CALLS, FOUND_BY, OF_THE_HOME, SINGLE, TECHNICAL, type FoundBy } from './rules'
 import { calledAgain, duration } from './told'
-import { brief, cause, grounds, headline, measured, why } from './why'
+import { beyond, brief, cause, grounds, headline, measured, why } from './why'
 import { en } from './words/en'
 import { nb } from './words/nb'
 
@@ -165,6 +165,15 @@ describe('what a slow rule found', () => {
     ])
     expect(grounds(anAlert(), NOON, nb)).toEqual([])
   })
+})
+
+test('a card does not say twice what stands large on it', () => {
+  const rest = (alert: Alert) => plainly(beyond(why(alert, NOON, nb), alert, nb))
+  expect(rest(SLOW.weight_gain[0])).toBe('på 3 dager (82,1 → 84,5)')
+  expect(rest(SLOW.news2[0])).toBe('SpO₂ 3, pustefrekvens 2, puls 1 (SpO₂ etter skala 2)')
+  expect(rest(SLOW.irregular_pulse[0])).toBe('bekreft med EKG')
+  expect(rest(SLOW.deviation[0])).toBe('SpO₂ lavere enn vanlig: 89 %, vanlig 93 % (12 dager)')
+  expect(rest(anAlert({ rule: 'call:sos', evidence: someEvidence({ event: 'sos' }) }))).toBe('')
 })
 
 describe('what the home tells', () => {

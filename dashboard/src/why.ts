@@ -120,6 +120,12 @@ function colour(alert: Alert): 'red' | 'yellow' {
   return level >= 2 ? 'red' : 'yellow'
 }
 
+/** What the sentence says beyond the headline: on a card nothing is said twice. Empty: nothing. */
+export function beyond(sentence: string, alert: Alert, words: Words): string {
+  const said = brief(alert, words)
+  return sentence.startsWith(said) ? sentence.slice(said.length).replace(/^[\s:,–]+/, '') : sentence
+}
+
 /** One line for a screen reader or a list: "SpO₂ 82 %". */
 export function brief(alert: Alert, words: Words): string {
   const { large, unit, kind } = headline(alert, words)

@@ -53,7 +53,7 @@ export const en: Words = {
     count: (times) => `${times} times`,
     urgent: 'Urgent – called again',
     calledAgain: (calls, span) => `Urgent – ${calls} calls in ${span}`,
-    overDays: 'Over days',
+    overDays: 'Trend',
     overDaysWhy: 'Looks at days or weeks. Nothing that happened just now.',
     late: (time) => `${time} – from a backlog`,
     lateWhy: 'Came after an interruption. It was so then, not necessarily now.',

@@ -61,7 +61,7 @@ export const nb = {
     count: (times: number) => `${times}. gang`,
     urgent: 'Haster – ringte igjen',
     calledAgain: (calls: string, span: string) => `Haster – ${calls} kall på ${span}`,
-    overDays: 'Over dager',
+    overDays: 'Utvikling',
     overDaysWhy: 'Ser på dager eller uker. Ikke noe som skjedde akkurat nå.',
     late: (time: string) => `${time} – etterslep`,
     lateWhy: 'Kom etter et brudd. Gjaldt da, ikke nødvendigvis nå.',
