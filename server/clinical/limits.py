@@ -1,12 +1,12 @@
-"""Which limit applies to a patient's kind, how far inside ends it, how long it must last, and when a value is old."""
+"""Which limit a kind can have, how far inside ends it, how long it must last, and when a value is old."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Final
 
 from devices.limits import Limit
-from devices.vocabulary import Kind, Mode
+from devices.vocabulary import KINDS, Kind, Mode
 from server.clinical.pathways import DEFAULTS, Pathway
 from server.clinical.references import HJEMVAKT_PROPOSAL, MASIMO_ALARMS, PERSONAL, Reference
 
@@ -25,6 +25,17 @@ def basis_for(pathway: Pathway, kind: Kind, personal: Limit | None) -> str:
         return str(PERSONAL)
     default = DEFAULTS[pathway].get(kind)
     return "" if default is None else default.basis
+
+
+def why_not(kind: Kind, limit: Limit) -> str:
+    """A sentence about a number that no reading can reach; "": the kind can have this limit."""
+    facts = KINDS[kind]
+    for edge in fields(limit):
+        value = getattr(limit, edge.name)
+        if value is not None and not facts.lowest <= value <= facts.highest:
+            room = f"{facts.lowest:g} to {facts.highest:g}"
+            return f"{edge.name} of {kind} cannot be {value:g} {facts.ucum}: choose {room}, or leave it out."
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from devices.profiles import PROFILES
 from devices.vocabulary import Kind
 from devices.wire.messages import Address
 from devices.wire.topics import BUCKETS, GATEWAY_ID
+from server.clinical.limits import why_not
 from server.errors import EnrolmentError
 
 Name = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]*$")]
@@ -181,6 +182,8 @@ def _check_limits(limits: Sequence[PersonalLimit]) -> Iterator[str]:
         else:
             if limit == Limit():
                 yield f"The limits of {each.patient} for {each.kind} have no number."
+            if refused := why_not(each.kind, limit):
+                yield f"The limits of {each.patient}: {refused}"
 
 
 def _check_bindings(bindings: Sequence[DeviceBinding]) -> Iterator[str]:

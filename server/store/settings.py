@@ -16,6 +16,7 @@ from msgspec import json
 
 from devices.limits import Limit
 from devices.vocabulary import KIND_BY_NUMBER, KINDS, Kind
+from server.clinical.limits import why_not as unreachable
 from server.clinical.pathways import Pathway
 from server.clinical.plans import PlanItem, chosen_plan
 from server.clinical.plans import why_not as unplannable
@@ -261,15 +262,10 @@ def _check_pathway(pathway: Pathway) -> None:
 
 
 def _limit(kind: Kind, limit: Limit | None) -> dict[str, Any]:
-    facts_of_kind, given = KINDS[kind], limit or Limit()
-    edges = {name: getattr(given, name) for name in EDGES}
-    for name, edge in edges.items():
-        if edge is not None and not facts_of_kind.lowest <= edge <= facts_of_kind.highest:
-            raise CareError(
-                f"{name} of {kind} cannot be {edge:g} {facts_of_kind.ucum}: choose {facts_of_kind.lowest:g} to "
-                f"{facts_of_kind.highest:g}, or leave it out."
-            )
-    return {"kind": facts_of_kind.number, "removed": limit is None, **edges}
+    given = limit or Limit()
+    if refused := unreachable(kind, given):
+        raise CareError(refused)
+    return {"kind": KINDS[kind].number, "removed": limit is None, **{name: getattr(given, name) for name in EDGES}}
 
 
 def _plan(kind: Kind, item: PlanItem | None) -> dict[str, Any]:

@@ -7,8 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from devices.limits import Limit
+from devices.vocabulary import Kind
+from server.clinical.pathways import SPO2_PERCENT
 from server.errors import EnrolmentError
-from server.store import expiry, intake, people, pool
+from server.store import expiry, intake, people, pool, settings
 from server.store.enrolment import read
 from server.store.ingest import Ingest, Watch
 from tests.conftest import Database
@@ -114,6 +117,25 @@ def test_a_list_is_loaded_whole(conn: psycopg.Connection) -> None:
         (False, None),
         (True, "front door"),
     ]
+
+
+@pytest.mark.parametrize("limit", [None, Limit(red_low=80)])
+def test_a_limit_that_staff_set_or_took_back_is_not_undone_by_a_list(
+    conn: psycopg.Connection, limit: Limit | None
+) -> None:
+    load(conn, LIST)
+    (kari,) = ask(conn, "select id from staff")[0]
+    settings.set_limit(conn, 1, Kind.SPO2, limit, by=kari, now=datetime.now(UTC), reason="better now")
+    newer = LIST["limits"][0] | {"red_low": 86}
+    for listed in (LIST, changed(limits=[newer])):
+        assert load(conn, listed) == {}
+    assert settings.limits(conn, [(1, 3)], datetime.now(UTC))[1, 3].limit == (limit or SPO2_PERCENT.limit)
+
+
+def test_a_limit_of_an_earlier_list_is_replaced_by_that_of_a_newer_one(conn: psycopg.Connection) -> None:
+    load(conn, LIST)
+    assert load(conn, changed(limits=[LIST["limits"][0] | {"red_low": 86}])) == {"limits": 1}
+    assert ask(conn, "select red_low, set_by from patient_limit order by set_at") == [(84, None), (86, None)]
 
 
 def test_the_same_list_again_changes_nothing(conn: psycopg.Connection) -> None:
@@ -229,6 +251,10 @@ def test_a_new_password_ends_the_members_logins(conn: psycopg.Connection) -> Non
         ({"limits": [LIST["limits"][0] | {"patient": "p9"}]}, "names the patient p9"),
         ({"limits": [LIST["limits"][0] | {"red_low": 90}]}, "must go up from red low to red high"),
         ({"limits": [{"patient": "p1", "kind": "spo2", "reason": "x"}]}, "have no number"),
+        (
+            {"limits": [{"patient": "p1", "kind": "spo2", "reason": "x", "red_low": 880}]},
+            "red_low of spo2 cannot be 880",
+        ),
         ({"limits": [LIST["limits"][0] | {"kind": "mood"}]}, "Invalid enum value 'mood'"),
         ({"gateways": [{"name": "GW 1", "home": "Hjem 1"}]}, "`$.gateways[0].name`"),
         ({"devices": [LIST["devices"][0] | {"profile": "oximter"}]}, "has no profile 'oximter': write one of "),

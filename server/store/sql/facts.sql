@@ -1,13 +1,12 @@
 -- name: of_patients
--- What was said about them and not taken back, so many of each type at most; of the rest the newest.
-select f.patient_id, f.type, f.kind, f.at, f.until, f.value, f.said_by, f.said_at, f.id
-from unnest(%(patients)s) as u (patient), unnest(%(types)s::text[]) as t (type)
-cross join lateral (
-    select * from care_fact
-    where patient_id = u.patient and care_fact.type = t.type and withdrawn_at is null
-    order by at desc, id desc limit %(most)s
+-- What was said about them and not taken back, of each type the newest, so many at most.
+select patient_id, type, kind, at, until, value, said_by, said_at, id
+from (
+    select *, row_number() over (partition by patient_id, type order by at desc, id desc) as place
+    from care_fact where patient_id = any(%(patients)s) and type = any(%(types)s::text[]) and withdrawn_at is null
 ) f
-order by f.patient_id, f.at, f.id
+where place <= %(most)s
+order by patient_id, at, id
 
 -- name: say
 -- About a patient whom the caller may see; no row: there is none.

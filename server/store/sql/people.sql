@@ -45,14 +45,14 @@ where (patient.name, patient.born_on, patient.pathway, patient.team_id, patient.
       (excluded.name, excluded.born_on, excluded.pathway, excluded.team_id, excluded.home_id, excluded.virtual, true)
 
 -- name: put_limit
--- A person's own limits: a new row when they differ from the ones in force.
+-- A person's own limits: a new row when they differ from those of an earlier list. What staff set, or took back, stays.
 insert into patient_limit (patient_id, kind, red_low, yellow_low, yellow_high, red_high, reason, set_at)
 select p.id, %(kind)s, %(red_low)s, %(yellow_low)s, %(yellow_high)s, %(red_high)s, %(reason)s, clock_timestamp()
 from patient p
-where p.reference = %(patient)s
-  and (%(red_low)s::float8, %(yellow_low)s::float8, %(yellow_high)s::float8, %(red_high)s::float8) is distinct from
-      (select (l.red_low, l.yellow_low, l.yellow_high, l.red_high) from patient_limit l
-       where l.patient_id = p.id and l.kind = %(kind)s order by l.set_at desc limit 1)
+left join lateral (select * from patient_limit where patient_id = p.id and kind = %(kind)s order by set_at desc limit 1) l on true
+where p.reference = %(patient)s and l.set_by is null
+  and (l.patient_id is null or (%(red_low)s::float8, %(yellow_low)s::float8, %(yellow_high)s::float8, %(red_high)s::float8)
+       is distinct from (l.red_low, l.yellow_low, l.yellow_high, l.red_high))
 
 -- name: put_gateway
 -- A gateway by its name; one that was only heard of becomes enrolled.

@@ -11,6 +11,7 @@ from server.clinical.limits import (
     join_within_s,
     limits_for,
     stale_after_s,
+    why_not,
 )
 from server.clinical.pathways import DEFAULTS, Pathway
 from server.clinical.references import BIBLIOGRAPHY
@@ -159,3 +160,16 @@ def test_what_only_trends_and_the_technician_read_has_no_limits():
         Kind.RR_INTERVAL,
     }
     assert all(limits_for(pathway, kind, None) is None for pathway in Pathway for kind in without)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_limit_that_no_reading_can_reach_is_refused_in_a_sentence(kind):
+    facts = KINDS[kind]
+    assert why_not(kind, Limit(red_low=facts.lowest, red_high=facts.highest)) == ""
+    assert f"red_low of {kind} cannot be" in why_not(kind, Limit(red_low=facts.lowest - 0.01))
+    assert f"choose {facts.lowest:g} to {facts.highest:g}" in why_not(kind, Limit(yellow_high=facts.highest + 0.01))
+    assert why_not(kind, Limit()) == ""
+
+
+def test_every_shipped_limit_can_be_set():
+    assert all(why_not(kind, default.limit) == "" for of in DEFAULTS.values() for kind, default in of.items())
