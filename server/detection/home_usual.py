@@ -3,10 +3,9 @@
 After Cuddihy 2007: each home teaches its own. The longest of all days is left out: it may be the very fall that the
 rule is there for, or a sensor that was off [proposal]."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 from typing import Final
 
 from server.detection.home_rules import HERE, InactiveRule
@@ -36,12 +35,15 @@ def with_silence(lines: tuple[Line, ...], day: date, since: datetime, until: dat
     return tuple(Line(day=each, minutes=known[each]) for each in sorted(known))
 
 
-def hours(since: datetime, until: datetime) -> list[tuple[int, datetime, datetime]]:
+def hours(since: datetime, until: datetime) -> Iterator[tuple[int, datetime, datetime]]:
     """The hour on the wall, with the part of it that lies between."""
-    begin = since.replace(minute=0, second=0, microsecond=0)
-    turns = [begin + HOUR * n for n in range((until - begin) // HOUR + 2)]
-    cut = ((max(a, since), min(b, until)) for a, b in pairwise(turns))
-    return [(a.astimezone(HERE).hour, a, b) for a, b in cut if a < b]
+    begin = since
+    turn = since.replace(minute=0, second=0, microsecond=0)
+    while begin < until:
+        turn += HOUR
+        end = min(turn, until)
+        yield begin.astimezone(HERE).hour, begin, end
+        begin = end
 
 
 def limits_min(days: Sequence[Line], rule: InactiveRule) -> tuple[float, ...] | None:

@@ -17,7 +17,6 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import psycopg
-from psycopg.types.json import Jsonb
 
 from devices.profiles import bthome
 from devices.vocabulary import EventType
@@ -243,7 +242,7 @@ def _memory(id_: int, state: Any) -> Memory:
 def _remember(conn: psycopg.Connection, memories: Mapping[int, Memory], now: datetime) -> None:
     if not memories:
         return
-    states = [Jsonb(msgspec.to_builtins(memory)) for memory in memories.values()]
+    states = [msgspec.json.encode(memory).decode() for memory in memories.values()]
     conn.execute(SQL["remember"], {"homes": np.array(list(memories), np.int32), "states": states, "now": now})
 
 

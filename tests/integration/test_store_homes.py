@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from devices.vocabulary import Event, EventType, Kind, Mode, Observation
@@ -382,6 +383,35 @@ def test_the_clock_role_finds_a_door_that_was_left_open_while_it_was_dead(home: 
         clock.stop()
         thread.join(LIMIT_S)
     assert not thread.is_alive()
+
+
+def test_a_monitor_that_is_killed_in_the_middle_leaves_home_and_events_as_they_were(home: Home) -> None:
+    home.say(event(FRONT, EventType.DOOR_OPENED, NIGHT))
+    before = home.memory()
+    closed = sent(batch([event(FRONT, EventType.DOOR_CLOSED, NIGHT + minutes(5))], first=2), at=NIGHT + minutes(5))
+    failed: list[Exception] = []
+
+    def file() -> None:
+        try:
+            home.file(closed, now=NIGHT + minutes(5))
+        except psycopg.OperationalError as error:
+            failed.append(error)
+
+    with connect(home.dsn, name="test") as other:
+        other.execute("select from home_state where home_id = 1 for update")
+        filing = threading.Thread(target=file)
+        filing.start()
+        waits = "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        await_true(lambda: len(home.ask(waits)) == 1)
+        home.tell("select pg_terminate_backend(%s)", home.one(waits))  # its event is stored, and not committed
+        filing.join(LIMIT_S)
+    assert len(failed) == 1
+    assert (home.memory(), home.one("select count(*) from event")) == (before, 1)
+    home.restart()
+    home.file(closed, now=NIGHT + minutes(6))
+    assert home.memory().state.doors == ()
+    assert "door_open:8" not in home.awaited()
+    assert home.one("select count(*) from event") == 2
 
 
 def test_a_last_will_is_a_silent_gateway(home: Home) -> None:

@@ -14,8 +14,8 @@ select home_id, state from home_state where home_id = any(%(homes)s) order by ho
 
 -- name: remember
 -- Of held homes.
-update home_state h set state = u.state, moved_at = %(now)s
-from unnest(%(homes)s, %(states)s::jsonb[]) as u (home_id, state) where h.home_id = u.home_id
+update home_state h set state = u.state::jsonb, moved_at = %(now)s
+from unnest(%(homes)s, %(states)b::text[]) as u (home_id, state) where h.home_id = u.home_id
 
 -- name: sensors
 -- What is bound to these homes, and to those who live there, at this instant.
