@@ -1,7 +1,7 @@
 """From hours to the one value a day that the slow rules look at, and whether there is enough of a day to judge it.
 
-The value of a day is the median of its hours' means: an hour of sleep counts as much as an hour of restless measuring,
-and a meter that is used once an hour or less has the median of its readings."""
+The value of a day is the median of its readings; of a continuous stream that of its hours' means, so that an hour of
+sleep counts as much as an hour of restless measuring."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -24,7 +24,8 @@ MEAN_DECIMALS: Final = 6  # a sum of the same readings in another order differs 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hours:
-    """A row per stream and hour with at least one value, in any order. `until_ms`: the end of its newest reading."""
+    """A row per hour of a stream with at least one value, or per single reading, in any order. `until_ms`: the end of
+    its newest reading."""
 
     key: Ints
     hour_ms: Ints

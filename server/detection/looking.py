@@ -37,22 +37,27 @@ def looked_at(
 
 def _able(rule: Rule, daily: Daily, accepted: Accepted) -> Bools | None:
     """None: the rule does not look at days."""
-    weights = daily.kind == WEIGHT
+    able: Bools | None = None
     match rule:
         case WeightGainRule():
-            weighed: Bools = weights & ~np.isnan(gain_kg(daily.last(rule.days + 1), rule.days))
-            return weighed
+            able = (daily.kind == WEIGHT) & ~np.isnan(gain_kg(daily.last(rule.days + 1), rule.days))
         case WeightLossRule():
             then = daily.last(rule.days + rule.week)[:, : rule.week]
-            weighed = weights & ~np.isnan(lost_share(then, daily.last(rule.week)))
-            return weighed
-    today = ~np.isnan(daily.values[:, -1]) & ~np.isnan(MAD_FLOOR[daily.kind])
-    agreed = accepted_for(daily.key, accepted).accepted
-    match rule:
+            able = (daily.kind == WEIGHT) & ~np.isnan(lost_share(then, daily.last(rule.week)))
         case DeviationRule():
-            return today & (agreed | (counted(daily.last(rule.days + 1)[:, :-1]) >= rule.least_days))
+            before = counted(daily.last(rule.days + 1)[:, :-1])
+            able = _today(daily) & (_agreed(daily, accepted) | (before >= rule.least_days))
         case TrendRule():
-            return today & (counted(daily.last(rule.days)) >= rule.least_days)
+            able = _today(daily) & (counted(daily.last(rule.days)) >= rule.least_days)
         case EwmaRule() | CusumRule():
-            return today & agreed
-    return None
+            able = _today(daily) & _agreed(daily, accepted)
+    return able
+
+
+def _today(daily: Daily) -> Bools:
+    today: Bools = ~np.isnan(daily.values[:, -1]) & ~np.isnan(MAD_FLOOR[daily.kind])
+    return today
+
+
+def _agreed(daily: Daily, accepted: Accepted) -> Bools:
+    return accepted_for(daily.key, accepted).accepted

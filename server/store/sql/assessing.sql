@@ -48,13 +48,21 @@ from (select distinct team_id from patient where id = any(%(patients)s)) t
 select patient_id, kind from latest where patient_id = any(%(patients)s) and kind = any(%(kinds)s) order by 1, 2
 
 -- name: hours
--- The hours of these streams since an instant of each. One row of columns.
-select array_agg(u.p), array_agg(u.k), array_agg(o.hour), array_agg(o.mean), array_agg(o.until), array_agg(o.mode = 1)
+-- Since an instant of each of these streams its hours, and single readings where there are several in an hour. One row of
+-- columns.
+select array_agg(u.p), array_agg(u.k), array_agg(part.at), array_agg(part.value), array_agg(part.until), array_agg(o.mode = 1)
 from unnest(%(patient)s, %(kind)s, %(since)s) as u (p, k, since)
 cross join lateral (
-    select hour, mean, until, mode from observation_hourly h
+    select hour, mean, until, mode, readings from observation_hourly h
     where h.patient_id = u.p and h.kind = u.k and h.hour >= u.since and h.hour <= %(now)s
-) o having count(*) > 0
+) o
+cross join lateral (
+    select o.hour as at, o.mean as value, o.until as until where o.mode = 1 or o.readings = 1
+    union all
+    select taken_at, value, taken_at from observation
+    where o.mode = 0 and o.readings > 1 and patient_id = u.p and kind = u.k and value is not null
+      and taken_at >= o.hour and taken_at < o.hour + interval '1 hour'
+) part having count(*) > 0
 
 -- name: points
 -- The last readings of glucose sensors, without what the sensor called LO or HI. One row of columns.
