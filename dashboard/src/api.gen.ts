@@ -102,6 +102,516 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patients/{patient}/facts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Facts */
+        get: operations["get_facts"];
+        put?: never;
+        /**
+         * Say Fact
+         * @description Who says it and when is kept. A prescribed range and NEWS2's scale are for doctors.
+         */
+        post: operations["say_fact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/facts/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Fact
+         * @description The end is a dated fact of its own.
+         */
+        post: operations["end_fact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/facts/{fact}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Fact
+         * @description Only for a mistake: what is no longer so is said anew, or ended.
+         */
+        post: operations["withdraw_fact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/baselines/{kind}/proposal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Baseline Proposal */
+        get: operations["get_baseline_proposal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/baselines/{kind}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept Baseline
+         * @description It stands from now on, and never moves by itself.
+         */
+        post: operations["accept_baseline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/excuses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Excuses
+         * @description Why nothing is, was or will be awaited of the patient, with what was said of the patient's home.
+         */
+        get: operations["get_excuses"];
+        put?: never;
+        /**
+         * Say Excuse
+         * @description In hospital, away: nothing is missed then. Calls for help ring as always.
+         */
+        post: operations["say_excuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/excuses/{excuse}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Excuse
+         * @description Earlier than was said: from now on everything is awaited again.
+         */
+        post: operations["end_excuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Changes
+         * @description All that was said and decided about the patient, and for the pathway in the team. `before`: `next` of a page.
+         */
+        get: operations["get_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Limits
+         * @description What counts now: the patient's own, else a prescribed range or an accepted baseline, else the team's, else the
+         *     shipped one. A kind that is not there never alerts by its value.
+         */
+        get: operations["get_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/limits/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Limit
+         * @description The patient's own, in place of all others. In palliative care only a doctor sets them.
+         */
+        post: operations["set_limit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/limits/{kind}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take Back Limit */
+        post: operations["take_back_limit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Pathway Limits */
+        get: operations["get_pathway_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/limits/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Pathway Limit
+         * @description For all of the team's patients in the pathway who have nothing nearer.
+         */
+        post: operations["set_pathway_limit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/limits/{kind}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take Back Pathway Limit */
+        post: operations["take_back_pathway_limit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Rules
+         * @description All rules, also those that are off for this patient.
+         */
+        get: operations["get_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Rule
+         * @description In palliative care only a doctor sets them.
+         */
+        post: operations["set_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/rules/{rule}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take Back Rule */
+        post: operations["take_back_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Pathway Rules */
+        get: operations["get_pathway_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set Pathway Rule */
+        post: operations["set_pathway_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/rules/{rule}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take Back Pathway Rule */
+        post: operations["take_back_pathway_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Plan
+         * @description What the patient should measure, and when. It is awaited only while a device for it is bound to the patient.
+         */
+        get: operations["get_plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/plan/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Plan
+         * @description Without `times` nothing is awaited of this kind.
+         */
+        post: operations["set_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/plan/{kind}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take Back Plan */
+        post: operations["take_back_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Pathway Plan */
+        get: operations["get_pathway_plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/plan/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set Pathway Plan */
+        post: operations["set_pathway_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/plan/{kind}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take Back Pathway Plan */
+        post: operations["take_back_pathway_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/pathways/{pathway}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Pathway Changes
+         * @description Who decided what for the pathway, and why. `before`: `next` of a page.
+         */
+        get: operations["get_pathway_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/patients/{patient}/news2": {
         parameters: {
             query?: never;
@@ -364,6 +874,29 @@ export interface webhooks {
 }
 export interface components {
     schemas: {
+        /**
+         * AcceptBaseline
+         * @description `last_day`, `window_days` and `rev` as in the proposal: what is accepted is what was looked at.
+         */
+        AcceptBaseline: {
+            /**
+             * Last Day
+             * Format: date
+             */
+            last_day: string;
+            /**
+             * Window Days
+             * @default 14
+             */
+            window_days: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
         /** Acknowledge */
         Acknowledge: {
             /** Rev */
@@ -490,6 +1023,86 @@ export interface components {
              */
             alive: true;
         };
+        /**
+         * Baseline
+         * @description What is usual, as a clinician accepted it: median and median absolute deviation of `days` daily values.
+         */
+        Baseline: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "baseline";
+            kind: components["schemas"]["Kind"];
+            /** Center */
+            center: number;
+            /** Mad */
+            mad: number;
+            /** Days */
+            days: number;
+            /**
+             * Last Day
+             * Format: date
+             */
+            last_day: string;
+            /**
+             * First Day
+             * @description null: the days lie side by side
+             */
+            first_day?: string | null;
+        };
+        /** BaselineDay */
+        BaselineDay: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Value */
+            value: number;
+        };
+        /**
+         * BaselineProposal
+         * @description What the days from `first_day` to `last_day` say: a proposal that moves nothing until a clinician accepts it.
+         *     `center` and `mad` null: there was no day to compute them from. `enough`: as many days as a rule asks for. A day's
+         *     `value` is the median of its hours; a day of which too little was measured is not there. `accepted`: what is
+         *     accepted now.
+         */
+        BaselineProposal: {
+            /** Patient */
+            patient: number;
+            /**
+             * Rev
+             * @description of this proposal: accept names it
+             */
+            rev: string;
+            kind: components["schemas"]["Kind"];
+            /** Unit */
+            unit: string;
+            /** Decimals */
+            decimals: number;
+            /**
+             * First Day
+             * Format: date
+             */
+            first_day: string;
+            /**
+             * Last Day
+             * Format: date
+             */
+            last_day: string;
+            /** Center */
+            center: number | null;
+            /** Mad */
+            mad: number | null;
+            /** Days */
+            days: components["schemas"]["BaselineDay"][];
+            /** Least Days */
+            least_days: number;
+            /** Enough */
+            enough: boolean;
+            accepted: components["schemas"]["SaidFact"] | null;
+        };
         /** Board */
         Board: {
             /** Epoch */
@@ -519,6 +1132,61 @@ export interface components {
             homes: components["schemas"]["HomeRow"][];
             /** Gateways */
             gateways: components["schemas"]["GatewayRow"][];
+        };
+        /**
+         * CareConflict
+         * @description It is no longer as the screen showed it: `rev` is what it is now. Fetch it, look, and decide again.
+         */
+        CareConflict: {
+            /**
+             * Type
+             * @default about:blank
+             */
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /** Detail */
+            detail: string;
+            /** Rev */
+            rev: string;
+        };
+        /**
+         * Change
+         * @description `by` null: the enrolment list, or the patient. `pathway` null: it is about this patient alone.
+         */
+        Change: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "fact" | "fact_withdrawn" | "limit" | "rule" | "plan" | "excuse" | "excuse_ended";
+            by: components["schemas"]["StaffMember"] | null;
+            /** Reason */
+            reason: string;
+            /** Pathway */
+            pathway: ("kols" | "diabetes" | "heart_failure" | "palliative" | "safety") | null;
+            limit?: components["schemas"]["LimitChange"] | null;
+            rule?: components["schemas"]["RuleChange"] | null;
+            plan?: components["schemas"]["PlanChange"] | null;
+            fact?: components["schemas"]["FactChange"] | null;
+            excuse?: components["schemas"]["ExcuseChange"] | null;
+        };
+        /**
+         * Changes
+         * @description The newest first. `next` null: there is nothing older.
+         */
+        Changes: {
+            /** Changes */
+            changes: components["schemas"]["Change"][];
+            /** Next */
+            next: string | null;
         };
         /**
          * ConfigState
@@ -551,6 +1219,19 @@ export interface components {
              * @description why a newer one cannot be made; empty: there is none to make
              */
             fault: string;
+        };
+        /** Consciousness */
+        Consciousness: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "consciousness";
+            /**
+             * Acvpu
+             * @enum {string}
+             */
+            acvpu: "alert" | "confused" | "voice" | "pain" | "unresponsive";
         };
         /** Credentials */
         Credentials: {
@@ -612,6 +1293,155 @@ export interface components {
              * @description maker, model and firmware, as the device says them
              */
             model: string;
+        };
+        /**
+         * EffectiveLimit
+         * @description `limits` null: this kind never alerts by its value; `source` says who wants it so, null: nobody said anything.
+         *     `by` and `since` null: it is shipped.
+         */
+        EffectiveLimit: {
+            kind: components["schemas"]["Kind"];
+            /** Unit */
+            unit: string;
+            /** Decimals */
+            decimals: number;
+            limits: components["schemas"]["Limits"] | null;
+            /** Source */
+            source: ("patient" | "prescribed_range" | "accepted_baseline" | "team" | "shipped") | null;
+            /**
+             * Rests On
+             * @description one line for a nurse; empty: there is no limit
+             */
+            rests_on: string;
+            by: components["schemas"]["StaffMember"] | null;
+            /** Since */
+            since: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Until
+             * @description when it may be another one, as far as is known now
+             */
+            until: string | null;
+            /** References */
+            references: components["schemas"]["Reference"][];
+        };
+        /** EffectiveLimits */
+        EffectiveLimits: {
+            /** Rev */
+            rev: string;
+            /** Limits */
+            limits: components["schemas"]["EffectiveLimit"][];
+        };
+        /**
+         * EffectivePlan
+         * @description `times` in Europe/Oslo; `weekdays`: 1 is Monday. A value is awaited from `before_min` before each until
+         *     `after_min` after it. No `times`: nothing is awaited.
+         */
+        EffectivePlan: {
+            kind: components["schemas"]["Kind"];
+            /** Weekdays */
+            weekdays: number[];
+            /** Times */
+            times: string[];
+            /** Before Min */
+            before_min: number;
+            /** After Min */
+            after_min: number;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "patient" | "team" | "shipped";
+            by: components["schemas"]["StaffMember"] | null;
+            /** Since */
+            since: string | null;
+            /** Reason */
+            reason: string;
+            /** Proposal */
+            proposal: boolean;
+            /** References */
+            references: components["schemas"]["Reference"][];
+        };
+        /** EffectivePlans */
+        EffectivePlans: {
+            /** Rev */
+            rev: string;
+            /** Plan */
+            plan: components["schemas"]["EffectivePlan"][];
+        };
+        /**
+         * EffectiveRule
+         * @description `numbers`: those that can be changed, as they count now; `shipped`: as they come. `enabled` false: it is off.
+         *     `proposal`: a starting value that waits for a clinical owner to sign.
+         */
+        EffectiveRule: {
+            /** Rule */
+            rule: string;
+            /** Version */
+            version: number;
+            /**
+             * Colour
+             * @enum {string}
+             */
+            colour: "yellow" | "red";
+            /** Enabled */
+            enabled: boolean;
+            /** Numbers */
+            numbers: {
+                [key: string]: number;
+            };
+            /** Shipped */
+            shipped: {
+                [key: string]: number;
+            };
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "patient" | "team" | "shipped";
+            by: components["schemas"]["StaffMember"] | null;
+            /** Since */
+            since: string | null;
+            /** Reason */
+            reason: string;
+            /** Proposal */
+            proposal: boolean;
+            /** References */
+            references: components["schemas"]["Reference"][];
+        };
+        /** EffectiveRules */
+        EffectiveRules: {
+            /** Rev */
+            rev: string;
+            /** Rules */
+            rules: components["schemas"]["EffectiveRule"][];
+        };
+        /** EndExcuse */
+        EndExcuse: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * EndFact
+         * @description From `at` on nothing of this type holds until it is said again. `kind`: of a baseline.
+         */
+        EndFact: {
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "baseline" | "saturation_range" | "oxygen" | "news2_scale";
+            kind?: components["schemas"]["Kind"] | null;
+            /** At */
+            at?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
         };
         /**
          * Evidence
@@ -700,6 +1530,111 @@ export interface components {
             days: components["schemas"]["SymptomDay"][];
             /** References */
             references: components["schemas"]["Reference"][];
+        };
+        /**
+         * Excuse
+         * @description `ended_at`: it was ended before `to_at`. `of_home`: said of everybody who lives there. It never stops a call for
+         *     help.
+         */
+        Excuse: {
+            /** Id */
+            id: number;
+            /** Of Home */
+            of_home: boolean;
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "hospital" | "short_stay" | "holiday" | "away" | "other";
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            said_by: components["schemas"]["StaffMember"] | null;
+            /**
+             * Said At
+             * Format: date-time
+             */
+            said_at: string;
+            /** Reason */
+            reason: string;
+            ended_by: components["schemas"]["StaffMember"] | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** In Force */
+            in_force: boolean;
+        };
+        /** ExcuseChange */
+        ExcuseChange: {
+            /** Id */
+            id: number;
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "hospital" | "short_stay" | "holiday" | "away" | "other";
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+        };
+        /**
+         * Excuses
+         * @description The newest first.
+         */
+        Excuses: {
+            /** Patient */
+            patient: number;
+            /** Excuses */
+            excuses: components["schemas"]["Excuse"][];
+        };
+        /**
+         * FactChange
+         * @description `fact` null: from `from_at` on nothing of this type holds.
+         */
+        FactChange: {
+            /** Id */
+            id: number;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "baseline" | "saturation_range" | "oxygen" | "oxygen_seen" | "consciousness" | "news2_scale" | "symptoms";
+            kind: components["schemas"]["Kind"] | null;
+            /** Fact */
+            fact: (components["schemas"]["Baseline"] | components["schemas"]["SaturationRange"] | components["schemas"]["Oxygen"] | components["schemas"]["OxygenSeen"] | components["schemas"]["Consciousness"] | components["schemas"]["News2Scale"] | components["schemas"]["Symptoms"]) | null;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /** Until */
+            until: string | null;
+        };
+        /**
+         * Facts
+         * @description What was said and not taken back, the newest first. It holds from `at` on, until the next of its type (and kind),
+         *     its own `until`, or an end that was said.
+         */
+        Facts: {
+            /** Patient */
+            patient: number;
+            /** Rev */
+            rev: string;
+            /** Facts */
+            facts: components["schemas"]["SaidFact"][];
         };
         /** GatewayChanged */
         GatewayChanged: {
@@ -1072,6 +2007,14 @@ export interface components {
             /** Level */
             level: number | null;
         };
+        /**
+         * LimitChange
+         * @description `limits` null: it was taken back.
+         */
+        LimitChange: {
+            kind: components["schemas"]["Kind"];
+            limits: components["schemas"]["Limits"] | null;
+        };
         /** Limits */
         Limits: {
             /** Red Low */
@@ -1185,6 +2128,19 @@ export interface components {
             /** Points */
             points: (number | null)[];
         };
+        /** News2Scale */
+        News2Scale: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "news2_scale";
+            /**
+             * Scale
+             * @enum {string}
+             */
+            scale: "scale_1" | "scale_2";
+        };
         /**
          * News2Trail
          * @description One column for each instant of `at`: a quarter of an hour, or (`every_min` 60) the worst of an hour. `total`
@@ -1217,6 +2173,34 @@ export interface components {
             rows: components["schemas"]["News2Row"][];
         };
         /**
+         * Oxygen
+         * @description What the patient gets at home, as agreed. `litres_per_min` null: not known, or none.
+         */
+        Oxygen: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "oxygen";
+            /** On */
+            on: boolean;
+            /** Litres Per Min */
+            litres_per_min?: number | null;
+        };
+        /**
+         * OxygenSeen
+         * @description What somebody saw, for NEWS2: a prescription of oxygen is not yet oxygen.
+         */
+        OxygenSeen: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "oxygen_seen";
+            /** On */
+            on: boolean;
+        };
+        /**
          * Passed
          * @description An event that this team's screens can no longer be shown (a gateway that moved away): only the cursor moves.
          */
@@ -1231,6 +2215,12 @@ export interface components {
             /** Seq */
             seq: number;
         };
+        /**
+         * Pathway
+         * @description The word is stored in patient.pathway.
+         * @enum {string}
+         */
+        Pathway: "kols" | "diabetes" | "heart_failure" | "palliative" | "safety";
         /** PatientRow */
         PatientRow: {
             /** Id */
@@ -1270,6 +2260,21 @@ export interface components {
              * @enum {string}
              */
             type: "ping";
+        };
+        /**
+         * PlanChange
+         * @description `times` null: it was taken back.
+         */
+        PlanChange: {
+            kind: components["schemas"]["Kind"];
+            /** Weekdays */
+            weekdays: number[];
+            /** Times */
+            times: string[] | null;
+            /** Before Min */
+            before_min: number;
+            /** After Min */
+            after_min: number;
         };
         /** Pong */
         Pong: {
@@ -1354,6 +2359,111 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * RuleChange
+         * @description `enabled` null: it was taken back.
+         */
+        RuleChange: {
+            /** Rule */
+            rule: string;
+            /** Enabled */
+            enabled: boolean | null;
+            /** Numbers */
+            numbers: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * SaidFact
+         * @description `fact` null: from `at` on nothing of this type (and kind) holds. `said_by` null: the patient said it.
+         */
+        SaidFact: {
+            /** Id */
+            id: number;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "baseline" | "saturation_range" | "oxygen" | "oxygen_seen" | "consciousness" | "news2_scale" | "symptoms";
+            kind: components["schemas"]["Kind"] | null;
+            /** Fact */
+            fact: (components["schemas"]["Baseline"] | components["schemas"]["SaturationRange"] | components["schemas"]["Oxygen"] | components["schemas"]["OxygenSeen"] | components["schemas"]["Consciousness"] | components["schemas"]["News2Scale"] | components["schemas"]["Symptoms"]) | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Until */
+            until: string | null;
+            said_by: components["schemas"]["StaffMember"] | null;
+            /**
+             * Said At
+             * Format: date-time
+             */
+            said_at: string;
+            /** Reason */
+            reason: string;
+            withdrawn_by: components["schemas"]["StaffMember"] | null;
+            /** Withdrawn At */
+            withdrawn_at: string | null;
+        };
+        /** SaturationRange */
+        SaturationRange: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "saturation_range";
+            /** Low Percent */
+            low_percent: number;
+            /** High Percent */
+            high_percent: number;
+        };
+        /**
+         * SayExcuse
+         * @description `from_at` null: from now on. It always has an end.
+         */
+        SayExcuse: {
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "hospital" | "short_stay" | "holiday" | "away" | "other";
+            /** From At */
+            from_at?: string | null;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * SayFact
+         * @description `at` null: now. A baseline, a range, oxygen and a scale need the `rev` that the decision rests on.
+         */
+        SayFact: {
+            /** Fact */
+            fact: components["schemas"]["Baseline"] | components["schemas"]["SaturationRange"] | components["schemas"]["Oxygen"] | components["schemas"]["OxygenSeen"] | components["schemas"]["Consciousness"] | components["schemas"]["News2Scale"] | components["schemas"]["Symptoms"];
+            /** At */
+            at?: string | null;
+            /** Until */
+            until?: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Rev
+             * @description null: it does not rest on what the screen showed
+             */
+            rev?: string | null;
+        };
         /** Seen */
         Seen: {
             /**
@@ -1417,6 +2527,64 @@ export interface components {
             size: number;
         };
         /**
+         * SetLimit
+         * @description The last values inside each band, in the kind's unit. All null: this kind never alerts.
+         */
+        SetLimit: {
+            /** Red Low */
+            red_low?: number | null;
+            /** Yellow Low */
+            yellow_low?: number | null;
+            /** Yellow High */
+            yellow_high?: number | null;
+            /** Red High */
+            red_high?: number | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /** SetPlan */
+        SetPlan: {
+            /** Weekdays */
+            weekdays: number[];
+            /** Times */
+            times: string[];
+            /** Before Min */
+            before_min: number;
+            /** After Min */
+            after_min: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /**
+         * SetRule
+         * @description `numbers`: those that shall differ from the shipped ones.
+         */
+        SetRule: {
+            /** Enabled */
+            enabled: boolean;
+            /** Numbers */
+            numbers?: {
+                [key: string]: number;
+            };
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /**
          * Spark
          * @description A small chart's points as columns, the oldest first; `after_ms` is how long after `begins` each was taken.
          */
@@ -1454,6 +2622,37 @@ export interface components {
              * @description of this day alone
              */
             type: number | null;
+        };
+        /**
+         * Symptoms
+         * @description Of one day, compared with usual ones; the last word about a day counts. None of them: a good day.
+         */
+        Symptoms: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "symptoms";
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Symptoms */
+            symptoms: ("dyspnoea" | "sputum_volume" | "sputum_purulence" | "cold" | "fever" | "wheeze" | "cough" | "faster")[];
+        };
+        /**
+         * TakeBack
+         * @description What stands behind it counts again.
+         */
+        TakeBack: {
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
         };
         /** TeamMembership */
         TeamMembership: {
@@ -1557,6 +2756,19 @@ export interface components {
             gap_s: number;
             /** Stale After S */
             stale_after_s: number;
+        };
+        /**
+         * Withdraw
+         * @description It was said by mistake, and never held.
+         */
+        Withdraw: {
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
         };
         /**
          * Problem
@@ -1940,6 +3152,2255 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Days"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_facts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Facts"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    say_fact: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SayFact"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidFact"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_fact: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndFact"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidFact"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_fact: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+                fact: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Withdraw"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidFact"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_baseline_proposal: {
+        parameters: {
+            query?: {
+                /** @description null: yesterday, by the clock in Norway */
+                last_day?: string | null;
+                window_days?: number;
+            };
+            header?: never;
+            path: {
+                patient: number;
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BaselineProposal"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_baseline: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptBaseline"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaidFact"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_excuses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Excuses"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    say_excuse: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SayExcuse"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Excuse"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_excuse: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+                excuse: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndExcuse"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Excuse"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_changes: {
+        parameters: {
+            query?: {
+                before?: string | null;
+                most?: number;
+            };
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changes"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveLimits"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_limit: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetLimit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveLimits"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_limit: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveLimits"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_pathway_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveLimits"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_pathway_limit: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetLimit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveLimits"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_pathway_limit: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveLimits"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveRules"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveRules"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveRules"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_pathway_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveRules"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_pathway_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveRules"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_pathway_rule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveRules"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectivePlans"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_plan: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPlan"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectivePlans"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_plan: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                patient: number;
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectivePlans"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_pathway_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectivePlans"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_pathway_plan: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPlan"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectivePlans"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_pathway_plan: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectivePlans"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_pathway_changes: {
+        parameters: {
+            query?: {
+                before?: string | null;
+                most?: number;
+            };
+            header?: never;
+            path: {
+                team: number;
+                pathway: components["schemas"]["Pathway"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changes"];
                 };
             };
             /** @description Not signed in */

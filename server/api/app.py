@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 
-from server.api import alerts, auth, board, clinic, document, observations, sockets, technical
+from server.api import alerts, auth, board, care, clinic, document, observations, settings, sockets, technical
 from server.api.desk import Desk, DeskOfApp
 from server.api.guard import Guard
 from server.api.live import Hub
@@ -92,7 +92,7 @@ def create_app(
 def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(auth.router(auth.Door()))
     app.include_router(board.router(board.Boards()))
-    for each in (observations, clinic, alerts, technical):
+    for each in (observations, care, settings, clinic, alerts, technical):
         app.include_router(each.router)
     app.include_router(sockets.router(hub))
     _add_health(app)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
-from devices.vocabulary import KINDS, Kind
+from devices.vocabulary import Kind
 from server.api.schemas import Limits, Pathway, Problem, Shape, StaffMember
 
 # Neither control characters nor nothing but blanks.
@@ -162,9 +162,10 @@ class BaselineDay(Shape):
 
 
 class BaselineProposal(Shape):
-    """What the days up to `last_day` say: a proposal that moves nothing until a clinician accepts it. `center` and
-    `mad` null: there was no day to compute them from. `enough`: as many days as a rule asks for. `value` is the
-    median of its day; `accepted`: what is accepted now."""
+    """What the days from `first_day` to `last_day` say: a proposal that moves nothing until a clinician accepts it.
+    `center` and `mad` null: there was no day to compute them from. `enough`: as many days as a rule asks for. A day's
+    `value` is the median of its hours; a day of which too little was measured is not there. `accepted`: what is
+    accepted now."""
 
     patient: int
     rev: Annotated[str, Field(description="of this proposal: accept names it")]
@@ -313,9 +314,11 @@ class SetPlan(Shape):
 
 
 class Excuse(Shape):
-    """`ended_at`: it was ended before `to`. It never stops a call for help."""
+    """`ended_at`: it was ended before `to_at`. `of_home`: said of everybody who lives there. It never stops a call for
+    help."""
 
     id: int
+    of_home: bool
     why: Why
     from_at: datetime
     to_at: datetime
@@ -415,7 +418,3 @@ class Changes(Shape):
 
     changes: list[Change]
     next: str | None
-
-
-def unit_of(kind: Kind) -> str:
-    return KINDS[kind].ucum

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from server.access import MAY, Deed
 from server.api.care_schemas import CareConflict
-from server.api.desk import Desk, Token, Work
+from server.api.desk import Desk, DeskOfApp, Token, Work
 from server.api.problems import ChangedMeanwhileError, RefusedError
 from server.api.schemas import StaffMember
 from server.store import board, clinic, once
@@ -35,6 +36,22 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
     HTTPStatus.CONFLICT.value: {"model": CareConflict, "description": "It changed meanwhile"}
 }
 NOT_YOURS = "None of your patients has this number."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asking:
+    """Who asks for a change, by which key."""
+
+    desk: Desk
+    token: str | None
+    key: str
+
+
+def _asking(desk: DeskOfApp, token: Token, key: Key) -> Asking:
+    return Asking(desk=desk, token=token, key=key)
+
+
+Asks: TypeAlias = Annotated[Asking, Depends(_asking)]
 
 
 def signed_in(token: Token) -> None:
@@ -74,6 +91,11 @@ def followed(work: Work, patient: int) -> Followed:
     if mine is None or mine.team not in work.teams(Deed.SEE_PATIENTS):
         raise RefusedError(HTTPStatus.NOT_FOUND, NOT_YOURS)
     return mine
+
+
+def hold_team(work: Work, team: int) -> None:
+    """Whoever decides for a team does so one after the other, too."""
+    clinic.hold(work.conn, "hjemvakt.care.team", team)
 
 
 def must_do(work: Work, team: int, deed: Deed) -> None:
