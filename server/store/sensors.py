@@ -4,6 +4,7 @@ What a look goes by was written by others: gateways' heartbeats (when each devic
 what sensors said of being worn. So a heartbeat costs nothing more, and a clock that was down has missed nothing.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -36,6 +37,7 @@ CALLING: Final = frozenset({"bthome_sos", "bthome_fall", "pendant", "bthome_smok
 RULES: Final = MappingProxyType(
     {Trouble.SILENT: SENSOR_SILENT, Trouble.BATTERY: BATTERY_LOW, Trouble.CLOCK: CLOCK_WRONG}
 )
+log = logging.getLogger(__name__)
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,8 +270,17 @@ def _device(
     )
 
 
+def _said(status: object) -> Said:
+    """Written by another version of the server, perhaps: what cannot be read must not stop the look at the others."""
+    try:
+        return msgspec.convert(status, Said)
+    except msgspec.ValidationError as error:
+        log.warning("the last status of a gateway cannot be read: %s", error)
+        return Said()
+
+
 def _hearer(state: str, since: datetime, heard_at: datetime | None, status: object, now: datetime) -> Hearer:
-    said = msgspec.convert(status, Said)
+    said = _said(status)
     is_online = state == expectations.ONLINE
     waiting = said.waiting_alarm + said.waiting_bulk
     return Hearer(

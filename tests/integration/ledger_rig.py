@@ -61,7 +61,7 @@ class World:
             state=state,
             outbox=OUTBOX,
             started=RUN,
-            at=to_millis(said_at or now),
+            at=None if state is LinkState.LOST else to_millis(said_at or now),
             waiting_bulk=waiting,
             devices=list(devices),
             troubles=list(troubles),
