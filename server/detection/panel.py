@@ -1,6 +1,6 @@
 """The streams that one monitor watches, as arrays: where each stands, and its limits."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from math import isnan, nan
 from typing import Final
@@ -101,6 +101,13 @@ class Panel:
         self._streams.sort(order="key")
         bases = self._basis | {key: each.basis for key, each in given.items()}
         self._basis = {key: bases[key] for key in self._streams["key"].tolist()}
+
+    def forget(self, patients: Collection[int]) -> None:
+        """Their streams are hydrated again when they are heard."""
+        gone = np.isin(self._streams["key"] >> 16, np.array(sorted(patients), np.int64))
+        for key in self._streams["key"][gone].tolist():
+            del self._basis[key]
+        self._streams = self._streams[~gone]
 
     def set_limits(self, patient: int, kind: int, limit: Limit | None, basis: str = "") -> None:
         """From the next reading on. A stream that the panel does not hold gets its limits when it is hydrated."""

@@ -148,7 +148,9 @@ class Monitor:
         return {"turned_away": lane.mailbox.turned_away, "unknown_fields": lane.unknown_fields}
 
     def _listen(self, conn: psycopg.Connection) -> None:
-        changed = any(True for _ in signals.wait(conn, BEAT_S))
-        if changed or time.monotonic() - self._refreshed > REFRESH_S:
+        changed = {payload for _, payload in signals.wait(conn, BEAT_S)}
+        if time.monotonic() - self._refreshed > REFRESH_S or not all(payload.isdecimal() for payload in changed):
             self._watch.forget()
             self._refreshed = time.monotonic()
+        elif changed:
+            self._watch.forget({int(payload) for payload in changed})

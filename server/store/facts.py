@@ -205,7 +205,7 @@ def withdraw(conn: psycopg.Connection, id_: int, by: int, now: datetime) -> bool
     """It was said by mistake and never held. False: there is no such fact, or it was withdrawn before."""
     row = conn.execute(SQL["withdraw"], {"id": id_, "by": by, "now": now}).fetchone()
     if row is not None:
-        _tell(conn, row[0])
+        _tell(conn, *row)
     return row is not None
 
 
@@ -248,14 +248,14 @@ def _insert(
     row = conn.execute(SQL["say"], parameters).fetchone()
     if row is None:
         raise CareError(f"There is no patient {patient} of whom you could say it.")
-    _tell(conn, type_)
+    _tell(conn, patient, type_)
     return int(row[0])
 
 
-def _tell(conn: psycopg.Connection, type_: str) -> None:
+def _tell(conn: psycopg.Connection, patient: int, type_: str) -> None:
     """What was only seen moves no setting: a town that reports its symptoms every morning must not empty the panel."""
     if type_ in STANDING:
-        signals.send(conn, signals.Channel.ENROLMENT)
+        signals.send(conn, signals.Channel.ENROLMENT, patient)
 
 
 def _check_times(fact: Fact, at: datetime, until: datetime | None, now: datetime) -> None:

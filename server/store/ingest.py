@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -62,10 +62,14 @@ class Watch:
         self.lock = threading.Lock()
         self.panel = Panel()
 
-    def forget(self) -> None:
-        """What the panel knows may no longer be what the database holds: limits changed, or an unknown COMMIT."""
+    def forget(self, patients: Collection[int] | None = None) -> None:
+        """What the panel knows may no longer be what the database holds: limits changed, or an unknown COMMIT. None: of
+        everybody."""
         with self.lock:
-            self.panel = Panel()
+            if patients is None:
+                self.panel = Panel()
+            else:
+                self.panel.forget(patients)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -241,7 +241,7 @@ def _insert(
         raise CareError("Somebody else has set it in this very moment: look at it again.") from error
     if not done:
         raise CareError("There is no such patient, team or home that you could set it for.")
-    signals.send(conn, signals.Channel.ENROLMENT)
+    signals.send(conn, signals.Channel.ENROLMENT, given.get("patient") or "")
 
 
 def _place(place: Place) -> dict[str, Any]:

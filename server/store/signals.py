@@ -1,6 +1,6 @@
 """LISTEN and NOTIFY: rows are the truth, a signal only says "look now", and a slow poll covers one that was lost.
 
-A payload is the id of a batch or a team alone.
+A payload is the id of a batch, a team or a patient alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ SQL: Final = queries.load("signals")
 
 class Channel(StrEnum):
     READINGS = "hjemvakt_readings"  # a batch was committed: `latest` has rows with this batch
-    ENROLMENT = "hjemvakt_enrolment"  # limits, pathways or bindings may have changed
+    ENROLMENT = "hjemvakt_enrolment"  # limits, pathways or bindings may have changed; of one patient, or "" of anybody
     COMMAND = "hjemvakt_command"  # gateway_command has a new row
     TEAM = "hjemvakt_team"  # a team's log has grown: the payload is the team's id
 

@@ -45,8 +45,11 @@ def test_a_limit_counts_from_when_the_monitor_has_heard_of_it_and_is_named_in_th
     settings.set_limit(rig.conn, 1, Kind.SPO2, BELOW_93, **SET)
     measure(rig, 91, minute=1, seq=2)
     assert rig.ask(OPEN_ALERTS) == []
-    rig.watch.forget()  # what the signal does
+    rig.watch.forget({2})
     measure(rig, 91, minute=2, seq=3)
+    assert rig.ask(OPEN_ALERTS) == []
+    rig.watch.forget({1})  # what the signal does
+    measure(rig, 91, minute=3, seq=4)
     assert rig.ask(OPEN_ALERTS) == [("yellow", 93, "Personal limit, set 2026-03-02: Dr. Test")]
 
 

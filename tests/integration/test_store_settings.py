@@ -265,18 +265,27 @@ def test_who_set_what_and_when_is_kept_also_of_what_was_taken_back(conn, town, a
 
 
 def test_everybody_who_keeps_settings_is_told_when_the_change_is_committed(conn, town, anna, said, kols):
-    changes = [
+    own = OfPatient(patient=anna)
+    of_anna = [
         lambda: settings.set_limit(conn, anna, Kind.SPO2, LOW_84, **said),
+        lambda: settings.set_rule(conn, own, "trend", enabled=False, **said),
+        lambda: settings.set_plan(conn, own, Kind.SPO2, AT_NINE, **said),
+        lambda: facts.say(conn, anna, facts.OxygenAgreed(on=True), by=said["by"], at=NOW, now=NOW),
+        lambda: facts.end(conn, anna, "oxygen", by=said["by"], at=NOW, now=NOW, reason="air now"),
+        lambda: facts.withdraw(conn, facts.history(conn, anna)[0].id, said["by"], NOW),
+    ]
+    of_many = [
         lambda: settings.set_pathway_limit(conn, kols.team, kols.pathway, Kind.SPO2, LOW_86, **said),
         lambda: settings.set_rule(conn, kols, "trend", enabled=False, **said),
         lambda: settings.set_plan(conn, kols, Kind.SPO2, AT_NINE, **said),
-        lambda: facts.say(conn, anna, facts.OxygenAgreed(on=True), by=said["by"], at=NOW, now=NOW),
+        lambda: settings.set_rule(conn, OfHome(home=1), home_rules.OUT, enabled=False, **said),
     ]
     with pool.connect(town.owner, name="listener", autocommit=True) as listener:
         signals.listen(listener, [signals.Channel.ENROLMENT])
-        for change in changes:
-            change()
-            assert list(signals.wait(listener, 10)) == [(signals.Channel.ENROLMENT, "")]
+        for changes, payload in ((of_anna, str(anna)), (of_many, "")):
+            for change in changes:
+                change()
+                assert list(signals.wait(listener, 10)) == [(signals.Channel.ENROLMENT, payload)]
 
 
 def test_another_team_neither_sees_nor_sets_anything(conn, database, town, anna, said, kols):

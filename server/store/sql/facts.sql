@@ -16,7 +16,7 @@ returning id
 
 -- name: withdraw
 -- Once.
-update care_fact set withdrawn_at = %(now)s, withdrawn_by = %(by)s where id = %(id)s and withdrawn_at is null returning type
+update care_fact set withdrawn_at = %(now)s, withdrawn_by = %(by)s where id = %(id)s and withdrawn_at is null returning patient_id, type
 
 -- name: history
 -- All that was ever said about a patient, the newest first.

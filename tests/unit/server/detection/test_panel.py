@@ -35,6 +35,15 @@ def rows(*patients: int) -> Rows:
     )
 
 
+def test_whoevers_limits_changed_is_hydrated_again_and_nobody_else():
+    panel = Panel()
+    panel.hydrate([setting(3), setting(5), setting(7)])
+    panel.forget({5, 9})
+    assert panel.missing(rows(3, 5, 7)) == [(5, SPO2)]
+    panel.hydrate([setting(5)])
+    assert panel.missing(rows(3, 5, 7)) == []
+
+
 def test_a_stream_is_missing_until_it_is_hydrated():
     panel = Panel()
     assert panel.missing(rows(7, 3, 7)) == [(3, SPO2), (7, SPO2)]
