@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from enum import IntEnum
+from functools import lru_cache
 from math import isfinite
 
 from devices.vocabulary import Sign
@@ -16,6 +17,7 @@ class Level(IntEnum):
     RED_HIGH = 2
 
 
+@lru_cache(maxsize=4096)  # a meter has few values, and decimal arithmetic is slow
 def shown(value: float, decimals: int) -> float:
     """The number as the screen shows it, rounded half up in decimal: 38.05 is 38.1, though its double is less."""
     return float(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))

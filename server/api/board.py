@@ -1,21 +1,16 @@
 """The board in one piece: cursors and state of the same instant."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import datetime
 from http import HTTPStatus
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
-from devices.vocabulary import KINDS, Kind
 from server.access import Deed
-from server.api import schemas, shapes
+from server.api import board_json, schemas
 from server.api.desk import Desk, DeskOfApp, Token
 from server.api.problems import RefusedError
 from server.store import board
 
-BATTERY = KINDS[Kind.BATTERY].number
 AT_ONCE = 2  # a board is mostly work of this process: more at a time only make each of them later
 WAITING_MAX = 200
 
@@ -50,58 +45,4 @@ def router(boards: Boards) -> APIRouter:
 def _build(desk: Desk, token: str | None) -> bytes:
     with desk.work(token, snapshot=True) as work:
         seen = board.snapshot(work.conn, work.teams(Deed.SEE_PATIENTS), work.now)
-    return as_json(seen, work.now)
-
-
-def as_json(seen: board.Snapshot, now: datetime) -> bytes:
-    return _board(seen, now).model_dump_json().encode()
-
-
-def _board(seen: board.Snapshot, now: datetime) -> schemas.Board:
-    return schemas.Board(
-        epoch=seen.epoch,
-        cursors=dict(seen.heads),
-        at=now,
-        practice=any(patient.virtual for patient in seen.patients),
-        alerts=[shapes.alert(row) for row in seen.alerts],
-        patients=_patients(seen),
-        homes=shapes.homes(seen.homes),
-        gateways=shapes.gateways(seen.gateways),
-    )
-
-
-def _patients(seen: board.Snapshot) -> list[schemas.PatientRow]:
-    vitals, off, gateways = _vitals(seen), _sensors_off(seen.sensors_off), _gateways(seen.gateways)
-    return [
-        shapes.patient(
-            row,
-            vitals=vitals.get(row.id, []),
-            sensors_off=off.get(row.id, []),
-            gateways=gateways.get(row.home, []),
-        )
-        for row in seen.patients
-    ]
-
-
-def _vitals(seen: board.Snapshot) -> Mapping[int, list[schemas.Vital]]:
-    vitals: defaultdict[int, list[schemas.Vital]] = defaultdict(list)
-    for row in sorted(seen.values, key=lambda each: each.kind):
-        if row.kind != BATTERY:
-            vitals[row.patient].append(shapes.vital(row, seen.sparks.get((row.patient, row.kind))))
-    return vitals
-
-
-def _gateways(rows: Iterable[board.GatewayRow]) -> Mapping[int | None, list[str]]:
-    """By home; who has no home has no gateway."""
-    standing: defaultdict[int | None, list[str]] = defaultdict(list)
-    for row in rows:
-        if row.home is not None:
-            standing[row.home].append(row.id)
-    return standing
-
-
-def _sensors_off(rows: Iterable[tuple[int, str]]) -> Mapping[int, list[str]]:
-    off: defaultdict[int, list[str]] = defaultdict(list)
-    for patient, device in rows:
-        off[patient].append(device)
-    return off
+    return board_json.as_json(seen, work.now)

@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from server.api import schemas, shapes
 from server.api.screen import LoggedEvent, ReadingKey
-from server.store import board, screens
+from server.store import board, screens, settings
 from server.store.screens import LogRow
 
 STILL_RINGS = frozenset({"raised", "cleared"})  # nobody has looked yet
@@ -52,8 +52,11 @@ class NewestValues:
 
 
 def read_values(conn: Connection, *, team: int, now: datetime, after_batch: int) -> NewestValues:
-    rows = board.values(conn, [team], now, after_batch=after_batch)
+    rows = board.values(conn, [team], after_batch=after_batch)
+    limits = settings.limits_of(conn, {row.patient for row in rows}, now)
     return NewestValues(
         batch=max((row.batch for row in rows), default=max(after_batch, 0)),
-        texts={(row.patient, row.kind): shapes.latest(row).model_dump_json() for row in rows},
+        texts={
+            (row.patient, row.kind): shapes.latest(row, shapes.limit_of(row, limits)).model_dump_json() for row in rows
+        },
     )

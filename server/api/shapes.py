@@ -1,16 +1,14 @@
 """Rows of the store as the public shapes."""
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
 from devices.limits import Limit
-from devices.vocabulary import KIND_BY_NUMBER, KINDS, Kind, Mode, Quality, Sign
+from devices.vocabulary import KIND_BY_NUMBER, KINDS, Quality, Sign
 from server.api import schemas
-from server.clinical.limits import join_within_s, limits_for, stale_after_s
-from server.clinical.pathways import Pathway
-from server.store import board, sparks
+from server.store import board
+from server.store.settings import LimitsOf
 
 EVIDENCE_NAMES = frozenset(schemas.Evidence.model_fields)
 TROUBLES_MAX = 20
@@ -73,7 +71,7 @@ def history(row: board.HistoryRow) -> schemas.HistoryEntry:
     )
 
 
-def latest(row: board.ValueRow) -> schemas.LatestValue:
+def latest(row: board.ValueRow, limit: Limit | None) -> schemas.LatestValue:
     kind = KIND_BY_NUMBER[row.kind]
     return schemas.LatestValue(
         patient=row.patient,
@@ -88,62 +86,20 @@ def latest(row: board.ValueRow) -> schemas.LatestValue:
         received_at=row.received_at,
         clock=row.clock,
         device=row.device,
-        level=_level(row, kind),
+        level=level_of(row, limit),
     )
 
 
-def _level(row: board.ValueRow, kind: Kind) -> int | None:
-    limit = _limit(row, kind)
+def limit_of(row: board.ValueRow, limits: Mapping[int, LimitsOf]) -> Limit | None:
+    """The one that counts for this patient."""
+    counting = limits[row.patient].get(KIND_BY_NUMBER[row.kind])
+    return None if counting is None else counting.limit
+
+
+def level_of(row: board.ValueRow, limit: Limit | None) -> int | None:
     if limit is None or row.value is None or row.quality == Quality.DEMONSTRATION:
         return None
-    return int(limit.level_of(row.value, Sign(row.sign), decimals=KINDS[kind].decimals))
-
-
-def _limit(row: board.ValueRow, kind: Kind) -> Limit | None:
-    return limits_for(Pathway(row.pathway), kind, row.own_limit)
-
-
-@lru_cache(maxsize=10_000)
-def _limits(limit: Limit) -> schemas.Limits:
-    return schemas.Limits(
-        red_low=limit.red_low, yellow_low=limit.yellow_low, yellow_high=limit.yellow_high, red_high=limit.red_high
-    )
-
-
-def vital(row: board.ValueRow, spark: sparks.Spark | None) -> schemas.Vital:
-    kind, mode = KIND_BY_NUMBER[row.kind], Mode(row.mode)
-    limit = _limit(row, kind)
-    return schemas.Vital(
-        kind=kind,
-        latest=latest(row),
-        limits=None if limit is None else _limits(limit),
-        spark=None if spark is None else _spark(spark),
-        gap_s=join_within_s(kind, mode) + row.span_s,
-        stale_after_s=stale_after_s(kind, mode),
-    )
-
-
-def _spark(spark: sparks.Spark) -> schemas.Spark:
-    return schemas.Spark(begins=spark.begins, after_ms=spark.after_ms, value=spark.value)
-
-
-def patient(
-    row: board.PatientRow, *, vitals: list[schemas.Vital], sensors_off: list[str], gateways: list[str]
-) -> schemas.PatientRow:
-    return schemas.PatientRow.model_validate(
-        {
-            "id": row.id,
-            "name": row.name,
-            "born_on": row.born_on,
-            "pathway": row.pathway,
-            "team": row.team,
-            "home": row.home,
-            "gateways": gateways,
-            "sensors_off": sensors_off,
-            "virtual": row.virtual,
-            "vitals": vitals,
-        }
-    )
+    return int(limit.level_of(row.value, Sign(row.sign), decimals=KINDS[KIND_BY_NUMBER[row.kind]].decimals))
 
 
 def gateway(row: board.GatewayRow) -> schemas.GatewayRow:
@@ -175,11 +131,3 @@ def _refused(said: object) -> dict[str, int]:
     devices = [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
     counted = {str(each.get("device")): _count(each.get("refused")) for each in devices}
     return {device: count for device, count in counted.items() if count}
-
-
-def homes(rows: Iterable[board.HomeRow]) -> list[schemas.HomeRow]:
-    return [schemas.HomeRow(id=row.id, address=row.address, team=row.team) for row in rows]
-
-
-def gateways(rows: Sequence[board.GatewayRow]) -> list[schemas.GatewayRow]:
-    return [gateway(row) for row in rows]

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from devices.limits import Limit
 from devices.vocabulary import KINDS, Kind
-from server.store import queries, sparks
+from server.store import queries, settings, sparks
+from server.store.settings import LimitsOf
 from server.store.sparks import Sparks
 
 SQL: Final = queries.load("board")
@@ -85,20 +85,6 @@ class ValueRow(NamedTuple):
     received_at: datetime
     batch: int
     device: str
-    pathway: str
-    has_own: bool
-    red_low: float | None
-    yellow_low: float | None
-    yellow_high: float | None
-    red_high: float | None
-
-    @property
-    def own_limit(self) -> Limit | None:
-        if not self.has_own:
-            return None
-        return Limit(
-            red_low=self.red_low, yellow_low=self.yellow_low, yellow_high=self.yellow_high, red_high=self.red_high
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +126,7 @@ class Snapshot:
     alerts: Sequence[AlertRow]
     patients: Sequence[PatientRow]
     values: Sequence[ValueRow]
+    limits: Mapping[int, LimitsOf]
     sparks: Sparks
     sensors_off: Sequence[tuple[int, str]]
     homes: Sequence[HomeRow]
@@ -153,13 +140,15 @@ def begin_snapshot(conn: Conn) -> None:
 
 def snapshot(conn: Conn, teams: Collection[int], now: datetime) -> Snapshot:
     """After `begin_snapshot`: then the heads are those of exactly this state."""
+    patients, newest = _patients(conn, teams), values(conn, teams)
     return Snapshot(
         epoch=epoch(conn),
         heads=heads(conn, teams),
         alerts=open_alerts(conn, teams),
-        patients=_patients(conn, teams),
-        values=values(conn, teams, now),
-        sparks=sparks.read(conn, teams, now),
+        patients=patients,
+        values=newest,
+        limits=settings.limits_of(conn, [each.id for each in patients], now),
+        sparks=sparks.read(conn, teams, newest, now),
         sensors_off=_sensors_off(conn, teams, now),
         homes=_homes(conn, teams),
         gateways=gateways(conn, teams),
@@ -192,10 +181,10 @@ def history(conn: Conn, alert: int) -> list[HistoryRow]:
         return cursor.execute(SQL["history"], {"alert": alert}).fetchall()
 
 
-def values(conn: Conn, teams: Collection[int], now: datetime, *, after_batch: int = -1) -> list[ValueRow]:
+def values(conn: Conn, teams: Collection[int], *, after_batch: int = -1) -> list[ValueRow]:
     with conn.cursor(binary=True) as cursor:
-        given = {"teams": list(teams), "now": now, "after_batch": after_batch}
-        return [ValueRow._make(row) for row in cursor.execute(SQL["values"], given)]
+        given = {"teams": list(teams), "after_batch": after_batch}
+        return [ValueRow._make(row) for row in cursor.execute(SQL["values"], given).fetchall()]
 
 
 def gateways(conn: Conn, teams: Collection[int], names: Collection[str] | None = None) -> list[GatewayRow]:

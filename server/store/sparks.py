@@ -1,17 +1,20 @@
 """The small charts of the board: a few points of every stream of a team, read and kept as columns.
 
-A team has some hundred thousand points: as objects, one each, they cost more than everything else of the board. The
-clock role keeps them packed; only what came since is read from the readings. A board is whole without it."""
+A team has some hundred thousand points. The clock role keeps them as the text that the board sends; only what came
+since is read from the readings. A board is whole without it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeAlias
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import Connection
 
-from devices.vocabulary import KIND_BY_NUMBER, KINDS
+from devices.vocabulary import KIND_BY_NUMBER, KINDS, Mode
+from devices.wire.columns import to_millis
 from server.clinical.limits import LONGEST_GAP_OF_KIND_S
 from server.store import arrays, queries
 from server.store.arrays import Column
@@ -22,6 +25,7 @@ LIVE_WINDOW: Final = timedelta(minutes=15)
 LIVE_BUCKET: Final = timedelta(seconds=15)
 SPOT_WINDOW: Final = timedelta(days=14)
 POINTS: Final = 60
+KEPT_LONGER: Final = timedelta(minutes=1)  # a little more of a stream that runs, instead of new text for each reader
 # Continuous streams of which the live window would show a few points only.
 SLOW: Final = [KINDS[kind].number for kind in LONGEST_GAP_OF_KIND_S]
 # By number of the kind: a mean is told with two decimals more than a reading of the kind has.
@@ -31,31 +35,104 @@ SCALE: Final = np.array(
         for n in range(max(KIND_BY_NUMBER) + 1)
     ]
 )
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-POINT: Final = np.dtype([("at_ms", "<i8"), ("value", "<f8")])  # as spark.points holds it
-
+Stream: TypeAlias = tuple[int, int]  # patient and the kind's number
+Point: TypeAlias = tuple[int, float]  # milliseconds since 1970, value
 Columns: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.datetime64], NDArray[np.float64]]
 
 
 class Spark(NamedTuple):
-    """Never without a point."""
+    """Never without a point. `after_ms` and `value` are the insides of JSON arrays, as `spark.points` holds them:
+    to make objects of the points only to write them again costs more than everything else of the board."""
 
-    begins: datetime
-    after_ms: list[int]
-    value: list[float]
+    begins_ms: int
+    after_ms: bytes
+    value: bytes
+
+    @property
+    def packed(self) -> bytes:
+        return b"%d;%b;%b" % self
+
+    def and_then(self, points: Iterable[Point]) -> "Spark":
+        after_ms, value = [self.after_ms], [self.value]
+        for at_ms, each in points:
+            after_ms.append(b"%d" % (at_ms - self.begins_ms))
+            value.append(b"%a" % each)
+        return Spark(self.begins_ms, b",".join(after_ms), b",".join(value))
+
+    def since(self, ms: int) -> "Spark | None":
+        """Without the points up to then."""
+        after_ms: list[int] = msgspec.json.decode(b"[%b]" % self.after_ms)
+        gone = bisect_right(after_ms, ms - self.begins_ms)
+        if gone == len(after_ms):
+            return None
+        left = _inside([each - after_ms[gone] for each in after_ms[gone:]])
+        return Spark(self.begins_ms + after_ms[gone], left, self.value.split(b",", gone)[gone])
+
+    def without_last(self, from_ms: int) -> "Spark | None":
+        """The last point has grown since, if it is of then or later."""
+        before, _, last = self.after_ms.rpartition(b",")
+        if self.begins_ms + int(last) < from_ms:
+            return self
+        return Spark(self.begins_ms, before, self.value.rpartition(b",")[0]) if before else None
 
 
-Sparks: TypeAlias = Mapping[tuple[int, int], Spark]  # by patient and the kind's number
+class Heard(Protocol):
+    """What is known of a stream's newest value."""
+
+    @property
+    def patient(self) -> int: ...
+    @property
+    def kind(self) -> int: ...
+    @property
+    def mode(self) -> int: ...
+    @property
+    def taken_at(self) -> datetime: ...
+    @property
+    def batch(self) -> int: ...
 
 
-def read(conn: Connection, teams: Collection[int], now: datetime) -> Sparks:
-    """After `sessions.identify`."""
-    given = {"teams": list(teams), **_window(now)}
-    kept = _kept(conn, given)
-    since = [part for name in ("live", "spot") if (part := _columns(conn, name, given)) is not None]
-    parts = ([] if kept is None else [kept]) + ([_in_order(since)] if since else [])
-    return dict(_split(*_joined(parts))) if parts else {}
+class _Kept(NamedTuple):
+    """In the order of the statement."""
+
+    patient: int
+    kind: int
+    upto: datetime
+    batch: int
+    points: bytes
+
+
+Sparks: TypeAlias = Mapping[Stream, Spark]
+
+
+def read(conn: Connection, teams: Collection[int], heard: Iterable[Heard], now: datetime) -> Sparks:
+    """Of the streams in `heard`, all of these teams' patients. After `sessions.identify`."""
+    window = {"teams": list(teams), **_window(now)}
+    found: dict[Stream, Spark] = {}
+    live: list[tuple[Stream, datetime]] = []
+    spot: list[Stream] = []
+    kept = _kept(conn, window)
+    live_from_ms, spot_from_ms = to_millis(window["live_from"] - KEPT_LONGER), to_millis(window["spot_from"])
+    for each in heard:
+        runs = each.mode == Mode.CONTINUOUS and each.kind not in SLOW
+        since = window["live_from"] if runs else window["spot_from"]
+        if each.taken_at <= since:
+            continue
+        stream = (each.patient, each.kind)
+        before = kept.get(stream)
+        if before is None or (before.batch != each.batch and not runs):
+            live += [(stream, since)] if runs else []
+            spot += [] if runs else [stream]
+            continue
+        spark = _spark(before, live_from_ms if runs else spot_from_ms)
+        if before.batch != each.batch:
+            live.append((stream, max(before.upto, since)))
+            spark = spark and spark.without_last(to_millis(before.upto))
+        if spark is not None:
+            found[stream] = spark
+    for stream, points in _since(conn, live, spot, window):
+        found[stream] = found[stream].and_then(points) if stream in found else _written(points)
+    return found
 
 
 def keep(conn: Connection, now: datetime, *, most: int) -> int:
@@ -73,7 +150,7 @@ def keep(conn: Connection, now: datetime, *, most: int) -> int:
             if chosen.any()
             and (part := _columns(conn, name, {**window, **_streams(patient[chosen], kind[chosen], upto[chosen])}))
         ]
-        packed = _packed(parts)
+        packed = {stream: _written(points).packed for stream, points in _by_stream(parts)}
         found = [packed.get(stream, b"") for stream in zip(patient.tolist(), kind.tolist(), strict=True)]
         conn.execute(SQL["keep"], {**_streams(patient, kind, upto), "batch": batch, "packed": found})
     return len(patient)
@@ -100,50 +177,58 @@ def _columns(conn: Connection, name: str, given: Mapping[str, Any]) -> Columns |
         return cursor.execute(SQL[name], given).fetchone()
 
 
-def _kept(conn: Connection, given: Mapping[str, Any]) -> Columns | None:
+def _kept(conn: Connection, window: Mapping[str, Any]) -> dict[Stream, _Kept]:
     with conn.cursor(binary=True) as cursor:
-        arrays.register_loaders(cursor)
-        row = cursor.execute(SQL["kept"], given).fetchone()
-    if row is None:
+        rows = cursor.execute(SQL["kept"], window).fetchall()
+    return {(row[0], row[1]): _Kept._make(row) for row in rows}
+
+
+def _spark(kept: _Kept, since_ms: int) -> Spark | None:
+    if not kept.points:  # it spoke, and said nothing that can be drawn
         return None
-    patient, kind, live, size, packed = row
-    points = np.frombuffer(packed, POINT)
-    counts = size // POINT.itemsize
-    at = points["at_ms"].astype("datetime64[ms]").astype("datetime64[us]")
-    since = np.where(live, _instant(given["live_from"]), _instant(given["spot_from"]))
-    inside = at > np.repeat(since, counts)
-    of_stream = np.repeat(patient, counts)[inside], np.repeat(kind, counts)[inside]
-    return *of_stream, at[inside], points["value"][inside]
+    begins_ms, after_ms, value = kept.points.split(b";")
+    spark = Spark(int(begins_ms), after_ms, value)
+    return spark if spark.begins_ms > since_ms else spark.since(since_ms)
 
 
-def _instant(at: datetime) -> np.datetime64:
-    return np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "us")
+def _since(
+    conn: Connection, live: Sequence[tuple[Stream, datetime]], spot: Sequence[Stream], window: Mapping[str, Any]
+) -> Iterator[tuple[Stream, list[Point]]]:
+    """What came since charts were kept, and all of those that nobody keeps."""
+    parts = []
+    if live:
+        since = [instant for _, instant in live]
+        parts.append(_columns(conn, "live", {**window, **_named([stream for stream, _ in live]), "since": since}))
+    if spot:
+        parts.append(_columns(conn, "spot", {**window, **_named(spot)}))
+    return _by_stream([part for part in parts if part is not None])
 
 
-def _packed(parts: Sequence[Columns]) -> dict[tuple[int, int], bytes]:
+def _named(streams: Sequence[Stream]) -> dict[str, Column]:
+    patients, kinds = zip(*streams, strict=True)
+    return {"patients": np.array(patients, np.int32), "kinds": np.array(kinds, np.int16)}
+
+
+def _by_stream(parts: Sequence[Columns]) -> Iterator[tuple[Stream, list[Point]]]:
+    """Points in order of time, each value with as many decimals as are shown."""
     if not parts:
-        return {}
-    patient, kind, at, value = _in_order(parts)
-    points = np.empty(len(at), POINT)
-    points["at_ms"] = at.astype("datetime64[ms]").astype(np.int64)
-    points["value"] = value
-    return {
-        (int(patient[begin]), int(kind[begin])): points[begin:end].tobytes() for begin, end in _bounds(patient, kind)
-    }
-
-
-def _in_order(parts: Sequence[Columns]) -> Columns:
-    """Of patient, kind and time."""
+        return
     patient, kind, at, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.lexsort((at, kind, patient))
-    return patient[order], kind[order], at[order], value[order]
+    patient, kind, at_ms = patient[order], kind[order], at[order].astype("datetime64[ms]").astype(np.int64)
+    points = list(zip(at_ms.tolist(), (np.rint(value[order] * SCALE[kind]) / SCALE[kind]).tolist(), strict=True))
+    for begin, end in _bounds(patient, kind):
+        yield (int(patient[begin]), int(kind[begin])), points[begin:end]
 
 
-def _joined(parts: Sequence[Columns]) -> Columns:
-    """The same of parts that are in order already, each older than the next: merged, which costs less than sorting."""
-    patient, kind, at, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    order = np.argsort(patient.astype(np.int64) << 16 | kind, kind="stable")
-    return patient[order], kind[order], at[order], value[order]
+def _written(points: Sequence[Point]) -> Spark:
+    at_ms, value = zip(*points, strict=True)
+    return Spark(at_ms[0], _inside([each - at_ms[0] for each in at_ms]), _inside(value))
+
+
+def _inside(numbers: Sequence[int] | Sequence[float]) -> bytes:
+    """Of a JSON array."""
+    return msgspec.json.encode(numbers)[1:-1]
 
 
 def _bounds(patient: Column, kind: Column) -> Iterator[tuple[int, int]]:
@@ -151,21 +236,3 @@ def _bounds(patient: Column, kind: Column) -> Iterator[tuple[int, int]]:
     begins = np.flatnonzero((np.diff(patient, prepend=-1) != 0) | (np.diff(kind, prepend=-1) != 0))
     ends = np.append(begins[1:], len(patient))
     return zip(begins.tolist(), ends.tolist(), strict=True)
-
-
-def _split(patient: Column, kind: Column, at: Column, value: Column) -> Iterator[tuple[tuple[int, int], Spark]]:
-    bounds = np.array(list(_bounds(patient, kind)))
-    first, sizes = bounds[:, 0], bounds[:, 1] - bounds[:, 0]
-    millis = at.astype("datetime64[ms]").astype(np.int64)
-    after_ms = (millis - np.repeat(millis[first], sizes)).tolist()
-    rounded = (np.rint(value * SCALE[kind]) / SCALE[kind]).tolist()
-    streams = zip(patient[first].tolist(), kind[first].tolist(), millis[first].tolist(), bounds.tolist(), strict=True)
-    for of_patient, of_kind, begins_ms, (begin, end) in streams:
-        yield (
-            (of_patient, of_kind),
-            Spark(
-                begins=EPOCH + timedelta(milliseconds=begins_ms),
-                after_ms=after_ms[begin:end],
-                value=rounded[begin:end],
-            ),
-        )

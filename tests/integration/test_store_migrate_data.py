@@ -101,6 +101,8 @@ insert into done_once values (1, 'key', '2026-02-01Z', '\\x01', '{}');
 """,
 }
 
+MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change
+
 
 def filled(dsn: str, version: int) -> None:
     migrate(dsn, migrations=shipped()[:version])
@@ -108,6 +110,8 @@ def filled(dsn: str, version: int) -> None:
         for since, statements in ROWS.items():
             if since <= version:
                 conn.execute(statements.encode())
+        if conn.execute("select from pg_extension where extname = 'timescaledb'").fetchone() and version >= 2:
+            conn.execute("select compress_chunk(chunk, true) from show_chunks('observation') chunk")
 
 
 def columns(conn: psycopg.Connection) -> dict[str, list[str]]:
@@ -146,7 +150,7 @@ def test_every_row_of_an_earlier_version_is_there_afterwards(empty: str, version
     assert len(migrate(empty)) == len(shipped()) - version
     with psycopg.connect(empty) as conn:
         after = contents(conn, tables)
-    lost = {table: before[table] - after[table] for table in tables}
+    lost = {table: before[table] - after[table] for table in tables if table not in MADE_ANEW}
     assert {table: gone for table, gone in lost.items() if gone} == {}
 
 

@@ -51,18 +51,12 @@ where patient.team_id = any (%(teams)s) and patient.active
 order by patient.id
 
 -- name: values
--- Newest values with what a person's own limits say, all of them or those after a batch. In the order of ValueRow.
+-- Newest values, all of them or those after a batch. In the order of ValueRow.
 select latest.patient_id as patient, latest.kind, latest.value, latest.sign, latest.quality, latest.mode, latest.clock,
-       latest.taken_at, latest.span_s, latest.received_at, latest.batch, device.address as device, patient.pathway,
-       own.patient_id is not null as has_own, own.red_low, own.yellow_low, own.yellow_high, own.red_high
+       latest.taken_at, latest.span_s, latest.received_at, latest.batch, device.address as device
 from my_latest latest
 join patient on patient.id = latest.patient_id and patient.active and patient.team_id = any (%(teams)s)
 join device on device.id = latest.device_id
-left join lateral (
-    select * from patient_limit
-    where patient_limit.patient_id = latest.patient_id and patient_limit.kind = latest.kind and patient_limit.set_at <= %(now)s
-    order by patient_limit.set_at desc limit 1
-) own on true
 where latest.batch > %(after_batch)s
 
 -- name: sensors_off

@@ -1,30 +1,14 @@
 -- name: kept
--- What the clock role has kept of streams that run now, and of others that have not spoken since. One row of columns.
-with stream as (
-    select spark.patient_id, spark.kind, spark.points, latest.mode = 1 and latest.kind <> all (%(slow)s) as live
-    from my_latest latest
-    join my_spark spark on spark.patient_id = latest.patient_id and spark.kind = latest.kind
-    where latest.taken_at > case when latest.mode = 1 and latest.kind <> all (%(slow)s) then %(live_from)s
-                                 else %(spot_from)s::timestamptz end
-      and (spark.batch = latest.batch or (latest.mode = 1 and latest.kind <> all (%(slow)s)))
-      and latest.patient_id = any (array(select id from patient where patient.active and patient.team_id = any (%(teams)s)))
-    order by spark.patient_id, spark.kind
-)
-select array_agg(patient_id), array_agg(kind), array_agg(live), array_agg(length(points)), string_agg(points, '')
-from stream having count(*) > 0
+-- What the clock role has kept, when, and after which batch.
+select spark.patient_id, spark.kind, spark.upto, spark.batch, spark.points
+from my_spark spark
+where spark.patient_id = any (array(select id from patient where patient.active and patient.team_id = any (%(teams)s)))
 
 -- name: live
--- Means of short buckets for streams that run now, from where the kept ones end; each raw value of an interval counts.
--- One row of columns.
-with stream as materialized (
-    select latest.patient_id, latest.kind, greatest(coalesce(spark.upto, %(live_from)s), %(live_from)s) as since
-    from my_latest latest
-    join patient on patient.id = latest.patient_id and patient.active and patient.team_id = any (%(teams)s)
-    left join my_spark spark on spark.patient_id = latest.patient_id and spark.kind = latest.kind
-    where latest.mode = 1 and latest.kind <> all (%(slow)s) and latest.taken_at > %(live_from)s
-), point as (
+-- Means of short buckets of these streams, each from an instant on; each raw value of an interval counts. One row of columns.
+with point as (
     select stream.patient_id, stream.kind, spark.at, spark.value
-    from stream
+    from unnest(%(patients)s, %(kinds)s, %(since)s) as stream (patient_id, kind, since)
     cross join lateral (
         select min(reading.taken_at) as at, sum(reading.value * reading.n) / sum(reading.n) as value
         from my_observation reading
@@ -36,18 +20,10 @@ with stream as materialized (
 select array_agg(patient_id), array_agg(kind), array_agg(at), array_agg(value) from point having count(*) > 0
 
 -- name: spot
--- The newest single readings of everything else that nobody has kept since it last spoke, and of streams that speak every
--- few minutes. One row of columns.
-with stream as materialized (
-    select latest.patient_id, latest.kind
-    from my_latest latest
-    join patient on patient.id = latest.patient_id and patient.active and patient.team_id = any (%(teams)s)
-    where (latest.mode = 0 or latest.kind = any (%(slow)s)) and latest.taken_at > %(spot_from)s
-      and not exists (select from my_spark spark where spark.patient_id = latest.patient_id and spark.kind = latest.kind
-                      and spark.batch = latest.batch)
-), point as (
+-- The newest single readings of these streams. One row of columns.
+with point as (
     select stream.patient_id, stream.kind, spark.at, spark.value
-    from stream
+    from unnest(%(patients)s, %(kinds)s) as stream (patient_id, kind)
     cross join lateral (
         select reading.taken_at as at, reading.value
         from my_observation reading
@@ -73,7 +49,7 @@ with due as (
 select array_agg(patient_id), array_agg(kind), array_agg(batch), array_agg(live), array_agg(upto) from due having count(*) > 0
 
 -- name: points_of_live
--- The means of short buckets of these streams, each up to an instant of its own. One row of columns.
+-- The means of short buckets of these streams, the last of each is that from an instant of its own on. One row of columns.
 with point as (
     select stream.patient_id, stream.kind, spark.at, spark.value
     from unnest(%(patient_id)s, %(kind)s, %(upto)s) as stream (patient_id, kind, upto)
@@ -81,7 +57,7 @@ with point as (
         select min(reading.taken_at) as at, sum(reading.value * reading.n) / sum(reading.n) as value
         from observation reading
         where reading.patient_id = stream.patient_id and reading.kind = stream.kind
-          and reading.taken_at > %(live_from)s and reading.taken_at < stream.upto and reading.value is not null
+          and reading.taken_at > %(live_from)s and reading.taken_at < stream.upto + %(bucket)s and reading.value is not null
         group by time_bucket(%(bucket)s, reading.taken_at)
     ) spark
 )
