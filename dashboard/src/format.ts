@@ -65,6 +65,11 @@ export function age(ms: number): Age {
   return { amount: Math.floor(s / DAY_S), unit: 'days' }
 }
 
+/** Days on Oslo's calendar since 1970: what lies between two is whole, also where clocks change. */
+export function calendarDay(at: number): number {
+  return Date.parse(parts(at, 'iso', { year: 'numeric', month: '2-digit', day: '2-digit' }, { locale: 'sv-SE' } as Words)) / (DAY_S * 1000)
+}
+
 /** Whole years on Oslo's calendar; `born` is a date without a zone. */
 export function years(born: string, now: number): number {
   const today = parts(now, 'iso', { year: 'numeric', month: '2-digit', day: '2-digit' }, { locale: 'sv-SE' } as Words)

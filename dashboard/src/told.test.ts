@@ -17,7 +17,7 @@ function slow(rule: string, lead: FoundBy, evidence: Evidence, priority: Alert['
 
 const spo2 = { kind: 'spo2', direction: 'low' } as const
 const isf = { kind: 'glucose_isf', direction: 'low' } as const
-const kg = { kind: 'weight', readings: 4, from_at: at(-3.5 * DAY_S) } as const
+const kg = { kind: 'weight', readings: 4, from_at: at(-3 * DAY_S - 43_200) } as const
 
 const SLOW: Record<FoundBy, [Alert, string, string, string]> = {
   deviation: [
@@ -126,6 +126,16 @@ describe('what a slow rule found', () => {
       expect(why(bare, NOON, words).length).toBeGreaterThan(5)
       expect(headline(bare, words).large).not.toMatch(/NaN|undefined/)
     }
+  })
+
+  test.each([
+    ['2026-01-11T23:00:00Z', '2026-01-15T06:10:00Z', 'på 3 dager'], // weighed this morning
+    ['2026-01-11T23:00:00Z', '2026-01-15T23:00:00Z', 'på 3 dager'], // judged when the day was over
+    ['2026-03-25T23:00:00Z', '2026-03-29T22:00:00Z', 'på 3 dager'], // clocks went forward on the 29th
+    ['2026-10-21T22:00:00Z', '2026-10-25T23:00:00Z', 'på 3 dager'], // and back on the 25th
+  ])('days are those of the calendar: %s to %s', (from_at, since, said) => {
+    const [alert] = SLOW.weight_gain
+    expect(why(anAlert({ ...alert, evidence: { ...alert.evidence, from_at, since } }), NOON, nb)).toContain(said)
   })
 
   test('usual by agreement is not usual by counting', () => {

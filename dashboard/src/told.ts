@@ -1,11 +1,10 @@
 // What a rule found, in one sentence with its numbers: read in three seconds, checked against the chart.
-import { moment, number, withUnit } from './format'
+import { calendarDay, moment, number, withUnit } from './format'
 import { KINDS } from './kinds'
 import type { Alert, Kind } from './protocol'
 import { family, isFoundBy, isOfTheHome, NEWS2_PARAMETERS, SYMPTOMS, type FoundBy, type OfTheHome } from './rules'
 import type { Words } from './words/nb'
 
-const DAY_MS = 86_400_000
 const HOUR_MIN = 60
 const NEWS2_MOST = 20
 
@@ -212,7 +211,8 @@ function windowDays(found: Found): number {
   const { from_at: from, since: to, numbers } = found.alert.evidence
   if (numbers.days !== undefined) return numbers.days
   if (!from || !to) throw new NoNumber('days')
-  return Math.max(1, Math.floor((Date.parse(to) - Date.parse(from)) / DAY_MS))
+  // A finished day ends at midnight: what ends then is of the day before.
+  return Math.max(1, calendarDay(Date.parse(to) - 1) - calendarDay(Date.parse(from)))
 }
 
 function inDays(days: number, words: Words): string {

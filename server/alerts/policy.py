@@ -70,7 +70,7 @@ def _decide_one(
         case DoseMissed():
             return _dose_missed(alert, finding, now)
         case Concern():
-            return concern(standing, handled.get(key), finding, now)
+            return concern(standing, handled, finding, now)
         case ConcernOver():
             return concern_over(standing, finding, now)
         case Fault():

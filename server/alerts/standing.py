@@ -1,6 +1,6 @@
 """What becomes of a concern: it stands, is told again only when there is news, and rests when somebody has decided."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,15 +18,15 @@ URGENT_FOR: Final = timedelta(hours=1)  # something red and late is heard this l
 Standing = Mapping[tuple[Subject, str], Alert]
 
 
-def concern(standing: Standing, handled: Alert | None, found: Concern, now: datetime) -> Change | None:
-    """`handled`: the last one of this rule that somebody closed. None: nothing that anybody must be told."""
+def concern(standing: Standing, handled: Standing, found: Concern, now: datetime) -> Change | None:
+    """`handled`: what somebody closed last of each rule. None: nothing that anybody must be told."""
     alert = standing.get((found.subject, found.rule))
     if alert is not None:
         return _found_again(alert, found, now)
     host = _host(standing, found)
     if host is not None:
         return _joined(host, found, now)
-    if handled is not None and _rests(handled, found, now):
+    if any(_rests(each, found, now) for each in _decided(handled, found)):
         return None
     evidence = _with_steps(found.evidence, found.steps)
     return raised(found, found.priority, found.began, evidence, now, late=found.late, rings=_rings(found, now))
@@ -34,7 +34,9 @@ def concern(standing: Standing, handled: Alert | None, found: Concern, now: date
 
 def concern_over(standing: Standing, ended: ConcernOver, now: datetime) -> Change | None:
     alert = standing.get((ended.subject, ended.rule))
-    if alert is None or alert.condition_ended_at is not None or ended.at < alert.last_at:
+    if alert is None or alert.condition_ended_at is not None:
+        return None
+    if ended.of and ended.at < alert.last_at:  # an older look; what was missed may have been measured before that
         return None
     feared = (standing.get((ended.subject, rule)) for rule in ended.unless)
     if any(_holds(each) for each in feared) or not _looked_at(alert, ended):
@@ -87,6 +89,17 @@ def _is_news(alert: Alert, found: Concern, habit: Habit) -> bool:
     return found.at - alert.last_at >= habit.again_after
 
 
+def _decided(handled: Standing, found: Concern) -> Iterator[Alert]:
+    """The last of its own, and of those that it had joined when somebody closed them."""
+    own = handled.get((found.subject, found.rule))
+    if own is not None:
+        yield own
+    for rule in found.joins:
+        host = handled.get((found.subject, rule))
+        if host is not None and set(found.evidence.rules) <= set(host.evidence.rules):
+            yield host
+
+
 def _rests(handled: Alert, found: Concern, now: datetime) -> bool:
     """Somebody has decided about the same, as bad as it is."""
     if handled.handled_at is None or handled.outcome is None or _is_worse(handled, found):
@@ -135,14 +148,14 @@ def _joined(host: Alert, found: Concern, now: datetime) -> Change | None:
     news = [rule for rule in found.evidence.rules if rule not in host.evidence.rules]
     if not news:
         return None
-    joined = replace(host, evidence=_evidence_with(host.evidence, found.evidence))
+    joined = replace(host, evidence=_evidence_with(host.evidence, _with_steps(found.evidence, found.steps)))
     return changed(joined, Happening.REPEATED, Action.JOINED, now)
 
 
 def _evidence_with(of_host: Evidence, found: Evidence) -> Evidence:
     """A limit's own evidence has no numbers; beside another rule's they bear the name of the rule that leads."""
     if of_host.numbers:
-        named = {f"{found.rules[0]}_{name}": number for name, number in found.numbers.items()}
+        named = {f"{found.rules[0]}_{name}": number for name, number in found.numbers.items() if name != STEPS}
         rules = tuple(dict.fromkeys((*of_host.rules, *found.rules)))
         return replace(of_host, rules=rules, numbers=named | dict(of_host.numbers))
     return replace(of_host, rules=found.rules, numbers=found.numbers, from_at=found.from_at, readings=found.readings)

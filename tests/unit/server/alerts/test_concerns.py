@@ -233,7 +233,14 @@ def test_only_who_could_have_found_it_again_can_say_that_it_is_over(ward, of, ov
 
 def test_an_older_look_does_not_end_what_was_found_since(ward):
     ward.see(found())
-    assert ward.see(ended(after=-HOUR), now=T0) == []
+    assert ward.see(ended(after=-HOUR, of=((None, "deviation"),)), now=T0) == []
+
+
+def test_what_was_missed_is_over_when_the_value_comes_though_it_was_taken_before(ward):
+    ward.see(found("measurement:missed:weight", steps=None, rules=()))
+    (change,) = ward.see(ended("measurement:missed:weight", after=-HOUR), now=T0 + HOUR)
+    assert (change.alert.state, change.alert.condition_ended_at) == (State.CLEARED, T0 - HOUR)
+    assert change.alert.last_at == T0
 
 
 def test_a_low_that_came_as_feared_is_not_over(ward):
@@ -318,6 +325,21 @@ def test_worse_than_it_was_breaks_the_rest(ward, again, raised):
     ward.see(found())
     ward.close()
     assert bool(ward.see(found(after=DAY, **again))) is raised
+
+
+def test_what_joined_a_limit_rests_when_that_is_closed(ward):
+    ward.see(limit())
+    ward.see(found(joins=JOINS))
+    ward.close(Outcome.REAL_ACTED)
+    assert ward.see(found(after=DAY, joins=JOINS)) == []
+    (worse,) = ward.see(found(after=DAY, joins=JOINS, steps=3.0))
+    assert (worse.action, worse.alert.rule) == (Action.RAISED, CHANGE)
+
+
+def test_a_limit_that_was_closed_before_anybody_knew_of_the_change_does_not_silence_it(ward):
+    ward.see(limit())
+    ward.close(Outcome.REAL_ACTED)
+    assert len(ward.see(found(after=HOUR, joins=JOINS))) == 1
 
 
 def test_the_rest_of_one_rule_is_not_that_of_another(ward):
