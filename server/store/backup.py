@@ -16,8 +16,9 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
+from msgspec import UNSET, UnsetType
 from psycopg.sql import SQL as Sql
-from psycopg.sql import Identifier
+from psycopg.sql import Identifier, Literal
 
 from server.errors import BackupError
 from server.store import migrate, pgtools, pool, queries
@@ -37,7 +38,8 @@ class Dumped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`migrations`: names and checksums of what made the schema. `digest`: of this manifest with an empty one."""
+    """`migrations`: names and checksums of what made the schema. `timescale`: its version, where the readings are in
+    hypertables; no other can load them. `digest`: of this manifest with an empty one."""
 
     format: int
     made_at: datetime
@@ -47,6 +49,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     migrations: dict[str, str]
     rows: dict[str, int]
     files: dict[str, Dumped]
+    timescale: str | UnsetType = UNSET
     digest: str = ""
 
 
@@ -95,7 +98,8 @@ def restore(dsn: str, source: Path) -> tuple[Manifest, str]:
     with contextlib.closing(pool.connect(dsn, name="restore", autocommit=True)) as conn:
         _refuse_what_does_not_fit(conn, manifest)
         conn.execute(SQL["make_api_role"])
-        _load(conn, dsn, source.absolute() / DUMP)
+        with _timescale_asleep(conn, manifest):
+            _load(conn, dsn, source.absolute() / DUMP)
         conn.execute(SQL["stay"])
         with conn.transaction():
             _compare(manifest, _count(conn))
@@ -107,11 +111,7 @@ def restore(dsn: str, source: Path) -> tuple[Manifest, str]:
 
 def _dump(conn: psycopg.Connection, dsn: str, aside: Path, now: datetime) -> Manifest:
     conn.execute(SQL["stay"])
-    if _one(conn, "has_timescale")[0]:
-        raise BackupError(
-            "`hjemvakt backup` does not know TimescaleDB's hypertables yet: use pg_dump and timescaledb_pre_restore() "
-            "as its manual says, and write a new epoch after a restore (deploy/RUNBOOK.md)."
-        )
+    timescale = _timescale(conn) or UNSET
     conn.commit()
     conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     with conn.transaction():
@@ -134,6 +134,7 @@ def _dump(conn: psycopg.Connection, dsn: str, aside: Path, now: datetime) -> Man
         migrations=migrations,
         rows=rows,
         files={DUMP: _dumped(aside / DUMP)},
+        timescale=timescale,
     )
     return msgspec.structs.replace(manifest, digest=_digest(manifest))
 
@@ -144,6 +145,26 @@ def _load(conn: psycopg.Connection, dsn: str, dump: Path) -> None:
     command: list[str | Path] = [tool, "--single-transaction", "--exit-on-error", "--no-owner", dump]
     with _words() as said:
         pgtools.run(command, dsn, directory=dump.parent, said=said)
+
+
+@contextlib.contextmanager
+def _timescale_asleep(conn: psycopg.Connection, manifest: Manifest) -> Iterator[None]:
+    """Its own tables are loaded as they were, with nobody at work on them."""
+    if manifest.timescale is UNSET:
+        yield
+        return
+    if _timescale(conn) is None:
+        conn.execute(Sql("create extension timescaledb version {}").format(Literal(manifest.timescale)))
+    conn.execute(SQL["sleep"])
+    try:
+        yield
+    finally:
+        conn.execute(SQL["wake"])
+
+
+def _timescale(conn: psycopg.Connection) -> str | None:
+    row = conn.execute(SQL["timescale"]).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _refuse_to_overwrite(target: Path) -> None:
@@ -165,11 +186,26 @@ def _refuse_what_does_not_fit(conn: psycopg.Connection, manifest: Manifest) -> N
     major = conn.info.server_version // 10000
     if major < manifest.postgres:
         raise BackupError(f"The backup is of PostgreSQL {manifest.postgres}, and the database of {major}: use a newer.")
+    _refuse_another_engine(conn, manifest)
     if not _one(conn, "things")[0]:
         return
     if _one(conn, "has_installation")[0] and conn.execute(SQL["installation"]).fetchone() is None:
         raise BackupError("An earlier restore into this database did not come to its end: give it a new, empty one.")
     raise BackupError("The database is not empty, and nothing is ever overwritten: restore into a new one.")
+
+
+def _refuse_another_engine(conn: psycopg.Connection, manifest: Manifest) -> None:
+    has = _timescale(conn)
+    if manifest.timescale is UNSET:
+        if has is not None:
+            raise BackupError("The backup is of PostgreSQL without TimescaleDB: restore into a database without it.")
+        return
+    offered = conn.execute(SQL["offered"], {"version": manifest.timescale}).fetchone()
+    if (has or manifest.timescale) != manifest.timescale or offered is None:
+        raise BackupError(
+            f"The backup is of TimescaleDB {manifest.timescale}, and the database has {has or 'another or none'}: "
+            "restore into one with that version. It can be updated afterwards."
+        )
 
 
 def _compare(manifest: Manifest, found: Mapping[str, int]) -> None:

@@ -18,6 +18,9 @@ LOCK_LIMIT_S: Final = 60.0
 LOCK_POLL_S: Final = 0.1
 TRIES: Final = 20
 TRY_AGAIN_S: Final = 0.5
+# Before 2.18.2 it lost rows that came after a repeated one (timescaledb#7672), before 2.27 it could miss a row by its
+# slot (timescaledb#9579).
+OLDEST_TIMESCALE: Final = (2, 27)
 # TimescaleDB's own jobs change the catalogue meanwhile ("tuple concurrently updated"): nothing changed, so again.
 PASSING: Final = (psycopg.errors.InternalError_, psycopg.errors.DeadlockDetected)
 _FILE: Final = re.compile(r"\d{4}_\w+\.sql")
@@ -51,12 +54,22 @@ def migrate(dsn: str, *, migrations: list[Migration] | None = None, lock_limit_s
     wanted = shipped() if migrations is None else migrations
     with psycopg.connect(dsn, autocommit=True, application_name="hjemvakt-migrate") as conn:
         _take_lock(conn, lock_limit_s)  # let go when the connection closes
+        for (version,) in conn.execute(SQL["timescale"]).fetchall():
+            refuse_an_old_timescale(version)
         conn.execute(SQL["make_table"])
         applied: dict[str, str] = dict(conn.execute(SQL["applied"]).fetchall())
         pending = _pending(wanted, applied)
         for migration in pending:
             _apply(conn, migration)
     return [migration.name for migration in pending]
+
+
+def refuse_an_old_timescale(version: str) -> None:
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_TIMESCALE:
+        oldest = ".".join(map(str, OLDEST_TIMESCALE))
+        raise MigrationError(
+            f"The database has TimescaleDB {version}, which can lose readings: update it to {oldest} or newer."
+        )
 
 
 def _take_lock(conn: psycopg.Connection, limit_s: float) -> None:

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -22,16 +23,17 @@ _MAJOR: Final = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
 def program(name: str, server_major: int) -> Path:
-    """The program of the server's version or a newer one; an older one refuses to work with it."""
+    """The program of the server's version, else of the next newer one, whose words an older server may not know; an
+    older program refuses to work with it."""
     found = [(_major(path), path) for path in _candidates(name)]
-    fitting = [path for major, path in found if major is not None and major >= server_major]
+    fitting = [(major, path) for major, path in found if major is not None and major >= server_major]
     if not fitting:
         had = ", ".join(f"{path} is of {major}" for major, path in found if major is not None) or "none is here"
         raise BackupError(
             f"No {name} for PostgreSQL {server_major} ({had}): install hjemvakt[embedded], or PostgreSQL's own "
             f"client programs of version {server_major} or newer."
         )
-    return fitting[0]
+    return min(fitting, key=itemgetter(0))[1]
 
 
 def run(command: Sequence[str | Path], dsn: str, *, directory: Path, said: Path) -> None:

@@ -49,7 +49,14 @@ class Rig:
     acknowledged: list[str] = field(default_factory=list)
 
     def file(self, *arrivals: Arrival, now: datetime = NOW) -> Filed:
-        return self.ingest.file([intake.open_one(arrival) for arrival in arrivals], now)
+        filed = self.ingest.file([intake.open_one(arrival) for arrival in arrivals], now)
+        self.compress()
+        return filed
+
+    def compress(self) -> None:
+        """On TimescaleDB whatever is stored is compressed at once: what comes after it meets the hardest case."""
+        if self.one("select exists (select from pg_extension where extname = 'timescaledb')"):
+            self.ask("select compress_chunk(chunk, true) from show_chunks('observation') chunk")
 
     def ask(self, question: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn) as conn:

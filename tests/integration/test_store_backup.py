@@ -305,6 +305,19 @@ def test_a_server_that_cannot_be_dumped_with_what_is_here_is_said(rig: Rig, tmp_
         backup.pgtools.program("pg_dump", 99)
 
 
+def test_the_programs_of_the_servers_version_are_preferred_to_newer_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for major in (99, 97, 98):
+        program = tmp_path / str(major) / "pg_restore"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\necho 'pg_restore (PostgreSQL) {major}.1'\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join(str(tmp_path / name) for name in ("99", "97", "98")))
+    assert backup.pgtools.program("pg_restore", 97) == tmp_path / "97" / "pg_restore"
+    assert backup.pgtools.program("pg_restore", 96) == tmp_path / "97" / "pg_restore"
+
+
 def test_what_pg_dump_says_is_passed_on_and_nothing_is_left(rig: Rig, tmp_path: Path) -> None:
     with psycopg.connect(rig.dsn) as conn:
         conn.execute("create role poor login; grant connect on database postgres to poor")

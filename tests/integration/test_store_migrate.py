@@ -115,6 +115,17 @@ def test_it_is_not_tried_for_ever(empty: str, monkeypatch: pytest.MonkeyPatch) -
         migrate(empty, migrations=[Migration(name="0001_tries.sql", text="create sequence tries"), COLLIDES])
 
 
+@pytest.mark.parametrize("version", ["1.7.5", "2.9.3", "2.18.1", "2.26.4"])
+def test_a_timescaledb_that_can_lose_readings_is_refused(version: str) -> None:
+    with pytest.raises(MigrationError, match=rf"TimescaleDB {version}, .* 2\.27 or newer"):
+        module.refuse_an_old_timescale(version)
+
+
+@pytest.mark.parametrize("version", ["2.27.0", "2.28.3", "2.30.0-dev", "3.0.0"])
+def test_a_newer_one_is_not(version: str) -> None:
+    module.refuse_an_old_timescale(version)
+
+
 def test_the_api_role_owns_nothing_and_sees_nobody_without_an_identity(empty: str, postgres: Server) -> None:
     migrate(empty)
     with psycopg.connect(empty) as conn:

@@ -99,6 +99,9 @@ insert into home_state select id, '{}', '2026-02-01Z' from home limit 1;
     9: """
 insert into done_once values (1, 'key', '2026-02-01Z', '\\x01', '{}');
 """,
+    11: """
+insert into observation_dirty values (2, 3, '2026-02-01 08:00Z');
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

@@ -10,6 +10,10 @@ create table if not exists migration (
 -- One migrating program at a time.
 select pg_try_advisory_lock(%(key)s)
 
+-- name: timescale
+-- Its version, where it is.
+select extversion from pg_extension where extname = 'timescaledb'
+
 -- name: applied
 -- The history.
 select name, checksum from migration
