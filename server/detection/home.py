@@ -92,10 +92,16 @@ class Looked:
 def needs_history(memory: Memory, events: Sequence[HomeEvent]) -> datetime | None:
     """Events that are out of order: all events of the home after this instant are needed to place them."""
     until = memory.state.until
-    earliest = min((event.at for event in events), default=until)
+    earliest = min((event.at for event in events), default=None)
     if until is None or earliest is None or earliest > until:
         return None
     return _base(memory, earliest).until or until - LOOK_BACK
+
+
+def kept_since(memory: Memory) -> datetime | None:
+    """All events after this instant are needed to go through the past once more; None: there is none."""
+    until = memory.state.until
+    return None if until is None else memory.older.until or until - LOOK_BACK
 
 
 def take(
@@ -110,13 +116,20 @@ def take(
     since = memory.state.until
     if since is not None and needs_history(memory, events) is not None:
         earliest = min(event.at for event in events)
-        memory, over = _placed(memory, earliest, [event for event in history if event.at <= since], rules)
+        past = [event for event in history if event.at <= since]
+        memory, over = _placed(memory, _base(memory, earliest), past, rules)
         findings += over
         events = [event for event in events if event.at > since]
     for event in in_order(events):
         memory, found = _one(memory, event, rules, sensors)
         findings += found
     return Looked(memory=_awaiting(memory, rules, sensors), findings=tuple(findings))
+
+
+def again(memory: Memory, history: Sequence[HomeEvent], rules: HomeRules, sensors: HomeSensors) -> Looked:
+    """The rules are others, or an event turned out to be another home's. `history`: all that `kept_since` asks for."""
+    memory, over = _placed(memory, memory.older, history, rules)
+    return Looked(memory=_awaiting(memory, rules, sensors), findings=tuple(over))
 
 
 def look(
@@ -172,16 +185,15 @@ def _base(memory: Memory, earliest: datetime) -> HomeState:
 
 
 def _placed(
-    memory: Memory, earliest: datetime, history: Sequence[HomeEvent], rules: HomeRules
+    memory: Memory, base: HomeState, history: Sequence[HomeEvent], rules: HomeRules
 ) -> tuple[Memory, list[HomeOver]]:
     """The past as it is known now. It ends what was told; it raises nothing as if it were now."""
-    base = _base(memory, earliest)
     memory = replace(memory, newer=memory.older, state=base)
     for event in in_order(history):
         if base.until is None or event.at > base.until:
             memory = _moved(memory, event, rules)
-    at = memory.state.until or earliest
-    return _ended(memory, at, rules)
+    at = memory.state.until
+    return (memory, []) if at is None else _ended(memory, at, rules)
 
 
 def _one(memory: Memory, event: HomeEvent, rules: HomeRules, sensors: HomeSensors) -> tuple[Memory, list[Found]]:

@@ -15,7 +15,7 @@ from typing import Final
 
 import psycopg
 
-from server.store import expiry, facts, housekeeping, pool, rebinding, rolelife
+from server.store import expiry, facts, homes, housekeeping, pool, rebinding, rolelife
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 from server.store.ledger import Ledger
@@ -85,6 +85,7 @@ class Clock:
         deaf_since = rolelife.watch(conn, rolelife.MONITOR, now, watched_since=self._started)
         while expiry.expire_due(conn, now, monitor_hears=deaf_since is None) and not self._stopping.is_set():
             pass
+        homes.renew(conn, now)
         ledger.round(now, monitor_hears=deaf_since is None)
         self._told_of_facts_until = facts.tell_of_turns(conn, self._told_of_facts_until, now)
         rebinding.refile_some(conn, now)

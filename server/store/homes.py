@@ -20,7 +20,7 @@ import psycopg
 
 from devices.profiles import bthome
 from devices.vocabulary import EventType
-from server.alerts.findings import Concern, ConcernOver, Finding
+from server.alerts.findings import SENSOR_SILENT, Concern, ConcernOver, Finding
 from server.alerts.model import Priority, Subject, home_subject
 from server.detection import home
 from server.detection.home import AWAY_STOPS, BLIND_STOPS, Found, HomeFinding, Looked, Memory
@@ -28,7 +28,7 @@ from server.detection.home_awaited import HomeSensors
 from server.detection.home_heard import GatewayHeard, heard_until
 from server.detection.home_rules import BED, FRONT_DOOR, HomeRules
 from server.detection.home_state import HOME_EVENTS, HomeEvent
-from server.store import deadlines, excuses, queries, settings
+from server.store import alerts, deadlines, excuses, queries, settings
 from server.store.deadlines import DeadlineType, Due
 from server.store.events import FiledEvent
 from server.store.happenings import is_late
@@ -36,6 +36,7 @@ from server.store.happenings import is_late
 SQL: Final = queries.load("homes")
 HEARD_SOON: Final = timedelta(seconds=10)  # its gateways speak, and the next heartbeat decides
 LOOK_AGAIN: Final = timedelta(minutes=1)  # a gateway is silent, or has much to tell yet
+RENEWED_AT_ONCE: Final = 100  # homes in one transaction; the others in the next round
 EXCUSED_FOR: Final = timedelta(minutes=10)  # whoever was away is missed so much after the excuse at most
 HISTORY_MAX: Final = 20_000  # events to place one that came out of order; of more the newest
 PRESENCE: Final = (EventType.OCCUPIED, EventType.VACANT)
@@ -120,6 +121,34 @@ def expire(conn: psycopg.Connection, due: Iterable[Due], now: datetime) -> list[
     _remember(conn, after, now)
     expect(conn, moved.awaits, held)
     return moved.findings
+
+
+def renew(conn: psycopg.Connection, now: datetime) -> int:
+    """One transaction: some homes whose rules were changed since they moved, or that `unsettle` named; how many."""
+    changed = [id_ for (id_,) in conn.execute(SQL["unsettled"], {"most": RENEWED_AT_ONCE})]
+    if not changed:
+        return 0
+    with conn.transaction():
+        memories = _hold(conn, changed)
+        rules, sensors = settings.home_rules(conn, memories), _sensors(conn, memories, now)
+        moved, after = Moved(), {}
+        for id_, memory in memories.items():
+            since = home.kept_since(memory)
+            history = () if since is None else _history(conn, id_, since)
+            looked = home.again(memory, history, rules[id_], sensors[id_])
+            after[id_] = looked.memory
+            _tell(moved, id_, memory, looked)
+        _remember(conn, after, now)
+        held = alerts.hold(conn, {home_subject(id_) for id_ in memories})
+        expect(conn, moved.awaits, held)
+        alerts.apply(conn, alerts.decided(conn, held, moved.findings, now), now)
+    return len(changed)
+
+
+def unsettle(conn: psycopg.Connection, homes: Collection[int]) -> None:
+    """Events of these homes turned out to be others', or others' theirs: they are to be gone through once more."""
+    if homes:
+        conn.execute(SQL["unsettle"], {"homes": _ids(homes)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -267,7 +296,9 @@ def _heard(conn: psycopg.Connection, homes: Iterable[int]) -> Mapping[int, list[
 
 
 def _silent(conn: psycopg.Connection, devices: Iterable[int]) -> frozenset[int]:
-    return frozenset(device for (device,) in conn.execute(SQL["silent"], {"devices": _ids(devices)}))
+    return frozenset(
+        device for (device,) in conn.execute(SQL["silent"], {"rule": SENSOR_SILENT, "devices": _ids(devices)})
+    )
 
 
 def _ids(ids: Iterable[int]) -> np.ndarray[Any, np.dtype[np.int32]]:

@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from devices.vocabulary import KIND_BY_NUMBER, Quality
 from server.alerts.model import Action, Change
 from server.errors import RebindingError
-from server.store import alerts, hours, observations, queries, signals
+from server.store import alerts, homes, hours, observations, queries, signals
 from server.store.rows import BATTERY
 
 SQL: Final = queries.load("rebinding")
@@ -138,14 +138,16 @@ def refile_piece(conn: psycopg.Connection, id_: int, now: datetime) -> bool:
 
 
 def _move(conn: psycopg.Connection, place: dict[str, Any], now: datetime) -> None:
-    """In the order of locks that ingest keeps: readings, `latest`, events, subjects."""
+    """In the order of locks that ingest keeps: readings, `latest`, events, what homes remember, subjects."""
     conn.execute(SQL["make_days"], place)
     fixed = {"battery": BATTERY, "demonstration": int(Quality.DEMONSTRATION)}
     moved = _moved(conn, "move_readings", place | fixed)
     _renew_latest(conn, moved)
     hours.touch_between(conn, list(_streams_of(moved)))
     moved += _moved(conn, "move_homes", place)
-    moved += _moved(conn, "move_events", place) + _moved(conn, "move_gaps", place)
+    events = _moved(conn, "move_events", place)
+    homes.unsettle(conn, {id_ for each in events for id_ in (each.from_home, each.to_home)} - {0})
+    moved += events + _moved(conn, "move_gaps", place)
     for each in moved:
         whose = {name: getattr(each, name) for name in ("from_patient", "from_home", "to_patient", "to_home")}
         counted = {"what": each.what, "rows": each.rows, "first": each.first, "last": each.last}

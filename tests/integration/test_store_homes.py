@@ -18,7 +18,7 @@ from server.detection.home_awaited import HomeSensors
 from server.detection.home_rules import SHIPPED
 from server.detection.home_state import HomeEvent
 from server.roles.clock import Clock
-from server.store import excuses, expiry, rolelife
+from server.store import excuses, expiry, homes, rebinding, rolelife, settings
 from server.store.ingest import Ingest, Watch
 from server.store.pool import connect
 from tests.conftest import Database
@@ -265,6 +265,40 @@ def test_the_team_can_set_a_home_its_own_numbers(home: Home) -> None:
     for each in fall_at_night():
         home.say(each)
     assert home.awaited()["bed_empty:7"] == NIGHT + minutes(15)
+
+
+def test_a_rule_that_is_set_counts_for_what_has_begun_already(home: Home) -> None:
+    for each in fall_at_night():
+        home.say(each)
+    settings.set_rule(
+        home.conn,
+        settings.OfHome(home=1),
+        "home:bed_empty",
+        enabled=True,
+        numbers={"after_min": 20},
+        by=1,
+        now=NIGHT + minutes(5),
+        reason="falls often",
+    )
+    assert homes.renew(home.conn, NIGHT + minutes(6)) == 1
+    assert home.awaited()["bed_empty:7"] == NIGHT + minutes(20)
+    assert homes.renew(home.conn, NIGHT + minutes(7)) == 0
+
+
+def test_what_another_homes_sensor_said_is_forgotten_when_its_binding_is_put_right(home: Home) -> None:
+    for each in fall_at_night():
+        home.say(each)
+    home.clock(NIGHT + minutes(30))
+    right = rebinding.Rebinding(
+        device=BED, from_=NIGHT - timedelta(days=1), home="home-2", place="bed", by="kari", reason="mixed up"
+    )
+    rebinding.finish(home.conn, NIGHT + minutes(41), rebinding.rebind(home.conn, right, NIGHT + minutes(40)))
+    assert homes.renew(home.conn, NIGHT + minutes(42)) == 1
+    assert home.memory().state.beds == ()
+    # Without a bed sensor the night does not count: four hours from six on the wall.
+    assert home.awaited() == {"inactive": datetime(2026, 1, 15, 9, 0, tzinfo=UTC)}
+    # Nobody has looked at it yet: that its reason was another home's does not close it.
+    assert home.told() == [("home:bed_empty", "yellow", "raised", NIGHT)]
 
 
 def test_a_home_without_events_is_not_touched(home: Home) -> None:

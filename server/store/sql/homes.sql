@@ -46,7 +46,7 @@ from gateway where home_id = any(%(homes)s) and heard_at is not null
 -- name: silent
 -- Which of these devices have been silent for longer than they ever are.
 select device_id from alert
-where rule = 'technical:sensor_silent' and device_id = any(%(devices)s) and state in ('raised', 'acknowledged', 'cleared')
+where rule = %(rule)s and device_id = any(%(devices)s) and state in ('raised', 'acknowledged', 'cleared')
 
 -- name: await
 -- What held homes wait for, in place of what they waited for before.
@@ -55,3 +55,14 @@ select 'home', s, p, d, %(every_s)s, 'waiting'
 from unnest(%(subjects)s, %(parts)s::text[], %(dues)s::timestamptz[]) as u (s, p, d) order by s, p
 on conflict (type, subject_id, part) do update
 set due_at = excluded.due_at, every_s = excluded.every_s, state = 'waiting'
+
+-- name: unsettled
+-- Homes whose rules were set since they moved, or whose past has changed; some of them.
+select h.home_id from home_state h
+where h.moved_at = '-infinity' or exists (select from rule_setting r where r.home_id = h.home_id and r.set_at > h.moved_at)
+order by h.home_id limit %(most)s
+
+-- name: unsettle
+-- The past of these homes has changed.
+with mine as (select home_id from home_state where home_id = any(%(homes)s) order by home_id for update)
+update home_state h set moved_at = '-infinity' from mine where h.home_id = mine.home_id
