@@ -7,24 +7,7 @@ from typing import Final
 
 from devices.limits import Limit
 from devices.vocabulary import KINDS, Kind, Mode
-from server.clinical.pathways import DEFAULTS, Pathway
-from server.clinical.references import HJEMVAKT_PROPOSAL, MASIMO_ALARMS, PERSONAL, Reference
-
-
-def limits_for(pathway: Pathway, kind: Kind, personal: Limit | None) -> Limit | None:
-    """A person's own limits replace the defaults whole. None: this kind never alerts by its value."""
-    if personal is not None:
-        return personal
-    default = DEFAULTS[pathway].get(kind)
-    return None if default is None else default.limit
-
-
-def basis_for(pathway: Pathway, kind: Kind, personal: Limit | None) -> str:
-    """What the limit of `limits_for` rests on, in one line for a nurse; empty when there is none."""
-    if personal is not None:
-        return str(PERSONAL)
-    default = DEFAULTS[pathway].get(kind)
-    return "" if default is None else default.basis
+from server.clinical.references import HJEMVAKT_PROPOSAL, MASIMO_ALARMS, Reference
 
 
 def why_not(kind: Kind, limit: Limit) -> str:

@@ -1,7 +1,7 @@
 """Which SpO2 limits a patient has, from dated facts: the range a doctor prescribed, oxygen, an accepted baseline.
 
 The order: a prescribed range, else two and four below the accepted baseline, else the pathway's default; a limit that
-staff set for this patient replaces them all (`limits.limits_for`). Too much is dangerous too: somebody with a
+staff set for this patient replaces them all (clinical.settings). Too much is dangerous too: somebody with a
 prescribed range who gets oxygen has upper limits as well. A baseline counts from when a clinician accepted it on; new
 readings never move it."""
 

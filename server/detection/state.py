@@ -27,7 +27,7 @@ class StreamState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamSetting:
-    """A stream's limit, what it rests on (clinical.limits.basis_for), and where it stood; no state: never heard."""
+    """A stream's limit, what it rests on (clinical.settings), and where it stood; no state: never heard."""
 
     patient: int
     kind: int

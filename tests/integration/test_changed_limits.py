@@ -53,6 +53,19 @@ def test_a_limit_counts_from_when_the_monitor_has_heard_of_it_and_is_named_in_th
     assert rig.ask(OPEN_ALERTS) == [("yellow", 93, "Personal limit, set 2026-03-02: Dr. Test")]
 
 
+@pytest.mark.parametrize("looser", [Limit(yellow_low=85), Limit()])
+def test_an_alert_ends_with_the_first_reading_inside_the_new_limit_and_stays_for_a_nurse(
+    rig: Rig, looser: Limit
+) -> None:
+    measure(rig, 89, minute=0, seq=1)
+    settings.set_limit(rig.conn, 1, Kind.SPO2, looser, **SET)
+    rig.watch.forget({1})
+    state = "select state, condition_ended_at from alert where rule = 'limit:spo2:low'"
+    assert rig.ask(state) == [("raised", None)]
+    measure(rig, 89, minute=1, seq=2)
+    assert rig.ask(state) == [("cleared", NOW + MINUTE)]
+
+
 def test_what_is_set_back_leaves_the_pathways_limit(rig: Rig) -> None:
     settings.set_limit(rig.conn, 1, Kind.SPO2, BELOW_93, **SET)
     settings.set_limit(rig.conn, 1, Kind.SPO2, None, **SET)

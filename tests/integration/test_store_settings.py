@@ -1,6 +1,7 @@
 """Which limit, rule and plan counts for a patient, who set it, and that it reaches whoever keeps it in memory."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import psycopg
@@ -131,10 +132,23 @@ def test_what_is_set_again_in_the_same_instant_counts(conn, anna, said):
     assert spo2(conn, anna).limit == LOW_86
 
 
-def test_a_clock_that_went_back_does_not_bring_an_old_limit_back(conn, anna, said):
-    settings.set_limit(conn, anna, Kind.SPO2, LOW_84, **said)
-    settings.set_limit(conn, anna, Kind.SPO2, LOW_86, **(said | {"now": NOW - HOUR}))
-    assert spo2(conn, anna).limit == LOW_86
+def test_a_clock_that_went_back_does_not_bring_an_old_setting_back(conn, town, anna, said, kols):
+    home = OfHome(home=town.homes["anna"])
+    at_ten = replace(AT_NINE, times=(time(10),))
+    for first, also in ((True, said), (False, said | {"now": NOW - HOUR})):
+        limit = LOW_84 if first else LOW_86
+        settings.set_limit(conn, anna, Kind.SPO2, limit, **also)
+        settings.set_pathway_limit(conn, kols.team, kols.pathway, Kind.WEIGHT, Limit(yellow_low=40 + first), **also)
+        for place in (kols, OfPatient(patient=anna)):
+            settings.set_rule(conn, place, "trend", enabled=first, **also)
+            settings.set_plan(conn, place, Kind.SPO2, AT_NINE if first else at_ten, **also)
+        settings.set_rule(conn, home, home_rules.OUT, enabled=first, **also)
+    found = settings.limits_of(conn, [anna], NOW)[anna]
+    assert (found[Kind.SPO2].limit, found[Kind.WEIGHT].limit) == (LOW_86, Limit(yellow_low=40))
+    assert "trend" not in rules(conn, anna)
+    (plan,) = [item for item in settings.plans_of(conn, [anna])[anna] if item.kind is Kind.SPO2]
+    assert plan.times == at_ten.times
+    assert not settings.home_rules(conn, [home.home])[home.home].out.enabled
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,19 @@ from devices.vocabulary import KINDS, Kind, Mode
 from server.clinical.limits import (
     HYSTERESIS,
     PERSISTENCE,
-    basis_for,
     join_within_s,
-    limits_for,
     stale_after_s,
     why_not,
 )
 from server.clinical.pathways import DEFAULTS, Pathway
 from server.clinical.references import BIBLIOGRAPHY
+from server.clinical.settings import pathway_limit
 
 RED_LOW, YELLOW_LOW, INSIDE, YELLOW_HIGH, RED_HIGH = Level
 
 
 def level(pathway: Pathway, kind: Kind, value: float) -> Level:
-    limit = limits_for(pathway, kind, None)
+    limit = pathway_limit(pathway, kind).limit
     assert limit is not None
     return limit.level_of(value, decimals=KINDS[kind].decimals)
 
@@ -96,21 +95,13 @@ def test_heart_failure_has_narrower_limits_of_its_own(kind, value, expected):
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_palliative_care_has_no_limits_unless_somebody_sets_them(kind):
-    assert limits_for(Pathway.PALLIATIVE, kind, None) is None
-    own = Limit(red_low=70)
-    assert limits_for(Pathway.PALLIATIVE, kind, own) == own
-
-
-def test_a_persons_own_limits_replace_the_defaults_whole():
-    own = Limit(yellow_low=84)
-    assert limits_for(Pathway.KOLS, Kind.SPO2, own) == own
-    assert "this patient" in basis_for(Pathway.KOLS, Kind.SPO2, own)
+def test_palliative_care_ships_no_limits(kind):
+    assert pathway_limit(Pathway.PALLIATIVE, kind).limit is None
 
 
 def test_a_kind_without_limits_rests_on_nothing():
-    assert limits_for(Pathway.KOLS, Kind.WEIGHT, None) is None
-    assert basis_for(Pathway.KOLS, Kind.WEIGHT, None) == ""
+    assert pathway_limit(Pathway.KOLS, Kind.WEIGHT).limit is None
+    assert pathway_limit(Pathway.KOLS, Kind.WEIGHT).basis == ""
 
 
 def test_every_default_names_documents_of_the_bibliography_and_waits_for_a_signature():
@@ -143,7 +134,7 @@ def test_a_live_value_is_old_sooner_than_a_daily_one_and_only_a_live_one_is_draw
 
 def test_tissue_glucose_has_the_limits_of_glucose_and_the_patience_of_a_sensor_that_speaks_every_five_minutes():
     for pathway in Pathway:
-        assert limits_for(pathway, Kind.GLUCOSE_ISF, None) == limits_for(pathway, Kind.GLUCOSE, None)
+        assert pathway_limit(pathway, Kind.GLUCOSE_ISF) == pathway_limit(pathway, Kind.GLUCOSE)
     assert HYSTERESIS[Kind.GLUCOSE_ISF] == 0.3
     assert 600 < join_within_s(Kind.GLUCOSE_ISF, Mode.CONTINUOUS) < 900
     assert stale_after_s(Kind.GLUCOSE_ISF, Mode.CONTINUOUS) == 2 * join_within_s(Kind.GLUCOSE_ISF, Mode.CONTINUOUS)
@@ -159,7 +150,7 @@ def test_what_only_trends_and_the_technician_read_has_no_limits():
         Kind.PERFUSION_INDEX,
         Kind.RR_INTERVAL,
     }
-    assert all(limits_for(pathway, kind, None) is None for pathway in Pathway for kind in without)
+    assert all(pathway_limit(pathway, kind).limit is None for pathway in Pathway for kind in without)
 
 
 @pytest.mark.parametrize("kind", list(Kind))

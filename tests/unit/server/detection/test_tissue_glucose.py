@@ -4,8 +4,8 @@ import pytest
 
 from devices.limits import Level
 from devices.vocabulary import Kind, Mode, Quality, Sign
-from server.clinical.limits import limits_for
 from server.clinical.pathways import Pathway
+from server.clinical.settings import pathway_limit
 from server.detection.findings import Crossing
 
 MINUTE_S = 60
@@ -14,7 +14,7 @@ MINUTE_S = 60
 @pytest.fixture
 def sensor(ward, reading):
     """Readings of (minute, mmol/L), one step each, as they come."""
-    ward.watch(limits_for(Pathway.DIABETES, Kind.GLUCOSE_ISF, None), kind=Kind.GLUCOSE_ISF)
+    ward.watch(pathway_limit(Pathway.DIABETES, Kind.GLUCOSE_ISF).limit, kind=Kind.GLUCOSE_ISF)
 
     def say(*values, sign=Sign.EXACT, quality=Quality.GOOD, mode=Mode.CONTINUOUS):
         found = []
