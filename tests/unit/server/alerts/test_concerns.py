@@ -127,9 +127,10 @@ def test_another_rule_that_tells_of_it_is_written_down_at_once_and_quietly(ward)
     )
 
 
-def test_a_day_older_than_what_is_known_changes_nothing(ward):
-    ward.see(found())
-    assert ward.see(found(after=-DAY), now=T0 + HOUR) == []
+@pytest.mark.parametrize("rule", [CHANGE, "news2"])
+def test_what_is_older_than_what_is_known_changes_nothing(ward, rule):
+    ward.see(found(rule))
+    assert ward.see(found(rule, -DAY), now=T0 + HOUR) == []
 
 
 # ---- worse
@@ -205,6 +206,14 @@ def test_what_was_over_for_most_of_a_day_and_returned_rings_again(ward, taken, g
     assert change.alert.state is (State.ACKNOWLEDGED if taken and not rings else State.RAISED)
 
 
+def test_what_returns_under_somebodys_hands_joins_what_they_have(ward):
+    ward.see(found("news2"))
+    ward.take(50 * HOUR / 60)
+    ward.see(ended("news2", 10 * HOUR / 60), now=T0 + 51 * HOUR / 60)
+    (soon,) = ward.see(found("news2", HOUR))
+    assert (soon.rings, soon.alert.state, soon.alert.condition_ended_at) == (False, State.ACKNOWLEDGED, None)
+
+
 def test_what_comes_and_goes_around_the_edge_does_not_ring_each_time(ward):
     ward.see(found())
     rings = 0
@@ -271,6 +280,14 @@ def test_it_joins_once_and_the_next_reading_outside_does_not_take_it_away(ward):
     (alert,) = ward.open
     assert (alert.evidence.value, alert.evidence.rules) == (88, ("deviation",))
     assert ward.see(found(after=DAY, joins=JOINS)) == []
+
+
+def test_a_limit_that_is_crossed_anew_does_not_keep_what_was_told_of_the_last_time(ward):
+    ward.see(limit())
+    ward.see(found(joins=JOINS))
+    ward.see(limit(Crossing.ENDED, Level.INSIDE, HOUR))
+    (again,) = ward.see(limit(after=DAY))
+    assert (again.action, again.alert.evidence.rules) == (Action.RAISED_AGAIN, ())
 
 
 def test_a_change_does_not_hide_behind_a_limit_that_is_over(ward):
