@@ -99,7 +99,7 @@ def needs_history(memory: Memory, events: Sequence[HomeEvent]) -> datetime | Non
 
 
 def kept_since(memory: Memory) -> datetime | None:
-    """All events after this instant are needed to go through the past once more; None: there is none."""
+    """All events after this instant are needed to go through the past once more; None: nothing is known."""
     until = memory.state.until
     return None if until is None else memory.older.until or until - LOOK_BACK
 

@@ -124,17 +124,18 @@ def expire(conn: psycopg.Connection, due: Iterable[Due], now: datetime) -> list[
 
 
 def renew(conn: psycopg.Connection, now: datetime) -> int:
-    """One transaction: some homes whose rules were changed since they moved, or that `unsettle` named; how many."""
-    changed = [id_ for (id_,) in conn.execute(SQL["unsettled"], {"most": RENEWED_AT_ONCE})]
-    if not changed:
+    """One transaction: some homes whose rules were set, or that `unsettle` named; how many."""
+    unsettled = [id_ for (id_,) in conn.execute(SQL["unsettled"], {"most": RENEWED_AT_ONCE})]
+    if not unsettled:
         return 0
     with conn.transaction():
+        changed = [id_ for (id_,) in conn.execute(SQL["settle"], {"homes": _ids(unsettled)})]
+        conn.execute(SQL["meet"], {"homes": _ids(changed), "now": now})
         memories = _hold(conn, changed)
         rules, sensors = settings.home_rules(conn, memories), _sensors(conn, memories, now)
         moved, after = Moved(), {}
         for id_, memory in memories.items():
-            since = home.kept_since(memory)
-            history = () if since is None else _history(conn, id_, since)
+            history = _history(conn, id_, home.kept_since(memory) or now - home.LOOK_BACK)
             looked = home.again(memory, history, rules[id_], sensors[id_])
             after[id_] = looked.memory
             _tell(moved, id_, memory, looked)

@@ -70,8 +70,12 @@ class Home(Rig):
     def told(self) -> list[tuple[Any, ...]]:
         return self.ask("select rule, priority, state, began_at from alert where rule like 'home:%%' order by id")
 
-    def awaited(self) -> dict[str, datetime]:
-        found = self.ask("select part, due_at from deadline where type = 'home' and state = 'waiting'")
+    def awaited(self, of: int = 1) -> dict[str, datetime]:
+        found = self.ask(
+            "select d.part, d.due_at from deadline d join subject s on s.id = d.subject_id"
+            " where d.type = 'home' and d.state = 'waiting' and s.reference = %s",
+            str(of),
+        )
         return {part: due_at for part, due_at in found}
 
 
@@ -293,10 +297,13 @@ def test_what_another_homes_sensor_said_is_forgotten_when_its_binding_is_put_rig
         device=BED, from_=NIGHT - timedelta(days=1), home="home-2", place="bed", by="kari", reason="mixed up"
     )
     rebinding.finish(home.conn, NIGHT + minutes(41), rebinding.rebind(home.conn, right, NIGHT + minutes(40)))
-    assert homes.renew(home.conn, NIGHT + minutes(42)) == 1
+    assert homes.renew(home.conn, NIGHT + minutes(42)) == 2
     assert home.memory().state.beds == ()
+    other = msgspec.convert(home.one("select state from home_state where home_id = 2"), Memory)
+    assert [(bed.device, bed.occupied, bed.since) for bed in other.state.beds] == [(7, False, NIGHT)]
     # Without a bed sensor the night does not count: four hours from six on the wall.
     assert home.awaited() == {"inactive": datetime(2026, 1, 15, 9, 0, tzinfo=UTC)}
+    assert home.awaited(of=2) == {"bed_empty:7": NIGHT + minutes(30)}
     # Nobody has looked at it yet: that its reason was another home's does not close it.
     assert home.told() == [("home:bed_empty", "yellow", "raised", NIGHT)]
 

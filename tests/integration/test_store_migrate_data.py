@@ -102,6 +102,9 @@ insert into done_once values (1, 'key', '2026-02-01Z', '\\x01', '{}');
     11: """
 insert into observation_dirty values (2, 3, '2026-02-01 08:00Z');
 """,
+    13: """
+insert into home_unsettled values (2, '2026-02-01Z');
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

@@ -57,12 +57,15 @@ on conflict (type, subject_id, part) do update
 set due_at = excluded.due_at, every_s = excluded.every_s, state = 'waiting'
 
 -- name: unsettled
--- Homes whose rules were set since they moved, or whose past has changed; some of them.
-select h.home_id from home_state h
-where h.moved_at = '-infinity' or exists (select from rule_setting r where r.home_id = h.home_id and r.set_at > h.moved_at)
-order by h.home_id limit %(most)s
+-- Homes that must go through their past once more; some of them.
+select home_id from home_unsettled order by home_id limit %(most)s
+
+-- name: settle
+-- Of these, those that still must.
+with mine as (select home_id from home_unsettled where home_id = any(%(homes)s) order by home_id for update)
+delete from home_unsettled u using mine where u.home_id = mine.home_id returning u.home_id
 
 -- name: unsettle
 -- The past of these homes has changed.
-with mine as (select home_id from home_state where home_id = any(%(homes)s) order by home_id for update)
-update home_state h set moved_at = '-infinity' from mine where h.home_id = mine.home_id
+insert into home_unsettled (home_id) select h from unnest(%(homes)s) as h order by h
+on conflict (home_id) do update set since = excluded.since
