@@ -1,5 +1,6 @@
 """Rows of settings as the values that the core wants, and as a history that people read."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from server.clinical.settings import SetLimit
 from server.detection.chosen_rules import RuleSetting
 
 What = Literal["limit", "rule", "plan"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,16 +50,18 @@ def setting_row(row: tuple[Any, ...]) -> SettingRow:
 
 
 def set_limits(rows: Iterable[tuple[Any, ...]]) -> dict[Kind, SetLimit]:
-    return {
-        KIND_BY_NUMBER[number]: SetLimit(
-            limit=Limit(red_low=red_low, yellow_low=yellow_low, yellow_high=yellow_high, red_high=red_high),
-            by=by,
-            at=at,
-            reason=reason,
-        )
-        for number, red_low, yellow_low, yellow_high, red_high, by, at, reason, removed in rows
-        if not removed
-    }
+    """One that no program of ours wrote, and that is no limit, hurts itself alone: what stands behind it counts."""
+    found: dict[Kind, SetLimit] = {}
+    for number, red_low, yellow_low, yellow_high, red_high, by, at, reason, removed in rows:
+        if removed:
+            continue
+        try:
+            limit = Limit(red_low=red_low, yellow_low=yellow_low, yellow_high=yellow_high, red_high=red_high)
+        except ValueError as error:
+            log.error("a limit that was set at %s for kind %s cannot be used: %s", at, number, error)
+        else:
+            found[KIND_BY_NUMBER[number]] = SetLimit(limit=limit, by=by, at=at, reason=reason)
+    return found
 
 
 def rule_settings(rows: Iterable[tuple[Any, ...]]) -> dict[str, RuleSetting]:

@@ -127,6 +127,37 @@ def test_of_each_type_the_newest_are_read_however_many_there_are(conn, town, ann
     assert (len(seen), seen[-1].at) == (facts.MOST_OF_A_TYPE, NOW - HOUR)
 
 
+def test_a_fact_that_this_server_does_not_understand_hurts_itself_alone(conn, town, anna, kari, caplog):
+    facts.say(conn, anna, FROM_88_TO_92, by=kari, at=NOW - DAY, now=NOW, reason="Dr. Test")
+    facts.say(conn, town.patients["arne"], OxygenAgreed(on=True), by=kari, at=NOW, now=NOW)
+    insert = "insert into care_fact (patient_id, type, at, value, said_by, said_at) values (%s, %s, %s, %s, %s, %s)"
+    for type_, value in (
+        ("saturation_range", '{"low_percent": 92, "high_percent": 88}'),
+        ("saturation_range", '{"low_percent": 92}'),
+        ("oxygen", '{"on": "sometimes"}'),
+        ("symptoms", '{"day": "2026-03-01", "symptoms": ["a newer word"]}'),
+        ("baseline", '{"center": 91, "mad": 1, "days": 9, "last_day": "2026-03-01"}'),
+    ):
+        town.sql(insert, anna, type_, NOW, value, kari, NOW)
+    found = facts.of_patients(conn, [anna, town.patients["arne"]])
+    assert [each.low_percent for each in found[anna].ranges] == [88]
+    assert (found[anna].oxygen, found[anna].baselines, found[anna].symptoms) == ((), (), {})
+    assert len(found[town.patients["arne"]].oxygen) == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 5
+
+
+def test_a_patient_who_reports_every_day_hides_nothing_of_what_stands(conn, town, anna, kari):
+    facts.say(conn, anna, FROM_88_TO_92, by=kari, at=NOW - DAY, now=NOW - DAY, reason="Dr. Test")
+    town.sql(
+        """insert into care_fact (patient_id, type, at, value, said_at)
+           select %s, 'oxygen_seen', %s, '{"on": true}', %s from generate_series(1, 2000)""",
+        anna, NOW, NOW,
+    )  # fmt: skip
+    rows = facts.history(conn, anna)
+    assert (len(rows), rows[-1].fact) == (facts.MOST_OF_A_TYPE + 1, FROM_88_TO_92)
+    assert [row.fact for row in facts.history(conn, anna, "saturation_range")] == [FROM_88_TO_92]
+
+
 @pytest.mark.parametrize(
     ("fact", "also", "sentence"),
     [

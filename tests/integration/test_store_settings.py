@@ -106,6 +106,15 @@ def test_limits_without_any_number_silence_a_kind(conn, anna, said):
     assert (spo2(conn, anna).limit, spo2(conn, anna).source) == (None, Source.PATIENT)
 
 
+def test_a_row_that_is_no_limit_leaves_what_stands_behind_it(conn, town, anna, said, caplog):
+    town.sql(
+        "insert into patient_limit (patient_id, kind, red_low, yellow_low, reason) values (%s, %s, 90, 80, 'by hand')",
+        anna, SPO2,
+    )  # fmt: skip
+    assert spo2(conn, anna).limit == SPO2_PERCENT.limit
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
 def test_a_teams_limit_is_for_its_own_patients_of_that_pathway_only(conn, town, anna, said, kols):
     settings.set_pathway_limit(conn, kols.team, kols.pathway, Kind.SPO2, LOW_86, **said)
     everybody = settings.limits(conn, [(each, SPO2) for each in town.patients.values()], NOW)

@@ -1,6 +1,6 @@
 -- name: of_patients
 -- What was said about them and not taken back, of each type the newest, so many at most.
-select patient_id, type, kind, at, until, value, said_by, said_at, id
+select id, patient_id, type, kind, at, until, value, said_by
 from (
     select *, row_number() over (partition by patient_id, type order by at desc, id desc) as place
     from care_fact where patient_id = any(%(patients)s) and type = any(%(types)s::text[]) and withdrawn_at is null
@@ -19,14 +19,16 @@ returning id
 update care_fact set withdrawn_at = %(now)s, withdrawn_by = %(by)s where id = %(id)s and withdrawn_at is null returning patient_id, type
 
 -- name: history
--- All that was ever said about a patient, the newest first.
+-- All that was ever said about a patient, the newest first; of each type so many at most.
 select f.id, f.type, f.kind, f.at, f.until, f.value, f.said_by, s.name, f.said_at, f.reason, f.withdrawn_at, f.withdrawn_by, w.name
-from care_fact f
+from (
+    select *, row_number() over (partition by type order by said_at desc, id desc) as place
+    from care_fact where patient_id = %(patient)s and (%(type)s::text is null or type = %(type)s)
+) f
 left join staff s on s.id = f.said_by
 left join staff w on w.id = f.withdrawn_by
-where f.patient_id = %(patient)s and (%(type)s::text is null or f.type = %(type)s)
+where f.place <= %(most)s
 order by f.said_at desc, f.id desc
-limit %(most)s
 
 -- name: turned
 -- Whether a fact that was said ahead of its time began, or one ended, after `since` and not after `until`.
