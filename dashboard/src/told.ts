@@ -3,6 +3,7 @@ import { calendarDay, moment, number, withUnit } from './format'
 import { KINDS } from './kinds'
 import type { Alert, Kind } from './protocol'
 import { family, isFoundBy, isOfTheHome, NEWS2_PARAMETERS, SYMPTOMS, type FoundBy, type OfTheHome } from './rules'
+import { isUrgent } from './ward'
 import type { Words } from './words/nb'
 
 const HOUR_MIN = 60
@@ -70,7 +71,7 @@ export function named(alert: Alert, lead: FoundBy, words: Words): string {
 /** "3 kall på 12 min", for a call that came soon after another. */
 export function calledAgain(alert: Alert, words: Words): string | null {
   const { numbers, from_at: from, since } = alert.evidence
-  if (!numbers.urgent) return null
+  if (!isUrgent(alert)) return null
   const calls = numbers.calls ?? 1
   if (calls < 2 || !from || !since) return words.alerts.urgent
   const minutes = Math.max(1, Math.ceil((Date.parse(since) - Date.parse(from)) / 60_000))

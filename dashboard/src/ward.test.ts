@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { aBoard, aGateway, anAlert, aPatient, aReading, at, aVital, NOON } from './examples'
+import { aBoard, aGateway, anAlert, aPatient, aReading, at, aVital, NOON, someEvidence } from './examples'
 import { EMPTY, reduce, type State } from './state'
 import { mainKinds } from './kinds'
 import { tab } from './tab'
@@ -25,6 +25,13 @@ describe('queue', () => {
       anAlert({ id: 8, state: 'ended' }),
     ]
     expect(queue(board({ alerts })).map((alert) => alert.id)).toEqual([5, 2, 4, 3, 1])
+  })
+
+  test('who called for help again soon comes before who called earlier', () => {
+    const call = (id: number, seconds: number, numbers: Record<string, number>) =>
+      anAlert({ id, rule: 'call:sos', began_at: at(seconds), evidence: someEvidence({ event: 'sos', numbers }) })
+    const alerts = [call(1, -900, { calls: 1 }), call(2, -300, { calls: 2, urgent: 1 }), anAlert({ id: 3, priority: 'yellow', began_at: at(-9000) })]
+    expect(queue(board({ alerts })).map((alert) => alert.id)).toEqual([2, 1, 3])
   })
 
   test('technical faults of one rule are one group, the largest first', () => {

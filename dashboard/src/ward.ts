@@ -33,7 +33,8 @@ export function openAlerts(state: State): Alert[] {
   return [...state.alerts.values()].filter(isOpen)
 }
 
-/** Red before yellow; within a colour what nobody has seen, the oldest first, then what somebody has. */
+/** Red before yellow; within a colour what nobody has seen, who called again soon first, else the oldest; then what
+ * somebody has. */
 export function queue(state: State): Alert[] {
   return openAlerts(state)
     .filter((alert) => alert.priority !== 'grey')
@@ -44,9 +45,15 @@ function urgency(a: Alert, b: Alert): number {
   return (
     RANK[TONE_OF[a.priority]] - RANK[TONE_OF[b.priority]] ||
     WAITING[a.state] - WAITING[b.state] ||
+    Number(isUrgent(b)) - Number(isUrgent(a)) ||
     Date.parse(a.began_at) - Date.parse(b.began_at) ||
     a.id - b.id
   )
+}
+
+/** Called for help again soon after another call: nobody has helped yet. */
+export function isUrgent(alert: Alert): boolean {
+  return Boolean(alert.evidence.numbers.urgent)
 }
 
 /** One line for each cause, however many gateways it took down; the cause with the most first. */
