@@ -190,6 +190,12 @@ describe('what the home tells', () => {
   const since = { since: at(-2.5 * 3600), from_at: at(-2.5 * 3600) }
   test.each([
     ['inactive', { ...since, place: 'kitchen', numbers: { limit_min: 140 } }, 'Ingen bevegelse hjemme siden kl. 09:30 (over 2 t 20 min), sist: kjøkken', 'No movement at home since 09:30 (over 2 h 20 min), last: kitchen'],
+    [
+      'inactive',
+      { ...since, place: null, numbers: { limit_min: 140, sensors: 5, sensors_silent: 2 } },
+      'Ingen bevegelse hjemme siden kl. 09:30 (over 2 t 20 min) · 2 av 5 sensorer er tause',
+      'No movement at home since 09:30 (over 2 h 20 min) · 2 of 5 sensors are silent',
+    ],
     ['wandering', { since: at(-60), place: 'hall, kitchen', numbers: { steps: 4, within_min: 60 } }, 'Oppe og går om natten: 4 bevegelser på 1 t – gang, kjøkken', 'Up and about in the night: 4 movements in 1 h – hall, kitchen'],
     ['door_open', { ...since, place: 'front door', numbers: { limit_min: 30 } }, 'Ytterdør står åpen siden kl. 09:30 (over 30 min)', 'Front door stands open since 09:30 (over 30 min)'],
     ['out', { ...since, place: 'front door', numbers: { limit_min: 1440 } }, 'Ute og ikke kommet tilbake siden kl. 09:30 (over 24 t)', 'Out and not back since 09:30 (over 24 h)'],
@@ -239,8 +245,8 @@ describe('technical', () => {
   const fault = (rule: string, numbers: Record<string, number>) => anAlert({ rule: `technical:${rule}`, priority: 'grey', evidence: someEvidence({ cause: 'c', numbers }) })
   test.each([
     ['battery_low', { percent: 9 }, 'Lavt batteri: 9 %', 'Low battery: 9 %'],
-    ['clock_wrong', { ahead_s: 312 }, 'Klokken i apparatet går 5 min for fort', 'The clock of the device is 5 min fast'],
-    ['clock_wrong', { ahead_s: -5400 }, 'Klokken i apparatet går 1 t 30 min for sakte', 'The clock of the device is 1 h 30 min slow'],
+    ['clock_wrong', { ahead_s: 312 }, 'Klokken går 5 min for fort', 'The clock is 5 min fast'],
+    ['clock_wrong', { ahead_s: -5400 }, 'Klokken går 1 t 30 min for sakte', 'The clock is 1 h 30 min slow'],
     ['not_assessed', { streams: 12 }, 'Serveren får ikke vurdert utviklingen i 12 målerekker', 'The server cannot assess 12 series of readings'],
   ])('%s with its number', (rule, numbers, norwegian, english) => {
     expect(measured(fault(rule, numbers), nb)).toBe(norwegian)

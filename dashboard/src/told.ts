@@ -151,8 +151,11 @@ const AT_HOME: Readonly<Record<OfTheHome, (found: Found) => string>> = {
   inactive: (found) => {
     const { home } = found.words
     const last = places(found)
-    const silent = found.words.told.longerThan(since(home.inactive, found), limit(found))
-    return last ? found.words.told.lastSeen(silent, last) : silent
+    const still = found.words.told.longerThan(since(home.inactive, found), limit(found))
+    const seen = last ? found.words.told.lastSeen(still, last) : still
+    const { sensors, sensors_silent: silent } = found.alert.evidence.numbers
+    if (!silent || !sensors) return seen
+    return found.words.told.and(seen, found.words.told.sensorsSilent(number(silent, 0, found.words), number(sensors, 0, found.words)))
   },
   wandering: (found) => {
     const walked = found.words.told.wandering(number(found.of('steps'), 0, found.words), duration(found.of('within_min'), found.words))
