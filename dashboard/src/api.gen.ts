@@ -786,6 +786,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patients/{patient}/try-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Out
+         * @description Which alerts these limits would have raised over the last days, beside those of the limits that hold now.
+         */
+        post: operations["try_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1008,6 +1028,13 @@ export interface components {
             /** Detail */
             detail: string;
             alert: components["schemas"]["Alert"];
+        };
+        /** AlertCounts */
+        AlertCounts: {
+            /** Yellow */
+            yellow: number;
+            /** Red */
+            red: number;
         };
         /** AlertDetail */
         AlertDetail: {
@@ -2008,6 +2035,15 @@ export interface components {
             level: number | null;
         };
         /**
+         * LimitBeside
+         * @description null: the kind never alerts.
+         */
+        LimitBeside: {
+            kind: components["schemas"]["Kind"];
+            now: components["schemas"]["Limits"] | null;
+            then: components["schemas"]["Limits"] | null;
+        };
+        /**
          * LimitChange
          * @description `limits` null: it was taken back.
          */
@@ -2743,6 +2779,64 @@ export interface components {
             clock_ahead_s: number | null;
         };
         /**
+         * TriedLimit
+         * @description The last values inside each band, in the kind's unit. All null: this kind never alerts.
+         */
+        TriedLimit: {
+            kind: components["schemas"]["Kind"];
+            /** Red Low */
+            red_low?: number | null;
+            /** Yellow Low */
+            yellow_low?: number | null;
+            /** Yellow High */
+            yellow_high?: number | null;
+            /** Red High */
+            red_high?: number | null;
+        };
+        /**
+         * TriedOut
+         * @description `now`: with the limits that hold now, whatever held on the day; `then`: with those that were tried. `gone`: only
+         *     with the former; `new`: only with the latter; the newest of each, `gone_count` and `new_count` are all.
+         */
+        TriedOut: {
+            /** Patient */
+            patient: number;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /** Readings */
+            readings: number;
+            /** Limits */
+            limits: components["schemas"]["LimitBeside"][];
+            now: components["schemas"]["AlertCounts"];
+            then: components["schemas"]["AlertCounts"];
+            /** Gone Count */
+            gone_count: number;
+            /** New Count */
+            new_count: number;
+            /** Gone */
+            gone: components["schemas"]["WouldBe"][];
+            /** New */
+            new: components["schemas"]["WouldBe"][];
+        };
+        /** TryOut */
+        TryOut: {
+            /** Limits */
+            limits: components["schemas"]["TriedLimit"][];
+            /**
+             * Days
+             * @default 30
+             */
+            days: number;
+        };
+        /**
          * Vital
          * @description One kind of one patient as the board shows it. `spark` is thinned, null when there is no point; points are not
          *     joined across `gap_s`. An interval is old `stale_after_s` after the next one should have ended.
@@ -2769,6 +2863,46 @@ export interface components {
              * @description as the screen got it
              */
             rev: string;
+        };
+        /**
+         * WouldBe
+         * @description One alert from its raising until it was over; `over_at` null: it stands. `level` and `value` at its worst.
+         */
+        WouldBe: {
+            kind: components["schemas"]["Kind"];
+            /**
+             * Direction
+             * @enum {string}
+             */
+            direction: "low" | "high";
+            /**
+             * Level
+             * @description -2 red low, -1 yellow low, 0 inside, 1 yellow high, 2 red high
+             */
+            level: number;
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "red" | "yellow";
+            /** Value */
+            value: number | null;
+            /** Limit */
+            limit: number | null;
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Raised At
+             * Format: date-time
+             */
+            raised_at: string;
+            /** Over At */
+            over_at: string | null;
+            /** Late */
+            late: boolean;
         };
         /**
          * Problem
@@ -6037,6 +6171,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Technical"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryOut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedOut"];
                 };
             };
             /** @description Not signed in */

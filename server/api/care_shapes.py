@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -12,6 +13,7 @@ from server.api import care_schemas as shapes
 from server.api import schemas
 from server.api.case import rev_of
 from server.api.clinic_shapes import references
+from server.api.problems import RefusedError
 from server.api.schemas import StaffMember
 from server.clinical.plans import PlanItem
 from server.clinical.settings import CountingLimit
@@ -25,7 +27,6 @@ from server.store.facts import FactRow
 People = Mapping[int, StaffMember]
 NO_REV: Final = ""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-EDGES: Final = ("red_low", "yellow_low", "yellow_high", "red_high")
 
 
 def fact(given: shapes.Fact) -> facts.Fact:
@@ -72,6 +73,33 @@ def _limit(kind: Kind, found: CountingLimit, people: People) -> shapes.Effective
         until=found.until,
         references=references(found.references),
     )
+
+
+class Edges(Protocol):
+    """Four numbers as a screen sends them."""
+
+    @property
+    def red_low(self) -> float | None: ...
+    @property
+    def yellow_low(self) -> float | None: ...
+    @property
+    def yellow_high(self) -> float | None: ...
+    @property
+    def red_high(self) -> float | None: ...
+
+
+def limit(given: Edges) -> Limit:
+    """Refused in a sentence when it is none."""
+    try:
+        return Limit(
+            red_low=given.red_low,
+            yellow_low=given.yellow_low,
+            yellow_high=given.yellow_high,
+            red_high=given.red_high,
+        )
+    except ValueError as error:
+        sentence = "The limits must ascend: red low, yellow low, yellow high, red high, each at least the one before."
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence) from error
 
 
 def edges(limit: Limit) -> schemas.Limits:

@@ -87,8 +87,8 @@ def change(
 
 def followed(work: Work, patient: int) -> Followed:
     """The caller's patient, or nobody's."""
-    mine = clinic.patient(work.conn, patient)
-    if mine is None or mine.team not in work.teams(Deed.SEE_PATIENTS):
+    teams, mine = work.teams(Deed.SEE_PATIENTS), clinic.patient(work.conn, patient)
+    if mine is None or mine.team not in teams:
         raise RefusedError(HTTPStatus.NOT_FOUND, NOT_YOURS)
     return mine
 

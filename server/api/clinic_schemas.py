@@ -1,12 +1,14 @@
-"""The public shapes of what is calculated from a patient's readings: NEWS2, glucose, worsening of KOLS."""
+"""The public shapes of what is calculated from a patient's readings: NEWS2, glucose, worsening of KOLS, what
+a limit would have raised."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from server.api.care_schemas import Acvpu, Reference, Scale, Symptom
-from server.api.schemas import Shape, StaffMember
+from devices.vocabulary import Kind
+from server.api.care_schemas import Acvpu, Edge, Reference, Scale, Symptom
+from server.api.schemas import Direction, Level, Limits, Shape, StaffMember
 
 News2Parameter = Literal["respiration", "spo2", "oxygen", "systolic", "pulse", "consciousness", "temperature"]
 News2Risk = Literal["none", "low", "one_red", "medium", "high"]
@@ -187,3 +189,66 @@ class Exacerbation(Shape):
     as_of: date | None
     days: list[SymptomDay]
     references: list[Reference]
+
+
+# ---- a limit tried on what is stored
+
+
+class TriedLimit(Shape):
+    """The last values inside each band, in the kind's unit. All null: this kind never alerts."""
+
+    kind: Kind
+    red_low: Edge | None = None
+    yellow_low: Edge | None = None
+    yellow_high: Edge | None = None
+    red_high: Edge | None = None
+
+
+class TryOut(Shape):
+    limits: Annotated[list[TriedLimit], Field(min_length=1, max_length=8)]
+    days: Annotated[int, Field(ge=1, le=92)] = 30
+
+
+class LimitBeside(Shape):
+    """null: the kind never alerts."""
+
+    kind: Kind
+    now: Limits | None
+    then: Limits | None
+
+
+class WouldBe(Shape):
+    """One alert from its raising until it was over; `over_at` null: it stands. `level` and `value` at its worst."""
+
+    kind: Kind
+    direction: Direction
+    level: Level
+    priority: Literal["red", "yellow"]
+    value: float | None
+    limit: float | None
+    began_at: datetime
+    raised_at: datetime
+    over_at: datetime | None
+    late: bool
+
+
+class AlertCounts(Shape):
+    yellow: int
+    red: int
+
+
+class TriedOut(Shape):
+    """`now`: with the limits that hold now, whatever held on the day; `then`: with those that were tried. `gone`: only
+    with the former; `new`: only with the latter; the newest of each, `gone_count` and `new_count` are all."""
+
+    patient: int
+    from_at: datetime
+    to_at: datetime
+    readings: int
+    limits: list[LimitBeside]
+    now: AlertCounts
+    then: AlertCounts
+    gone_count: int
+    new_count: int
+    gone: list[WouldBe]
+    new: list[WouldBe]

@@ -48,7 +48,7 @@ def get_limits(patient: PatientId, desk: DeskOfApp, token: Token) -> shapes.Effe
 @router.post(OF_PATIENT + "/limits/{kind}", **changing)
 def set_limit(patient: PatientId, kind: Kind, wish: shapes.SetLimit, asks: Asks) -> shapes.EffectiveLimits:
     """The patient's own, in place of all others. In palliative care only a doctor sets them."""
-    limit = _limit(wish)
+    limit = care_shapes.limit(wish)
     return _for_patient(
         asks,
         patient,
@@ -84,7 +84,7 @@ def set_pathway_limit(
     team: TeamId, pathway: Pathway, kind: Kind, wish: shapes.SetLimit, asks: Asks
 ) -> shapes.EffectiveLimits:
     """For all of the team's patients in the pathway who have nothing nearer."""
-    limit = _limit(wish)
+    limit = care_shapes.limit(wish)
     return _for_pathway(
         asks,
         team,
@@ -330,16 +330,6 @@ def _place(whose: Whose) -> OfPatient | OfPathway:
     if whose.patient is not None:
         return OfPatient(patient=whose.patient)
     return OfPathway(team=whose.team, pathway=whose.pathway)
-
-
-def _limit(wish: shapes.SetLimit) -> Limit:
-    try:
-        return Limit(
-            red_low=wish.red_low, yellow_low=wish.yellow_low, yellow_high=wish.yellow_high, red_high=wish.red_high
-        )
-    except ValueError as error:
-        sentence = "The limits must ascend: red low, yellow low, yellow high, red high, each at least the one before."
-        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence) from error
 
 
 def _deed(mine: Followed) -> Deed:
