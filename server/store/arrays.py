@@ -5,7 +5,7 @@ in front (src/backend/utils/adt/arrayfuncs.c, array_send). NaN in a float column
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -55,6 +55,41 @@ def to_wire(column: Column) -> bytes:
     cells["length"] = cells.dtype["value"].itemsize
     cells["value"] = values
     return HEAD.pack(1, 0, element.oid, len(column), 1) + cells.tobytes()
+
+
+COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
+COPY_ENDS: Final = struct.pack("!h", -1)
+
+
+def to_copy(columns: Mapping[str, Column], *, nullable: Sequence[str]) -> bytes:
+    """Rows for COPY in the binary format (PostgreSQL's documentation of COPY, "Binary Format"). NaN in a column that is
+    `nullable` is null; rows with the same nulls stand together, else in their order."""
+    nulls = np.zeros(len(next(iter(columns.values()))), np.int64)
+    for place, name in enumerate(nullable):
+        nulls |= np.isnan(columns[name]).astype(np.int64) << place
+    parts = [COPY_BEGINS]
+    for pattern in np.unique(nulls).tolist():
+        without = frozenset(name for place, name in enumerate(nullable) if pattern >> place & 1)
+        chosen = slice(None) if (nulls == pattern).all() else nulls == pattern
+        parts.append(_records({name: column[chosen] for name, column in columns.items()}, without))
+    return b"".join([*parts, COPY_ENDS])
+
+
+def _records(columns: Mapping[str, Column], without: frozenset[str]) -> bytes:
+    layout: list[tuple[str, str]] = [("fields", ">i2")]
+    for name, column in columns.items():
+        layout.append((f"length of {name}", ">i4"))
+        if name not in without:
+            layout.append((name, ELEMENTS[column.dtype.name].big_endian))
+    records = np.empty(len(next(iter(columns.values()))), layout)
+    records["fields"] = len(columns)
+    for name, column in columns.items():
+        if name in without:
+            records[f"length of {name}"] = NULL
+        else:
+            records[f"length of {name}"] = records.dtype[name].itemsize
+            records[name] = (column - PG_EPOCH).view(np.int64) if column.dtype.kind == "M" else column
+    return records.tobytes()
 
 
 def from_wire(data: Buffer, array_oid: int) -> Column:

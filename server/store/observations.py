@@ -13,6 +13,24 @@ from server.store.rows import Rows, by_device_key, by_patient_key, newest_per_st
 
 SQL: Final = queries.load("observations")
 DAYS_THAT_STAY: Final = 29  # shorter than any retention
+_COLUMNS: Final = (
+    "patient_id",
+    "kind",
+    "taken_at",
+    "span_s",
+    "device_id",
+    "slot",
+    "value",
+    "low",
+    "high",
+    "n",
+    "quality",
+    "sign",
+    "clock",
+    "mode",
+    "received_at",
+)
+_NULLABLE: Final = ("value", "low", "high")
 _KEY: Final = ("patient_id", "kind", "taken_at", "span_s", "device_id", "slot")
 
 
@@ -80,16 +98,24 @@ def file_device_readings(conn: psycopg.Connection, rows: Rows) -> int:
 
 
 def _file(conn: psycopg.Connection, rows: Rows) -> Rows:
+    """Nearly always all of them are new, and can be copied for less than half of what it costs to insert them."""
     if not len(rows):
         return rows
+    try:
+        with conn.transaction(), conn.cursor() as cursor, cursor.copy(SQL["copy_readings"]) as copy:
+            copy.write(arrays.to_copy({name: getattr(rows, name) for name in _COLUMNS}, nullable=_NULLABLE))
+    except psycopg.errors.UniqueViolation:
+        return _file_some(conn, rows)
+    return rows
+
+
+def _file_some(conn: psycopg.Connection, rows: Rows) -> Rows:
     with conn.cursor(binary=True) as cursor:
         arrays.register_loaders(cursor)
-        answer = cursor.execute(SQL["file_readings"], {**rows.parameters(), "sent": len(rows)}).fetchone()
-    assert answer is not None
-    filed, *keys = answer
-    if filed == len(rows):
-        return rows
-    return rows.where(_among(rows, keys)) if filed else rows.where(np.zeros(len(rows), np.bool_))
+        answer = cursor.execute(SQL["file_readings"], rows.parameters()).fetchone()
+    if answer is None:
+        return rows.where(np.zeros(len(rows), np.bool_))
+    return rows.where(_among(rows, list(answer)))
 
 
 def _among(rows: Rows, keys: list[Column]) -> "np.ndarray[Any, np.dtype[np.bool_]]":

@@ -1,9 +1,10 @@
 """Readings as columns: what many decoded batches hold, ready for vector operations. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from itertools import repeat
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,19 @@ BATTERY: Final = KINDS[Kind.BATTERY].number
 OLDEST_DAYS: Final = 400
 NEWEST_MINUTES: Final = 10  # a device's clock may be a little ahead of ours
 _DAY_US: Final = 86_400_000_000
+_NEEDED: Final = ("device_id", "kind", "value", "taken_at")
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "slot": 0,
+    "low": np.nan,
+    "high": np.nan,
+    "n": 1,
+    "span_s": 0.0,
+    "quality": 0,
+    "sign": 0,
+    "clock": CLOCK,
+    "mode": 0,
+}
+_OPTIONAL_OF: Final = attrgetter(*_DEFAULTS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,12 +93,15 @@ def gather(sections: Sequence[Section], device_ids: Mapping[str, int]) -> Rows:
 
 
 class _Lists:
-    """Python lists grow by whole columns; one conversion at the end costs less than one per batch."""
+    """Python lists grow by whole columns; one conversion at the end costs less than one per batch. A column that no
+    batch has is never a list."""
 
     def __init__(self) -> None:
-        self.columns: dict[str, list[Any]] = {
-            field.name: [] for field in fields(Rows) if field.name not in ("patient_id", "home_id")
-        }
+        self._lists: dict[str, list[Any]] = {name: [] for name in (*_NEEDED, *_DEFAULTS)}
+        self._counts: list[int] = []
+        self._sources: list[int] = []
+        self._received_us: list[int] = []
+        self._rows = 0
 
     def take(self, source: int, section: Section, device_ids: Mapping[str, int]) -> None:
         columns = section.body.observations
@@ -94,53 +111,51 @@ class _Lists:
         rows = len(columns.seq) - skip
         if not rows:
             return
+        lists = self._lists
         ids = [device_ids[address] for address in section.body.devices]
         numbers = [NUMBERS[kind] for kind in columns.kinds]
-        add = self._add
-        add("device_id", [ids[place] for place in columns.device], skip)
-        add("kind", [numbers[place] for place in columns.kind], skip)
-        add("value", columns.value, skip)
-        add("taken_at", columns.taken_at, skip)
-        for name, column, default in (
-            ("slot", columns.slot, 0),
-            ("low", columns.low, None),
-            ("high", columns.high, None),
-            ("n", columns.n, 1),
-            ("span_s", columns.span_s, 0.0),
-            ("quality", columns.quality, 0),
-            ("sign", columns.sign, 0),
-            ("clock", columns.clock, CLOCK),
-            ("mode", columns.mode, 0),
-        ):
+        lists["device_id"] += [ids[place] for place in columns.device[skip:]]
+        lists["kind"] += [numbers[place] for place in columns.kind[skip:]]
+        lists["value"] += columns.value[skip:]
+        lists["taken_at"] += columns.taken_at[skip:]
+        for name, column in zip(_DEFAULTS, _OPTIONAL_OF(columns), strict=True):
             if column:
-                add(name, column, skip)
-            else:
-                self.columns[name].extend(repeat(default, rows))
-        self.columns["received_at"].extend(repeat(section.received_us, rows))
-        self.columns["source"].extend(repeat(source, rows))
+                self._fill(name)
+                lists[name] += column[skip:]
+        self._counts.append(rows)
+        self._sources.append(source)
+        self._received_us.append(section.received_us)
+        self._rows += rows
 
-    def _add(self, name: str, column: Iterable[Any], skip: int) -> None:
-        self.columns[name].extend(column if not skip else list(column)[skip:])
+    def _fill(self, name: str) -> list[Any]:
+        column = self._lists[name]
+        column.extend(repeat(_DEFAULTS[name], self._rows - len(column)))
+        return column
+
+    def _optional(self, name: str, dtype: type[np.generic]) -> NDArray[Any]:
+        if not self._lists[name]:
+            return np.full(self._rows, _DEFAULTS[name], dtype)
+        return np.array(self._fill(name), dtype)  # numpy reads None as NaN
 
     def rows(self) -> Rows:
-        c = self.columns
-        nobody = np.zeros(len(c["source"]), np.int32)
+        lists, counts = self._lists, self._counts
+        nobody = np.zeros(self._rows, np.int32)
         return Rows(
-            device_id=np.array(c["device_id"], np.int32),
-            slot=np.array(c["slot"], np.int16),
-            kind=np.array(c["kind"], np.int16),
-            taken_at=(np.array(c["taken_at"], np.int64) * 1000).view("datetime64[us]"),
-            value=np.array(c["value"], np.float64),  # numpy reads None as NaN
-            low=np.array(c["low"], np.float64),
-            high=np.array(c["high"], np.float64),
-            n=np.array(c["n"], np.int32),
-            span_s=np.array(c["span_s"], np.float32),
-            quality=np.array(c["quality"], np.int16),
-            sign=np.array(c["sign"], np.int16),
-            clock=np.array(c["clock"], np.int16),
-            mode=np.array(c["mode"], np.int16),
-            received_at=np.array(c["received_at"], np.int64).view("datetime64[us]"),
-            source=np.array(c["source"], np.int32),
+            device_id=np.array(lists["device_id"], np.int32),
+            slot=self._optional("slot", np.int16),
+            kind=np.array(lists["kind"], np.int16),
+            taken_at=(np.array(lists["taken_at"], np.int64) * 1000).view("datetime64[us]"),
+            value=np.array(lists["value"], np.float64),
+            low=self._optional("low", np.float64),
+            high=self._optional("high", np.float64),
+            n=self._optional("n", np.int32),
+            span_s=self._optional("span_s", np.float32),
+            quality=self._optional("quality", np.int16),
+            sign=self._optional("sign", np.int16),
+            clock=self._optional("clock", np.int16),
+            mode=self._optional("mode", np.int16),
+            received_at=np.repeat(np.array(self._received_us, np.int64), counts).view("datetime64[us]"),
+            source=np.repeat(np.array(self._sources, np.int32), counts),
             patient_id=nobody,
             home_id=nobody,
         )

@@ -2,8 +2,13 @@
 -- The partitions that these instants need (nothing to do on TimescaleDB).
 select observation_days(%(instants)s)
 
+-- name: copy_readings
+-- Patients' readings in order of key, all of them new: one that is there already fails the whole.
+copy observation (patient_id, kind, taken_at, span_s, device_id, slot, value, low, high, n, quality, sign, clock, mode, received_at)
+from stdin (format binary)
+
 -- name: file_readings
--- Patients' readings in order of key. Answers how many were new, and their keys as columns.
+-- Patients' readings in order of key, those that are new. Answers their keys as columns.
 with filed as (
     insert into observation (patient_id, kind, taken_at, span_s, device_id, slot, value, low, high, n, quality, sign, clock,
                              mode, received_at)
@@ -14,15 +19,9 @@ with filed as (
          as u (patient_id, kind, taken_at, span_s, device_id, slot, value, low, high, n, quality, sign, clock, mode, received_at)
     on conflict do nothing
     returning patient_id, kind, taken_at, span_s, device_id, slot
-), counted as (
-    select count(*) as filed from filed
 )
-select filed, keys.*
-from counted left join lateral (
-    select array_agg(patient_id), array_agg(kind), array_agg(taken_at), array_agg(span_s), array_agg(device_id),
-           array_agg(slot)
-    from filed
-) keys on filed <> %(sent)s
+select array_agg(patient_id), array_agg(kind), array_agg(taken_at), array_agg(span_s), array_agg(device_id), array_agg(slot)
+from filed having count(*) > 0
 
 -- name: file_device_readings
 -- Readings that are nobody's: not bound then, bound to a home, the device's own battery, a demonstration.
