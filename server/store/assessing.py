@@ -110,6 +110,12 @@ def standing(conn: psycopg.Connection, patients: Collection[int]) -> dict[int, s
     return rules
 
 
+def plan_once(conn: psycopg.Connection) -> None:
+    """Each statement of this connection, at its first use."""
+    conn.prepare_threshold = 0
+    conn.execute(SQL["plan_once"])
+
+
 def take_the_assessing(conn: psycopg.Connection) -> bool:
     """Held as long as this connection."""
     return conn.execute(SQL["take_the_assessing"], {"key": ASSESSOR}).fetchone() == (True,)

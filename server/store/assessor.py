@@ -62,6 +62,7 @@ class Assessor:
             self._stopping.wait(STANDBY_S)
 
     def _work(self, conn: psycopg.Connection) -> None:
+        assessing.plan_once(conn)
         signals.listen(conn, [signals.Channel.READINGS, signals.Channel.ENROLMENT])
         while not self._stopping.is_set():
             if not look(conn, self._now()):

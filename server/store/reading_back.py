@@ -1,6 +1,7 @@
 """The histories of streams that are due, with few queries for all of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -11,12 +12,12 @@ from devices.vocabulary import KIND_BY_NUMBER, KINDS, Kind, Observation, Sign
 from devices.wire.columns import to_millis
 from server.clinical.settings import HERE
 from server.detection.assess import DAYS_BACK
-from server.detection.days import Hours
+from server.detection.days import USUAL_DAYS, Hours
 from server.detection.glucose_rate import points_of
 from server.detection.histories import Beats, Histories, Pressures, RulesOf
 from server.detection.home_pressure import DAYS as PRESSURE_DAYS
 from server.detection.patient_rules import NEWS2_KINDS
-from server.detection.rows import Floats, Ints, stream_keys
+from server.detection.rows import Bools, Floats, Ints, stream_keys
 from server.detection.rules import CusumRule, DeviationRule, EwmaRule, Rule, TrendRule, WeightGainRule, WeightLossRule
 from server.detection.slow_rules import MAD_FLOOR
 from server.store.assessing import SQL, columns, millis
@@ -40,11 +41,12 @@ def histories(
     """`since`: of each (patient, kind's number) that is due, the oldest new reading."""
     days = [(patient, kind) for patient, kind in sorted(since) if not np.isnan(MAD_FLOOR[kind])]
     long, short = _days_looked_at(rules, any(kind == WEIGHT for _, kind in days))
-    midnights = midnights_until(now, long + DAYS_BACK)
+    back = _days_back(since.values(), now)
+    midnights = midnights_until(now, long + back)
     sensors = np.array([(patient << 16) | kind for patient, kind in sorted(since) if kind == SENSOR], np.int64)
     return Histories(
         midnights_ms=np.array([to_millis(each) for each in midnights], np.int64),
-        hours=_hours(conn, days, midnights, short + DAYS_BACK, now),
+        hours=_hours(conn, days, midnights, short + back, now),
         since_ms={(patient << 16) | kind: to_millis(at) for (patient, kind), at in since.items()},
         sensors=sensors,
         points=_points(conn, sensors, now),
@@ -66,7 +68,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _days_looked_at(rules: RulesOf, weights: bool) -> tuple[int, int]:
-    """Before today: of weights, and of other kinds. A trend or a deviation that stands looks at twice its days."""
+    """Before today: of weights, and of other kinds."""
     chosen = set().union(*rules.values())
     short = max((_days(rule) for rule in chosen if not isinstance(rule, WeightLossRule)), default=0)
     long = max((_days(rule) for rule in chosen), default=0) if weights else short
@@ -74,10 +76,16 @@ def _days_looked_at(rules: RulesOf, weights: bool) -> tuple[int, int]:
     return min(max(long, least), LONGEST_DAYS), min(max(short, least), LONGEST_DAYS)
 
 
+def _days_back(since: Iterable[datetime], now: datetime) -> int:
+    """How many days before today may have to be judged."""
+    oldest = min((*since, now)).astimezone(HERE).date()
+    return min(max((now.astimezone(HERE).date() - oldest).days, 0), DAYS_BACK)
+
+
 def _days(rule: Rule) -> int:
     match rule:
         case DeviationRule() | TrendRule() | EwmaRule() | CusumRule():
-            return 2 * rule.days
+            return max(rule.days, USUAL_DAYS)
         case WeightGainRule():
             return rule.days
         case WeightLossRule():
@@ -102,11 +110,44 @@ def _hours(
     }
     found = columns(conn, "hours", given) if streams else None
     if found is None:
-        nothing = np.zeros(0, np.int64)
-        return Hours(key=nothing, hour_ms=nothing, mean=np.zeros(0), until_ms=nothing, continuous=np.zeros(0, np.bool_))
-    patient, kind, hour, mean, until, continuous = found
-    key = stream_keys(patient, kind)
-    return Hours(key=key, hour_ms=millis(hour), mean=mean, until_ms=millis(until), continuous=continuous)
+        return _joined([])
+    patient, kind, hour, mean, until, continuous, readings = found
+    several = ~continuous & (readings > 1)
+    hours = Hours(
+        key=stream_keys(patient, kind), hour_ms=millis(hour), mean=mean, until_ms=millis(until), continuous=continuous
+    )
+    if not several.any():
+        return hours
+    apart = {"patient": patient[several], "kind": kind[several], "hour": hour[several], "now": now}
+    return _joined([_where(hours, ~several), _singles(conn, apart)])
+
+
+def _singles(conn: psycopg.Connection, apart: Mapping[str, Any]) -> Hours:
+    """Of hours with several single readings the readings: the middle of a day is one of them."""
+    found = columns(conn, "singles", apart)
+    if found is None:
+        return _joined([])
+    patient, kind, taken, value = found
+    taken_ms = millis(taken)
+    return Hours(
+        key=stream_keys(patient, kind),
+        hour_ms=taken_ms,
+        mean=value,
+        until_ms=taken_ms,
+        continuous=np.zeros(len(value), np.bool_),
+    )
+
+
+def _where(hours: Hours, which: Bools) -> Hours:
+    return Hours(**{each.name: getattr(hours, each.name)[which] for each in fields(Hours)})
+
+
+def _joined(parts: Sequence[Hours]) -> Hours:
+    nothing = np.zeros(0, np.int64)
+    none = Hours(key=nothing, hour_ms=nothing, mean=np.zeros(0), until_ms=nothing, continuous=np.zeros(0, np.bool_))
+    return Hours(
+        **{each.name: np.concatenate([getattr(part, each.name) for part in (none, *parts)]) for each in fields(Hours)}
+    )
 
 
 def _points(conn: psycopg.Connection, sensors: Ints, now: datetime) -> Any:

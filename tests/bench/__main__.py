@@ -3,7 +3,19 @@
 import importlib
 import sys
 
-BENCHES = ("decoding", "detection", "statistics", "ingest", "reads", "gateway", "outbox", "backlog", "agent", "radio")
+BENCHES = (
+    "decoding",
+    "detection",
+    "statistics",
+    "assessing",
+    "ingest",
+    "reads",
+    "gateway",
+    "outbox",
+    "backlog",
+    "agent",
+    "radio",
+)
 
 
 def _print(name: str, rows: list[tuple[str, ...]]) -> None:

@@ -48,21 +48,25 @@ from (select distinct team_id from patient where id = any(%(patients)s)) t
 select patient_id, kind from latest where patient_id = any(%(patients)s) and kind = any(%(kinds)s) order by 1, 2
 
 -- name: hours
--- Since an instant of each of these streams its hours, and single readings where there are several in an hour. One row of
--- columns.
-select array_agg(u.p), array_agg(u.k), array_agg(part.at), array_agg(part.value), array_agg(part.until), array_agg(o.mode = 1)
+-- The hours of these streams since an instant of each. One row of columns.
+select array_agg(u.p), array_agg(u.k), array_agg(o.hour), array_agg(o.mean), array_agg(o.until), array_agg(o.mode = 1),
+       array_agg(o.readings)
 from unnest(%(patient)s, %(kind)s, %(since)s) as u (p, k, since)
 cross join lateral (
     select hour, mean, until, mode, readings from observation_hourly h
     where h.patient_id = u.p and h.kind = u.k and h.hour >= u.since and h.hour <= %(now)s
-) o
+    offset 0  -- stream by stream: joined as a whole, everybody's hours are read
+) o having count(*) > 0
+
+-- name: singles
+-- The readings of these hours. One row of columns.
+select array_agg(u.p), array_agg(u.k), array_agg(o.taken_at), array_agg(o.value)
+from unnest(%(patient)s, %(kind)s, %(hour)s) as u (p, k, hour)
 cross join lateral (
-    select o.hour as at, o.mean as value, o.until as until where o.mode = 1 or o.readings = 1
-    union all
-    select taken_at, value, taken_at from observation
-    where o.mode = 0 and o.readings > 1 and patient_id = u.p and kind = u.k and value is not null
-      and taken_at >= o.hour and taken_at < o.hour + interval '1 hour'
-) part having count(*) > 0
+    select taken_at, value from observation
+    where patient_id = u.p and kind = u.k and value is not null and taken_at >= u.hour
+      and taken_at < u.hour + interval '1 hour' and taken_at <= %(now)s
+) o having count(*) > 0
 
 -- name: points
 -- The last readings of glucose sensors, without what the sensor called LO or HI. One row of columns.
@@ -113,6 +117,10 @@ cross join lateral (
 select s.reference::int, a.rule
 from subject s join alert a on a.subject_id = s.id and a.state in ('raised', 'acknowledged', 'cleared')
 where s.type = 'patient' and s.reference = any(%(references)s)
+
+-- name: plan_once
+-- To plan a statement over the partitions of a year takes longer than to carry it out.
+set plan_cache_mode = force_generic_plan
 
 -- name: take_the_assessing
 -- One assessor at a time; the lock ends with the connection.
