@@ -143,12 +143,12 @@ def look(
 ) -> Looked:
     """Time has passed. `heard_until`: what the home said up to then is here; None: a gateway of it is silent.
 
-    `waits`: what cannot be said now, because everybody is known to be away (`AWAY_STOPS`) or every motion sensor is
-    silent (`BLIND_STOPS`). `numbers`: what else the evidence should say of a silence."""
+    `waits`: what cannot be said now, because everybody is known to be away (`AWAY_STOPS`), every motion sensor is
+    silent (`BLIND_STOPS`), or a bed's sensor is (its part alone). `numbers`: what else a silence's evidence says."""
     findings: list[Found] = []
     told = dict(memory.told)
     for part, due in sorted(awaiting(memory, rules, sensors).items(), key=lambda item: item[1]):
-        if heard_until is None or due > heard_until or kind_of(part) in waits:
+        if heard_until is None or due > heard_until or waits_for(part, waits):
             continue
         is_red = part in told or _is_red_by_now(part, due, heard_until, rules)
         found = _found(part, memory, rules, due, red=is_red, numbers=numbers)
@@ -172,6 +172,10 @@ def awaiting(memory: Memory, rules: HomeRules, sensors: HomeSensors) -> dict[str
 def kind_of(part: str) -> str:
     """inactive, out, door_open, bed_empty, wandering."""
     return part.partition(":")[0]
+
+
+def waits_for(part: str, waits: Collection[str]) -> bool:
+    return part in waits or kind_of(part) in waits
 
 
 def _awaiting(memory: Memory, rules: HomeRules, sensors: HomeSensors) -> Memory:

@@ -24,7 +24,7 @@ from server.alerts.findings import SENSOR_SILENT, Concern, ConcernOver, Finding
 from server.alerts.model import Priority, Subject, home_subject
 from server.detection import home
 from server.detection.home import AWAY_STOPS, BLIND_STOPS, Found, HomeFinding, Looked, Memory
-from server.detection.home_awaited import HomeSensors
+from server.detection.home_awaited import BED_EMPTY, HomeSensors
 from server.detection.home_heard import GatewayHeard, heard_until
 from server.detection.home_rules import BED, FRONT_DOOR, HomeRules
 from server.detection.home_state import HOME_EVENTS, HomeEvent
@@ -167,7 +167,7 @@ class _View:
         return {"sensors": len(motion), "sensors_silent": len(motion & self.silent)}
 
     def patience(self, part: str) -> timedelta:
-        if home.kind_of(part) in self.waits:
+        if home.waits_for(part, self.waits):
             return EXCUSED_FOR
         return LOOK_AGAIN if self.heard_until is None else HEARD_SOON
 
@@ -176,7 +176,7 @@ def _views(conn: psycopg.Connection, homes: Collection[int], now: datetime) -> d
     rules, sensors = settings.home_rules(conn, homes), _sensors(conn, homes, now)
     heard = _heard(conn, homes)
     away = excuses.in_force(conn, (), homes, now).homes
-    silent = _silent(conn, {device for each in sensors.values() for device in each.motion})
+    silent = _silent(conn, {device for each in sensors.values() for device in each.motion | each.beds})
     return {
         id_: _View(
             rules=rules[id_],
@@ -190,9 +190,10 @@ def _views(conn: psycopg.Connection, homes: Collection[int], now: datetime) -> d
 
 
 def _waits(sensors: HomeSensors, silent: frozenset[int], *, is_away: bool) -> frozenset[str]:
+    beds = frozenset(f"{BED_EMPTY}:{device}" for device in sensors.beds & silent)
     if is_away:
         return AWAY_STOPS
-    return BLIND_STOPS if sensors.motion and sensors.motion <= silent else frozenset()
+    return beds | BLIND_STOPS if sensors.motion and sensors.motion <= silent else beds
 
 
 def _tell(moved: Moved, id_: int, before: Memory, looked: Looked) -> None:

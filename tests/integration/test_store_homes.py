@@ -232,13 +232,7 @@ def test_when_every_motion_sensor_is_silent_nobody_is_called_inactive(home: Home
     for each in fall_at_night():
         home.say(each)
     for device in (5, 6):
-        subject = _subject(home, device)
-        home.tell(
-            """insert into alert (team_id, subject_id, device_id, rule, priority, state, began_at, raised_at, last_at,
-                                  late, evidence)
-               values (1, %s, %s, 'technical:sensor_silent', 'grey', 'raised', %s, %s, %s, false, '{}')""",
-            *(subject, device, NIGHT, NIGHT, NIGHT),
-        )
+        falls_silent(home, device)
     home.clock(NIGHT + minutes(300))
     assert [rule for rule, *_ in home.told()] == ["home:bed_empty"]
     home.tell("update alert set state = 'ended' where device_id = 5")
@@ -247,9 +241,26 @@ def test_when_every_motion_sensor_is_silent_nobody_is_called_inactive(home: Home
     assert (evidence["numbers"]["sensors"], evidence["numbers"]["sensors_silent"]) == (2, 1)
 
 
-def _subject(home: Home, device: int) -> int:
+def test_a_mat_that_is_silent_does_not_say_that_the_bed_is_empty(home: Home) -> None:
+    for each in fall_at_night():
+        home.say(each)
+    falls_silent(home, 7)
+    home.clock(NIGHT + minutes(60))
+    assert home.told() == []
+    home.tell("update alert set state = 'ended' where device_id = 7")
+    home.clock(NIGHT + minutes(71))
+    assert [rule for rule, *_ in home.told()] == ["home:bed_empty"]
+
+
+def falls_silent(home: Home, device: int) -> None:
     home.tell("insert into subject (type, reference) values ('device', %s)", str(device))
-    return int(home.one("select id from subject where type = 'device' and reference = %s", str(device)))
+    subject = home.one("select id from subject where type = 'device' and reference = %s", str(device))
+    home.tell(
+        """insert into alert (team_id, subject_id, device_id, rule, priority, state, began_at, raised_at, last_at,
+                              late, evidence)
+           values (1, %s, %s, 'technical:sensor_silent', 'grey', 'raised', %s, %s, %s, false, '{}')""",
+        *(subject, device, NIGHT, NIGHT, NIGHT),
+    )
 
 
 def test_the_bed_of_a_patient_is_a_bed_of_the_home(home: Home) -> None:
