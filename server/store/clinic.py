@@ -3,7 +3,7 @@ first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -87,12 +87,6 @@ def newest(conn: Connection, patient: int, now: datetime, within: timedelta) -> 
     """For NEWS2: the newest good reading of each kind."""
     given = {"patient": patient, "kinds": NEWS2_KINDS, "from_at": now - within, "to_at": now}
     return _measured(conn.execute(SQL["newest_good"], given).fetchall())
-
-
-def day_medians(conn: Connection, patient: int, kind: Kind, *, first: date, last: date) -> list[tuple[date, float]]:
-    """In order; a day without a reading is not there."""
-    given = {"patient": patient, "kind": KINDS[kind].number, "first": first, "last": last}
-    return conn.execute(SQL["day_medians"], given).fetchall()
 
 
 def _measured(rows: Sequence[tuple[int, float, int, datetime]]) -> list[Measured]:

@@ -41,6 +41,16 @@ def store(town, name, kind, readings, *, quality=0, sign=0, mode=1):
                from unnest(%s::timestamptz[], %s::float8[]) u (at, value)""",
             (town.patients[name], KINDS[kind].number, town.devices[name], quality, sign, mode, taken, values),
         )
+        conn.execute(
+            """insert into latest (patient_id, kind, taken_at, span_s, value, quality, sign, mode, clock, device_id,
+                                   received_at, batch)
+               select patient_id, kind, taken_at, span_s, value, quality, sign, mode, clock, device_id, received_at, 1
+               from observation where patient_id = %s and kind = %s order by taken_at desc limit 1
+               on conflict (patient_id, kind) do update
+               set taken_at = excluded.taken_at, value = excluded.value, quality = excluded.quality,
+                   sign = excluded.sign""",
+            (town.patients[name], KINDS[kind].number),
+        )
 
 
 def said(town, name, type_, value, at, *, by="kari"):

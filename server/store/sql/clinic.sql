@@ -32,21 +32,20 @@ cross join lateral (
 where r.taken_at + make_interval(secs => r.span_s) <= %(to_at)s
 
 -- name: newest_good
--- The newest good reading of each kind.
-select k.kind, r.value, r.sign, r.taken_at + make_interval(secs => r.span_s) as at
-from unnest(%(kinds)s::smallint[]) as k (kind)
+-- The newest good reading of each kind; readings are looked through only where the newest one is not good.
+with newest as (
+    select kind, value, sign, taken_at + make_interval(secs => span_s) as at, value is not null and quality = 0 as good
+    from my_latest
+    where patient_id = %(patient)s and kind = any (%(kinds)s::smallint[]) and taken_at >= %(from_at)s and taken_at <= %(to_at)s
+)
+select kind, value, sign, at from newest where good
+union all
+select newest.kind, r.value, r.sign, r.taken_at + make_interval(secs => r.span_s)
+from newest
 cross join lateral (
     select value, sign, taken_at, span_s from my_observation
-    where patient_id = %(patient)s and kind = k.kind and taken_at >= %(from_at)s and taken_at <= %(to_at)s
+    where patient_id = %(patient)s and kind = newest.kind and taken_at >= %(from_at)s and taken_at <= %(to_at)s
       and value is not null and quality = 0
     order by taken_at desc limit 1
 ) r
-
--- name: day_medians
--- The middle value of each day in Norway.
-select (taken_at at time zone 'Europe/Oslo')::date as day, percentile_cont(0.5) within group (order by value) as middle
-from my_observation
-where patient_id = %(patient)s and kind = %(kind)s and value is not null and quality in (0, 1)
-  and taken_at >= %(first)s::timestamp at time zone 'Europe/Oslo'
-  and taken_at < (%(last)s::timestamp + interval '1 day') at time zone 'Europe/Oslo'
-group by 1 order by 1
+where not newest.good
