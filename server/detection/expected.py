@@ -281,5 +281,5 @@ def look_ahead(judged: Judged, plan: Sequence[PlanItem], name: str, now: datetim
     coming = windows(plan, awaited.judged_until, horizon + AHEAD)
     following = next((w for w in coming if w.begins >= awaited.since and w.ends > awaited.judged_until), None)
     dues = [judged.due_at, following.ends + SETTLES if following else None]
-    due_at = min((due for due in dues if due is not None), default=None) if plan else None
+    due_at = min((due for due in dues if due is not None and due > now), default=None) if plan else None
     return replace(judged, awaited=replace(awaited, next=following), due_at=due_at)

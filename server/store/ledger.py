@@ -4,6 +4,7 @@ Rows are the truth. A notice that plans, bindings or excuses changed only says "
 planned again every few minutes.
 """
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,10 +14,13 @@ import psycopg
 from server.store import expectations, sensors, signals
 
 PLAN_EVERY: Final = timedelta(minutes=5)
-PAGES_MAX: Final = 5  # of patients planned in one round
-LOOKS_MAX: Final = 20  # in one round; what is left is due in the next one
+PLAN_FOR_S: Final = 1.0  # in one round, and then
+LOOK_FOR_S: Final = 2.0  # the clock has more to do; what is left is due in the next round
 
+Plan = Callable[[psycopg.Connection, int, datetime], int | None]
 Look = Callable[[psycopg.Connection, datetime], int]
+PLANS: Final[tuple[Plan, ...]] = (expectations.plan, sensors.plan)
+LOOKS: Final[tuple[Look, ...]] = (expectations.look, sensors.look)
 
 
 class Ledger:
@@ -24,8 +28,8 @@ class Ledger:
 
     def __init__(self, conn: psycopg.Connection) -> None:
         self._conn = conn
-        self._after: int | None = 0  # the patient that was planned last; None: all are
-        self._changed = False
+        self._to_plan: list[tuple[Plan, int]] = []  # and after which id it goes on
+        self._changed = True
         self._plan_at: datetime | None = None
         signals.listen(conn, [signals.Channel.ENROLMENT])
         conn.add_notify_handler(self._hear)
@@ -37,20 +41,22 @@ class Ledger:
         """While the monitor hears nothing, nobody's silence means anything."""
         self._plan(now)
         if monitor_hears:
-            for look in (expectations.look, sensors.look):
-                self._look(look, now)
+            self._look(now)
 
     def _plan(self, now: datetime) -> None:
-        if self._changed or self._plan_at is None or now >= self._plan_at:
-            self._changed, self._after, self._plan_at = False, 0, now + PLAN_EVERY
-        for _ in range(PAGES_MAX):
-            if self._after is None:
-                break
-            self._after = expectations.plan(self._conn, self._after, now)
-            if self._after is None:
-                sensors.plan(self._conn, now)
+        if not self._to_plan and (self._changed or self._plan_at is None or now >= self._plan_at):
+            self._changed, self._plan_at = False, now + PLAN_EVERY
+            self._to_plan = [(plan, 0) for plan in PLANS]
+        until_s = time.monotonic() + PLAN_FOR_S
+        while self._to_plan and time.monotonic() < until_s:
+            plan, after = self._to_plan.pop(0)
+            last = plan(self._conn, after, now)
+            if last is not None:
+                self._to_plan.insert(0, (plan, last))
 
-    def _look(self, look: Look, now: datetime) -> None:
-        for _ in range(LOOKS_MAX):
-            if not look(self._conn, now):
-                break
+    def _look(self, now: datetime) -> None:
+        """By turns, so that many of one sort do not keep the other waiting."""
+        looks = list(LOOKS)
+        until_s = time.monotonic() + LOOK_FOR_S
+        while looks and time.monotonic() < until_s:
+            looks = [look for look in looks if look(self._conn, now)]

@@ -32,7 +32,7 @@ from server.store.deadlines import DeadlineType
 SQL: Final = queries.load("sensors")
 LOOK_EVERY: Final = timedelta(minutes=5)
 LOOKS_MAX: Final = 200  # in one transaction
-MEET_MAX: Final = 500
+PAGE: Final = 500  # devices in one step of planning
 CALLING: Final = frozenset({"bthome_sos", "bthome_fall", "pendant", "bthome_smoke", "bthome_gas", "bthome_water"})
 RULES: Final = MappingProxyType(
     {Trouble.SILENT: SENSOR_SILENT, Trouble.BATTERY: BATTERY_LOW, Trouble.CLOCK: CLOCK_WRONG}
@@ -105,16 +105,16 @@ class _Facts:
     contacts: dict[int, tuple[datetime | None, datetime | None]] = field(default_factory=dict)
 
 
-def plan(conn: psycopg.Connection, now: datetime) -> int:
-    """Watch what was bound since the last time; how many were new."""
-    given = {"now": now, "profiles": list(PROFILES), "limit": MEET_MAX}
-    new = [id_ for (id_,) in conn.execute(SQL["unwatched"], given)]
-    if new:
+def plan(conn: psycopg.Connection, after: int, now: datetime) -> int | None:
+    """Of the next devices after this id: watch those that nobody watches yet. The last of them; None: no more."""
+    given = {"after": after, "now": now, "profiles": list(PROFILES), "limit": PAGE}
+    found = conn.execute(SQL["bound"], given).fetchall()
+    if new := [id_ for id_, is_watched in found if not is_watched]:
         with conn.transaction():
             held = alerts.hold(conn, [device_subject(id_) for id_ in new])
             subjects = np.array(sorted(held.values()), np.int64)
             conn.execute(SQL["watch"], {"subjects": subjects, "now": now, "every_s": LOOK_EVERY.total_seconds()})
-    return len(new)
+    return int(found[-1][0]) if found else None
 
 
 def look(conn: psycopg.Connection, now: datetime) -> int:

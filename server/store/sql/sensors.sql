@@ -1,9 +1,12 @@
--- name: unwatched
--- Devices that are somebody's now and that nobody watches yet.
-select distinct d.id from device d join binding b on b.device_id = d.id left join patient p on p.id = b.patient_id
-where coalesce(b.home_id, p.home_id) is not null and b.valid_from <= %(now)s and b.valid_to > %(now)s and d.profile = any(%(profiles)s::text[])
-  and not exists (select from deadline l join subject s on s.id = l.subject_id
-                  where l.type = 'sensor' and s.type = 'device' and s.reference = d.id::text)
+-- name: bound
+-- The next devices that are somebody's who has a home, with whether they are watched.
+select d.id, exists (select from subject s join deadline l on l.subject_id = s.id and l.type = 'sensor'
+                     where s.type = 'device' and s.reference = d.id::text)
+from device d
+where d.id > %(after)s and d.profile = any(%(profiles)s::text[])
+  and exists (select from binding b left join patient p on p.id = b.patient_id
+              where b.device_id = d.id and b.valid_from <= %(now)s and b.valid_to > %(now)s
+                and coalesce(b.home_id, p.home_id) is not null)
 order by d.id limit %(limit)s
 
 -- name: watch

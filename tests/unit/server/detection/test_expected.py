@@ -167,6 +167,7 @@ class Ledger:
         known = Known(bound=self.bound, excused=self.excused, caught_up=self.caught_up)
         judged = look_ahead(judge(self.awaited, candidates, answers, known, now), self.plan, self.name, now)
         self.awaited, self.due_at = judged.awaited, judged.due_at
+        assert self.due_at is None or self.due_at > now  # else the clock would look at nothing else
         self.outcomes += [(window.due, outcome) for window, outcome in judged.settled]
         return [_short(seen) for seen in judged.seen]
 
