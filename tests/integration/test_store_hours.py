@@ -144,6 +144,29 @@ def test_nobody_sees_the_hours_the_days_or_the_charts_of_another_teams_patient(d
                 conn.execute(SQL("select * from {}").format(Identifier(table)))
 
 
+def test_the_hours_of_a_stream_are_those_of_the_view_kept_touched_or_new(database, town, keeper):
+    for hour in range(-3, 1):
+        for minute in (0, 20):
+            town.measure("anna", Kind.SPO2, 90 + hour, HOUR + timedelta(hours=hour, minutes=minute))
+    assert hours.seal(keeper, HOUR + hours.GRACE)
+    while hours.keep(keeper):
+        pass
+    town.measure("anna", Kind.SPO2, 70, HOUR - timedelta(minutes=90))
+    touched = "select observation_touched(array[%s], array[3]::smallint[], array[%s])"
+    town.sql(touched, town.patients["anna"], HOUR - timedelta(minutes=90))
+    town.sql(touched, town.patients["anna"], HOUR - timedelta(days=2))  # an hour that holds nothing
+    of_view = """select hour, mean, low, high, n, readings, first_at, until, mode from my_observation_hourly
+                 where patient_id = %s and kind = 3 and hour >= %s and hour < %s order by 1"""
+    of_stream = "select * from my_hours(%s, 3::smallint, %s, %s) order by 1"
+    with psycopg.connect(database.api) as conn:
+        for staff, first, last in (("kari", -72, 9), ("kari", -2, 0), ("kari", 0, 9), ("berit", -72, 9)):
+            sessions.identify(conn, town.staff[staff])
+            span = (town.patients["anna"], HOUR + timedelta(hours=first), HOUR + timedelta(hours=last))
+            expected = conn.execute(of_view, span).fetchall()
+            assert conn.execute(of_stream, span).fetchall() == expected
+            assert len(expected) == {-72: 4, -2: 2, 0: 1}[first] * (staff == "kari")
+
+
 def test_a_series_of_hours_tells_what_its_readings_tell(api, town, keeper, monkeypatch):
     first = HOUR - timedelta(days=2, minutes=25)
     for n in range(100):

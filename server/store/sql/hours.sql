@@ -22,15 +22,13 @@ from unnest(%(patients)s, %(kinds)s, %(firsts)s, %(lasts)s) as moved (patient, k
 
 -- name: readings
 -- How many readings a series stands for.
-select coalesce(sum(readings), 0)::bigint from my_observation_hourly
-where patient_id = %(patient)s and kind = %(kind)s and hour >= %(first_hour)s and hour < %(last_hour)s
+select coalesce(sum(readings), 0)::bigint from my_hours(%(patient)s, %(kind)s::smallint, %(first_hour)s, %(last_hour)s)
 
 -- name: series
 -- Hours in equal buckets, and the readings before the first and after the last whole hour; means weighed by count.
 with part as (
     select hour as at, first_at, until, mean * n as total, n, low, high, mode
-    from my_observation_hourly
-    where patient_id = %(patient)s and kind = %(kind)s and hour >= %(first_hour)s and hour < %(last_hour)s
+    from my_hours(%(patient)s, %(kind)s::smallint, %(first_hour)s, %(last_hour)s)
     union all
     select taken_at, taken_at, taken_at + make_interval(secs => span_s), value * n, n, coalesce(low, value),
            coalesce(high, value), mode
@@ -52,8 +50,8 @@ order by 1
 
 -- name: days
 -- The days of one kind of a patient: mean weighed by count, extremes, and how many readings and raw values there were.
-select (day at time zone 'Europe/Oslo')::date as day, mean, low, high, readings, n
-from my_observation_daily
-where patient_id = %(patient)s and kind = %(kind)s
-  and day >= %(first)s::timestamp at time zone 'Europe/Oslo' and day <= %(last)s::timestamp at time zone 'Europe/Oslo'
-order by 1
+select date_trunc('day', hour at time zone 'Europe/Oslo')::date as day, sum(mean * n) / sum(n) as mean, min(low) as low,
+       max(high) as high, sum(readings)::bigint as readings, sum(n)::bigint as n
+from my_hours(%(patient)s, %(kind)s::smallint, %(first)s::timestamp at time zone 'Europe/Oslo',
+              (%(last)s::date + 1)::timestamp at time zone 'Europe/Oslo')
+group by 1 order by 1
