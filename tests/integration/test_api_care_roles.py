@@ -146,6 +146,15 @@ def test_being_somebody_in_one_team_is_nothing_in_another(api, town, operations)
             assert answer.status_code not in (401, 403), (name, answer.text)
 
 
+def test_being_a_technician_in_a_team_opens_none_of_its_patients(api, town, operations):
+    """Row-level security shows a technician the team's rows; what is asked of a patient is refused all the same."""
+    town.sql("insert into staff_team values (%s, %s, 'technician')", town.staff["kari"], town.teams["west"])
+    kari = {"kari": api.signed_in("kari")}
+    for _, name, answer in answers(kari, operations, patient=town.patients["berta"], team=town.teams["west"]):
+        assert refused(answer, 404), name
+    assert town.sql("select * from access_log") == []
+
+
 def test_only_a_doctor_prescribes(everybody, town):
     path = f"/api/v1/patients/{town.patients['anna']}/facts"
     prescriptions = (
