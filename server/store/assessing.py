@@ -13,6 +13,7 @@ import numpy as np
 import psycopg
 
 from devices.vocabulary import KIND_BY_NUMBER, KINDS
+from devices.wire.columns import to_millis
 from server.detection.marks import LOOKED_AT, Marks
 from server.detection.rows import Ints, stream_keys
 from server.store import arrays, queries
@@ -47,16 +48,34 @@ class Mark:
         return f"patient {self.patient}" if self.is_patient else f"patient {self.patient} {KIND_BY_NUMBER[self.kind]}"
 
 
-def mark(conn: psycopg.Connection, marks: Marks) -> Marks:
-    """In the transaction that stores the readings. The answer is when they are due: one may have been so before."""
+def mark(conn: psycopg.Connection, marks: Marks, *, sooner: bool = True) -> Marks:
+    """In the transaction that stores the readings. The answer is when they are due: one may have been so before.
+    `sooner`: what was due later is due now; only for the monitor, which remembers until when marks stand."""
     if not len(marks):
         return marks
-    given = {"patient": marks.patient, "kind": marks.kind, "due": _instants(marks.due_ms)}
+    given = {"patient": marks.patient, "kind": marks.kind, "due": _instants(marks.due_ms), "sooner": sooner}
     patient, kind, due = columns(conn, "mark", given | {"since": _instants(marks.since_ms)}) or ((), (), ())
     key = stream_keys(np.asarray(patient), np.asarray(kind))
     order = np.argsort(key)
     assert np.array_equal(key[order], marks.key), "each is marked"
     return replace(marks, due_ms=millis(np.asarray(due))[order])
+
+
+def mark_moved(conn: psycopg.Connection, streams: Iterable[tuple[int, int, datetime, datetime]], now: datetime) -> None:
+    """(patient, kind's number, first, last) of readings that moved, in the transaction that moves them: who lost them
+    is looked at again like who got them."""
+    since: dict[int, datetime] = {}
+    for patient, kind, first, _ in streams:
+        if kind in LOOKED_AT_NUMBERS:
+            key = (patient << 16) | kind
+            since[key] = min(first, since.get(key, first))
+    keys = sorted(since)
+    moved = Marks(
+        key=np.array(keys, np.int64),
+        due_ms=np.full(len(keys), to_millis(now), np.int64),
+        since_ms=np.array([to_millis(since[key]) for key in keys], np.int64),
+    )
+    mark(conn, moved, sooner=False)
 
 
 def due(conn: psycopg.Connection, now: datetime, most: int) -> list[Mark]:

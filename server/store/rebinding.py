@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from devices.vocabulary import KIND_BY_NUMBER, Quality
 from server.alerts.model import Action, Change
 from server.errors import RebindingError
-from server.store import alerts, homes, hours, observations, queries, signals
+from server.store import alerts, assessing, homes, hours, observations, queries, signals
 from server.store.rows import BATTERY
 
 SQL: Final = queries.load("rebinding")
@@ -138,12 +138,14 @@ def refile_piece(conn: psycopg.Connection, id_: int, now: datetime) -> bool:
 
 
 def _move(conn: psycopg.Connection, place: dict[str, Any], now: datetime) -> None:
-    """In the order of locks that ingest keeps: readings, `latest`, events, what homes remember, subjects."""
+    """In the order of locks that ingest keeps: readings, `latest`, marks of what the slow rules must look at, events,
+    what homes remember, subjects."""
     conn.execute(SQL["make_days"], place)
     fixed = {"battery": BATTERY, "demonstration": int(Quality.DEMONSTRATION)}
     moved = _moved(conn, "move_readings", place | fixed)
     _renew_latest(conn, moved)
     hours.touch_between(conn, list(_streams_of(moved)))
+    assessing.mark_moved(conn, _streams_of(moved), now)
     moved += _moved(conn, "move_homes", place)
     events = _moved(conn, "move_events", place)
     homes.unsettle(conn, {id_ for each in events for id_ in (each.from_home, each.to_home)} - {0})

@@ -82,6 +82,14 @@ def test_the_counted_hours_follow_the_readings(rig: Rig) -> None:
     assert rig.ask(now) == rig.ask("select patient_id, mean from observation_hour order by hour")
 
 
+def test_the_slow_rules_look_again_at_who_lost_readings_and_who_got_them(rig: Rig) -> None:
+    file(rig, spo2(30, 93), spo2(20, 94), spo2(1, 95))
+    rig.tell("delete from assessment")
+    change(rig, patient="p2")
+    first = NOW - 20 * HOUR
+    assert rig.ask("select patient_id, kind, since from assessment order by 1") == [(1, 3, first), (2, 3, first)]
+
+
 def test_a_re_filed_reading_that_is_sent_again_finds_its_new_place(rig: Rig) -> None:
     file(rig, spo2(30, 93), spo2(20, 94), glucose(2, 0))
     change(rig, patient="p2")

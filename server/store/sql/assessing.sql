@@ -5,7 +5,7 @@ with marked as (
     insert into assessment (patient_id, kind, due_at, since)
     select p, k, d, s from unnest(%(patient)s, %(kind)s, %(due)s, %(since)s) as u (p, k, d, s) order by p, k
     on conflict (patient_id, kind) do update
-    set due_at = case when assessment.faults = 0 then least(assessment.due_at, excluded.due_at) else assessment.due_at end,
+    set due_at = case when %(sooner)s and assessment.faults = 0 then least(assessment.due_at, excluded.due_at) else assessment.due_at end,
         since = least(assessment.since, excluded.since), rev = assessment.rev + 1
     returning patient_id, kind, due_at
 )
