@@ -6,7 +6,7 @@ Nor the silence of a gateway or of a sensor on the wall: an empty house can burn
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import psycopg
 
+from server.alerts.findings import SENSOR_OFF, Fault, Finding
 from server.detection.expected import Period
 from server.errors import CareError
 from server.store import queries, signals
@@ -107,6 +108,21 @@ def periods(conn: psycopg.Connection, patients: Iterable[int], since: datetime) 
     for patient, begins, ends in conn.execute(SQL["periods"], given):
         found[patient].append(Period(begins=begins, ends=ends))
     return {patient: tuple(each) for patient, each in found.items()}
+
+
+def without_excused(conn: psycopg.Connection, findings: Sequence[Finding]) -> list[Finding]:
+    """What is left of them to tell: a body sensor that is off while its patient was excused is what one expects."""
+    off = [each for each in findings if isinstance(each, Fault) and each.rule == SENSOR_OFF and each.subject.patient]
+    if not off:
+        return list(findings)
+    patients = {each.subject.patient for each in off if each.subject.patient is not None}
+    excused = periods(conn, patients, min(each.at for each in off))
+    return [each for each in findings if not (each in off and _is_excused(each, excused))]
+
+
+def _is_excused(finding: Finding, excused: Mapping[int, Sequence[Period]]) -> bool:
+    assert isinstance(finding, Fault) and finding.subject.patient is not None
+    return any(period.holds(finding.at) for period in excused.get(finding.subject.patient, ()))
 
 
 def history(conn: psycopg.Connection, *, patient: int | None = None, home: int | None = None) -> list[Excuse]:

@@ -31,6 +31,7 @@ from server.store import (
     assessing,
     delivery,
     events,
+    excuses,
     gateways,
     happenings,
     heartbeats,
@@ -252,7 +253,8 @@ class Ingest:
         night = gateways.at_night(self._conn, [(door.binding.home_id, door.occurred_at) for door in doors])
         by_night = {id(door) for door, is_night in zip(doors, night, strict=True) if is_night}
         stands_in = gateways.homes_of(self._conn, {event.gateway_id for event in fresh})
-        gathered.findings += happenings.findings(fresh, stands_in, [id(event) in by_night for event in fresh])
+        found = happenings.findings(fresh, stands_in, [id(event) in by_night for event in fresh])
+        gathered.findings += excuses.without_excused(self._conn, found)
         gathered.asides += _notes(fresh, stands_in)
         moved = homes.hear(self._conn, fresh, now)
         gathered.findings += moved.findings

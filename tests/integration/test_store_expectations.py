@@ -14,7 +14,7 @@ from server.store.excuses import Why
 from server.store.ledger import Ledger
 from server.store.settings import OfPatient
 from tests.conftest import Database
-from tests.integration.ingest_rig import BUTTON, batch, build, sent
+from tests.integration.ingest_rig import BUTTON, OXIMETER, batch, build, sent
 from tests.integration.ledger_rig import DAY, HOUR, MINUTE, World, at
 
 pytestmark = pytest.mark.integration
@@ -227,6 +227,20 @@ def test_an_excuse_never_stops_a_call_for_help(kols: World) -> None:
     pressed = Event(device=BUTTON, type=EventType.SOS, occurred_at=at(2, 13))
     kols.rig.file(sent(batch([pressed], lane=Lane.ALARM), at=at(2, 13)), now=at(2, 13))
     assert kols.alerts() == [("call:sos", "raised")]
+
+
+def test_an_excuse_stops_a_sensor_that_was_taken_off_for_as_long_as_it_holds_and_never_its_being_on(
+    kols: World,
+) -> None:
+    excuse(kols, at(2, 6), at(3, 0), now=at(2, 6))
+    told = []
+    words = (EventType.SENSOR_OFF, EventType.SENSOR_ON)
+    when = (at(2, 5), at(2, 7), at(2, 8), at(2, 9), at(3, 0))
+    for n, (type_, now) in enumerate(zip((words[0], words[1], words[0], words[1], words[0]), when, strict=True)):
+        event = Event(device=OXIMETER, type=type_, occurred_at=now)
+        kols.rig.file(sent(batch([event], first=n + 1), at=now), now=now)
+        told.append([state for _, state in kols.alerts("technical:sensor_off")])
+    assert told == [["raised"], ["ended"], ["ended"], ["ended"], ["ended", "raised"]]
 
 
 def test_a_home_is_excused_when_everybody_who_lives_there_is(kols: World) -> None:
