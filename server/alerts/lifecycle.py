@@ -66,7 +66,7 @@ def handle(
     refusal = _refusal(alert, rev, Happening.HANDLE)
     if refusal is not None:
         return Conflict(alert=alert, why=refusal)
-    after = replace(alert, state=HANDLED, handled_at=now, outcome=outcome, rev=alert.rev + 1)
+    after = replace(alert, state=HANDLED, handled_at=now, handled_by=staff, outcome=outcome, rev=alert.rev + 1)
     return Change(action=Action.HANDLED, alert=after, at=now, rings=False, staff=staff, note=note)
 
 

@@ -78,7 +78,11 @@ def cause_subject(name: str) -> Subject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alert:
-    """`id` None: not in the database yet. `began_at` and `last_at` are the readings' and events' own times."""
+    """`id` None: not in the database yet. `began_at` and `last_at` are the readings' and events' own times.
+
+    `owner` of a raised one: whom it rings for, who has not taken it yet. `on_way_at` and `there_at` are the owner's.
+    `step`, `next_at`: where it stands in its chain and when it goes on (None: nothing is awaited); `quiet`: it waits
+    for the morning list; `response`: what was agreed to happen out of hours. `snoozed_until`: its owner has put it off."""
 
     id: int | None = None
     subject: Subject
@@ -94,9 +98,19 @@ class Alert:
     owner: int | None = None
     acknowledged_at: datetime | None = None
     handled_at: datetime | None = None
+    handled_by: int | None = None
     outcome: Outcome | None = None
     evidence: Evidence
     rev: int = 1
+    step: int = 0
+    next_at: datetime | None = None
+    on_way_at: datetime | None = None
+    there_at: datetime | None = None
+    contact_at: datetime | None = None
+    contact_needed: bool = False
+    quiet: bool = False
+    response: str | None = None
+    snoozed_until: datetime | None = None
 
     @property
     def key(self) -> tuple[Subject, str]:

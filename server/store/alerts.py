@@ -170,9 +170,19 @@ def _columns(alert: Alert) -> dict[str, object]:
         "owner": alert.owner,
         "acknowledged_at": alert.acknowledged_at,
         "handled_at": alert.handled_at,
+        "handled_by": alert.handled_by,
         "outcome": None if alert.outcome is None else str(alert.outcome),
         "evidence": Jsonb(_evidence(alert)),
         "rev": alert.rev,
+        "step": alert.step,
+        "next_at": alert.next_at,
+        "on_way_at": alert.on_way_at,
+        "there_at": alert.there_at,
+        "contact_at": alert.contact_at,
+        "contact_needed": alert.contact_needed,
+        "quiet": alert.quiet,
+        "response": alert.response,
+        "snoozed_until": alert.snoozed_until,
     }
 
 
@@ -182,7 +192,8 @@ def _evidence(alert: Alert) -> object:
 
 def _alert(row: tuple[Any, ...]) -> Alert:
     id_, kind, reference, patient, home, gateway, device, rule, priority, state, *rest = row
-    began, raised, last, late, count, ended, owner, acknowledged, handled, outcome, evidence, rev = rest
+    began, raised, last, late, count, ended, owner, acknowledged, handled, handled_by, outcome, evidence, rev, *more = rest
+    step, next_at, on_way, there, contact, contact_needed, quiet, response, snoozed_until = more
     links = {"patient": patient, "home": home, "gateway": gateway, "device": device}
     return Alert(
         id=id_,
@@ -199,7 +210,17 @@ def _alert(row: tuple[Any, ...]) -> Alert:
         owner=owner,
         acknowledged_at=acknowledged,
         handled_at=handled,
+        handled_by=handled_by,
         outcome=None if outcome is None else Outcome(outcome),
         evidence=msgspec.convert(evidence, Evidence),
         rev=rev,
+        step=step,
+        next_at=next_at,
+        on_way_at=on_way,
+        there_at=there,
+        contact_at=contact,
+        contact_needed=contact_needed,
+        quiet=quiet,
+        response=response,
+        snoozed_until=snoozed_until,
     )

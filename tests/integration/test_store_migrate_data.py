@@ -105,6 +105,12 @@ insert into observation_dirty values (2, 3, '2026-02-01 08:00Z');
     13: """
 insert into home_unsettled values (2, '2026-02-01Z');
 """,
+    15: """
+insert into snooze (alert_id, rule, direction, up_to, from_at, until_at, said_by, reason)
+values (1, 'limit:spo2:low', 'low', 'yellow', '2026-02-01Z', '2026-02-01 08:00Z', 1, 'test');
+insert into snooze_setting (team_id, priority, most_min, set_by, set_at, reason)
+values (1, 'yellow', 60, 1, '2026-02-01Z', 'test');
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

@@ -17,7 +17,8 @@ select id from subject where id = any(%(ids)s) order by id for no key update
 -- What stands about these subjects.
 select a.id, s.type, s.reference, a.patient_id, a.home_id, a.gateway_id, a.device_id, a.rule, a.priority, a.state,
        a.began_at, a.raised_at, a.last_at, a.late, a.count, a.condition_ended_at, a.owner_id, a.acknowledged_at,
-       a.handled_at, a.outcome, a.evidence, a.rev
+       a.handled_at, a.handled_by, a.outcome, a.evidence, a.rev, a.step, a.next_at, a.on_way_at, a.there_at, a.contact_at,
+       a.contact_needed, a.quiet, a.response, a.snoozed_until
 from alert a join subject s on s.id = a.subject_id
 where a.subject_id = any(%(ids)s) and a.state in ('raised', 'acknowledged', 'cleared')
 order by a.id
@@ -27,7 +28,8 @@ order by a.id
 select distinct on (a.subject_id, a.rule)
        a.id, s.type, s.reference, a.patient_id, a.home_id, a.gateway_id, a.device_id, a.rule, a.priority, a.state,
        a.began_at, a.raised_at, a.last_at, a.late, a.count, a.condition_ended_at, a.owner_id, a.acknowledged_at,
-       a.handled_at, a.outcome, a.evidence, a.rev
+       a.handled_at, a.handled_by, a.outcome, a.evidence, a.rev, a.step, a.next_at, a.on_way_at, a.there_at, a.contact_at,
+       a.contact_needed, a.quiet, a.response, a.snoozed_until
 from alert a join subject s on s.id = a.subject_id
 where a.subject_id = any(%(ids)s) and a.state = 'handled' and a.handled_at > %(since)s
 order by a.subject_id, a.rule, a.handled_at desc, a.id desc
@@ -36,7 +38,8 @@ order by a.subject_id, a.rule, a.handled_at desc, a.id desc
 -- One alert, open or not.
 select a.id, s.type, s.reference, a.patient_id, a.home_id, a.gateway_id, a.device_id, a.rule, a.priority, a.state,
        a.began_at, a.raised_at, a.last_at, a.late, a.count, a.condition_ended_at, a.owner_id, a.acknowledged_at,
-       a.handled_at, a.outcome, a.evidence, a.rev
+       a.handled_at, a.handled_by, a.outcome, a.evidence, a.rev, a.step, a.next_at, a.on_way_at, a.there_at, a.contact_at,
+       a.contact_needed, a.quiet, a.response, a.snoozed_until
 from alert a join subject s on s.id = a.subject_id
 where a.id = %(id)s
 
@@ -57,10 +60,12 @@ select coalesce((select team_id from patient where id = %(patient)s),
 -- name: raise
 -- A new alert, with the links to show.
 insert into alert (team_id, subject_id, patient_id, home_id, gateway_id, device_id, rule, priority, state, began_at, raised_at,
-                   last_at, late, count, condition_ended_at, owner_id, acknowledged_at, handled_at, outcome, evidence, rev)
+                   last_at, late, count, condition_ended_at, owner_id, acknowledged_at, handled_at, handled_by, outcome, evidence,
+                   rev, step, next_at, on_way_at, there_at, contact_at, contact_needed, quiet, response, snoozed_until)
 values (%(team)s, %(subject)s, %(patient)s, %(home)s, %(gateway)s, %(device)s, %(rule)s, %(priority)s, %(state)s, %(began_at)s,
         %(raised_at)s, %(last_at)s, %(late)s, %(count)s, %(condition_ended_at)s, %(owner)s, %(acknowledged_at)s,
-        %(handled_at)s, %(outcome)s, %(evidence)s, %(rev)s)
+        %(handled_at)s, %(handled_by)s, %(outcome)s, %(evidence)s, %(rev)s, %(step)s, %(next_at)s, %(on_way_at)s, %(there_at)s,
+        %(contact_at)s, %(contact_needed)s, %(quiet)s, %(response)s, %(snoozed_until)s)
 returning id, team_id
 
 -- name: change
@@ -68,8 +73,10 @@ returning id, team_id
 update alert
 set priority = %(priority)s, state = %(state)s, raised_at = %(raised_at)s, last_at = %(last_at)s, late = %(late)s,
     count = %(count)s, condition_ended_at = %(condition_ended_at)s, owner_id = %(owner)s,
-    acknowledged_at = %(acknowledged_at)s, handled_at = %(handled_at)s, outcome = %(outcome)s, evidence = %(evidence)s,
-    rev = %(rev)s
+    acknowledged_at = %(acknowledged_at)s, handled_at = %(handled_at)s, handled_by = %(handled_by)s,
+    outcome = %(outcome)s, evidence = %(evidence)s, rev = %(rev)s, step = %(step)s, next_at = %(next_at)s,
+    on_way_at = %(on_way_at)s, there_at = %(there_at)s, contact_at = %(contact_at)s,
+    contact_needed = %(contact_needed)s, quiet = %(quiet)s, response = %(response)s, snoozed_until = %(snoozed_until)s
 where id = %(id)s and rev = %(rev)s - 1
 returning id, team_id
 
