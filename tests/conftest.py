@@ -123,7 +123,9 @@ def _has_a_subject(item: pytest.Item, *, timescale: bool) -> bool:
         return False
     if not timescale:
         return item.get_closest_marker("only_timescale") is None
-    return "postgres" in getattr(item, "fixturenames", ()) and item.get_closest_marker("only_plain") is None
+    without = ("only_plain", "browser")  # what a browser shows is tested with the other engine
+    uses_it = "postgres" in getattr(item, "fixturenames", ())
+    return uses_it and not any(item.get_closest_marker(marker) for marker in without)
 
 
 @pytest.hookimpl(wrapper=True)
