@@ -6,9 +6,10 @@ import sys
 BENCHES = (
     "decoding",
     "detection",
+    "naive_detection",
     "statistics",
-    "assessing",
     "ingest",
+    "hydrate",
     "reads",
     "gateway",
     "outbox",
@@ -18,7 +19,7 @@ BENCHES = (
 )
 
 
-def _print(name: str, rows: list[tuple[str, ...]]) -> None:
+def show(name: str, rows: list[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     print(f"\n## {name}")
     for number, row in enumerate(rows):
@@ -33,7 +34,7 @@ def main(wanted: list[str]) -> int:
         print(f"there is no bench {unknown[0]!r}; choose from: {', '.join(BENCHES)}", file=sys.stderr)
         return 2
     for name in wanted or BENCHES:
-        _print(name, importlib.import_module(f"tests.bench.{name}").rows())
+        show(name, importlib.import_module(f"tests.bench.{name}").rows())
     return 0
 
 
