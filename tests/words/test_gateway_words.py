@@ -119,7 +119,7 @@ def test_one_place_for_the_configuration_the_data_and_the_status() -> None:
 def said_by_the_programs() -> str:
     """Every text in the code; the parts of one text stand together."""
     found = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "dashboard/src/words").glob("*.ts")]
-    for folder in ("edge", "server"):
+    for folder in ("edge", "server", "devices/wire"):
         for path in sorted((REPOSITORY / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.JoinedStr):
