@@ -28,6 +28,7 @@ SAFE: Mapping[str, str] = {"fsync": "on", "synchronous_commit": "on", "full_page
 DEFAULTS: Mapping[str, str] = {
     "shared_buffers": "128MB",
     "max_connections": "60",
+    "max_locks_per_transaction": "256",  # a question about all days locks each, and its index: 800 after a year
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
