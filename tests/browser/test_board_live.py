@@ -44,6 +44,7 @@ def test_each_press_is_counted_and_brings_an_alert_back_that_somebody_had(town, 
     expect(card(page, alert)).to_contain_text("Du har den")
     town.press("anna", EventType.SOS)
     expect(card(page, alert)).to_contain_text("2. gang")
+    expect(card(page, alert)).to_contain_text("Haster – 2 kall på 1 min")
     expect(card(page, alert).get_by_role("button", name="Kvitter – jeg tar den")).to_be_visible()
 
 

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
@@ -46,13 +47,18 @@ def found(
         at=at,
         grounds=Grounds(
             numbers=numbers,
-            from_at=at - days * DAY,
+            from_at=midnight(at - days * DAY) if days >= 1 else at - days * DAY,
             to_at=at,
             readings=readings,
             references=references or (HJEMVAKT_PROPOSAL,),
             proposal=True,
         ),
     )
+
+
+def midnight(at: datetime) -> datetime:
+    """Rules that look at days begin with one."""
+    return at.astimezone(ZoneInfo("Europe/Oslo")).replace(hour=0, minute=0, second=0).astimezone(UTC)
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def slow_ward(town):
             "high",
             WEIGHT_GAIN,
             patient=of["Halvor"],
-            days=3.4,
+            days=3,
             readings=4,
             value=84.5,
             gained_kg=2.4,
