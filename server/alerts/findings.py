@@ -172,9 +172,9 @@ def config_taken(subject: Subject, at: datetime) -> FaultOver:
     return FaultOver(subject=subject, rule=CONFIG_NOT_TAKEN, at=at)
 
 
-def not_assessed(subject: Subject, at: datetime, *, why: str) -> Fault:
-    """The server's own: the slow rules cannot judge a stream."""
-    return Fault(subject=subject, rule=NOT_ASSESSED, at=at, cause=why)
+def not_assessed(subject: Subject, at: datetime, *, streams: int, why: str) -> Fault:
+    """The server's own: the slow rules cannot judge so many streams of a team; `why` is of the first."""
+    return Fault(subject=subject, rule=NOT_ASSESSED, at=at, cause=why, numbers={"streams": streams})
 
 
 def fault_over(subject: Subject, rule: str, at: datetime) -> FaultOver:

@@ -76,6 +76,7 @@ class Panel:
     def __init__(self, *, most: int = MOST_STREAMS) -> None:
         self._most = most
         self._streams: Streams = np.zeros(0, STREAM)  # ascending by key
+        self._keys: Ints = np.zeros(0, np.int64)  # the same, side by side: to search a column of records copies it
         self._basis: dict[int, str] = {}
         self._turn = 0
 
@@ -99,28 +100,29 @@ class Panel:
         kept = _least_silent(kept, self._most - len(fresh))
         self._streams = np.concatenate([kept, fresh])
         self._streams.sort(order="key")
+        self._keys = np.ascontiguousarray(self._streams["key"])
         bases = self._basis | {key: each.basis for key, each in given.items()}
-        self._basis = {key: bases[key] for key in self._streams["key"].tolist()}
+        self._basis = {key: bases[key] for key in self._keys.tolist()}
 
     def forget(self, patients: Collection[int]) -> None:
         """Their streams are hydrated again when they are heard."""
         gone = np.isin(self._streams["key"] >> 16, np.array(sorted(patients), np.int64))
         for key in self._streams["key"][gone].tolist():
             del self._basis[key]
-        self._streams = self._streams[~gone]
+        self._streams, self._keys = self._streams[~gone], self._keys[~gone]
 
     def set_limits(self, patient: int, kind: int, limit: Limit | None, basis: str = "") -> None:
         """From the next reading on. A stream that the panel does not hold gets its limits when it is hydrated."""
         key = (patient << 16) | kind
-        place = int(np.searchsorted(self._streams["key"], key))
-        if place < len(self._streams) and int(self._streams["key"][place]) == key:
+        place = int(np.searchsorted(self._keys, key))
+        if place < len(self._streams) and int(self._keys[place]) == key:
             _fill_limit(self._streams[place : place + 1], kind, limit)
             self._basis[key] = basis
 
     def look_up(self, keys: Ints) -> Streams:
         """Copies, in the order of `keys`, all of which the panel must hold."""
         assert self._has(keys).all(), "step() before hydrate()"
-        found: Streams = self._streams[np.searchsorted(self._streams["key"], keys)]
+        found: Streams = self._streams[np.searchsorted(self._keys, keys)]
         return found
 
     def edge(self, key: int, level: int, direction: Direction) -> float | None:
@@ -139,19 +141,20 @@ class Panel:
         """After the commit, and only then."""
         self._turn += 1
         held = delta.streams[self._has(delta.streams["key"])]
-        places = np.searchsorted(self._streams["key"], held["key"])
+        places = np.searchsorted(self._keys, held["key"])
         for name in MOVING:
             self._streams[name][places] = held[name]
         self._streams["touched"][places] = self._turn
 
     def mark(self, keys: Ints, until_ms: Ints, since_ms: Ints) -> None:
-        """Of streams that it holds. After the commit, and only then."""
-        places = np.searchsorted(self._streams["key"], keys)
-        self._streams["marked_until_ms"][places] = until_ms
-        self._streams["marked_since_ms"][places] = since_ms
+        """Of those that it still holds. After the commit, and only then."""
+        held = self._has(keys)
+        places = np.searchsorted(self._keys, keys[held])
+        self._streams["marked_until_ms"][places] = until_ms[held]
+        self._streams["marked_since_ms"][places] = since_ms[held]
 
     def _has(self, keys: Ints) -> NDArray[np.bool_]:
-        mine = self._streams["key"]
+        mine = self._keys
         if not len(mine):
             return np.zeros(len(keys), np.bool_)
         places = np.minimum(np.searchsorted(mine, keys), len(mine) - 1)

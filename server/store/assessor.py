@@ -186,4 +186,5 @@ def _fail(conn: psycopg.Connection, mark: Mark, error: Exception, now: datetime)
         subject = alerts.cause_of_team(CAUSE, team)
         held = alerts.hold(conn, [subject])
         why = f"{mark} could not be looked at ({type(error).__name__}); it is tried again"
-        alerts.apply(conn, alerts.decided(conn, held, [not_assessed(subject, now, why=why)], now), now)
+        fault = not_assessed(subject, now, streams=assessing.failing(conn, {mark.patient})[team], why=why)
+        alerts.apply(conn, alerts.decided(conn, held, [fault], now), now)
