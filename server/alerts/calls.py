@@ -17,15 +17,19 @@ def help_call(alert: Alert | None, handled: Alert | None, call: HelpCall, now: d
     """`handled`: the last one of this rule that somebody closed; a call soon after that says that it did not help."""
     before = alert or handled
     soon = before is not None and _soon(before, call.at)
-    evidence = _evidence(call, before if soon else None, urgent=soon or (alert is not None and alert.urgent))
+    urgent = soon or (alert is not None and alert.urgent)
+    evidence = _evidence(call, before if soon else None, urgent=urgent)
     if alert is None:
-        return raised(call, Priority.RED, call.at, evidence, now, late=call.late, rings=True)
+        first = raised(call, Priority.RED, call.at, evidence, now, late=call.late, rings=True)
+        return replace(first, alert=replace(first.alert, contact_needed=urgent))
     pressed = replace(
         alert,
         last_at=max(alert.last_at, call.at),
         count=alert.count + 1,
         late=alert.late and call.late,
         evidence=evidence,
+        contact_needed=urgent,
+        contact_at=None if alert.contact_at is None or alert.contact_at < call.at else alert.contact_at,
     )
     if alert.state is not State.RAISED:  # one that nobody has taken keeps its place in the queue
         pressed = replace(pressed, raised_at=now)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from server.alerts.findings import Concern, DoorAtNight, DoseMissed, Fault, HelpCall, subject_of
-from server.alerts.lifecycle import TRANSITIONS, Happening
+from server.alerts.lifecycle import TRANSITIONS, Happening, nobodys
 from server.alerts.model import Action, Alert, Change, Priority, State
 from server.detection.findings import Evidence, LimitFinding
 
@@ -37,7 +37,7 @@ def raised(
 
 def again(alert: Alert, happening: Happening, action: Action, now: datetime, *, rings: bool) -> Change:
     """Back in the queue: whoever had it must take it again."""
-    return changed(replace(alert, owner=None, acknowledged_at=None), happening, action, now, rings=rings)
+    return changed(nobodys(alert), happening, action, now, rings=rings)
 
 
 def repeated(alert: Alert, evidence: Evidence, at: datetime, now: datetime) -> Change:

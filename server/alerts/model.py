@@ -82,7 +82,8 @@ class Alert:
 
     `owner` of a raised one: whom it rings for, who has not taken it yet. `on_way_at` and `there_at` are the owner's.
     `step`, `next_at`: where it stands in its chain and when it goes on (None: nothing is awaited); `quiet`: it waits
-    for the morning list; `response`: what was agreed to happen out of hours. `snoozed_until`: its owner has put it off."""
+    for the morning list; `response`: what was agreed to happen out of hours. `contact_needed`: it is not closed without
+    `contact_at`. `snoozed_until`: its owner has put it off."""
 
     id: int | None = None
     subject: Subject
@@ -136,6 +137,18 @@ class Action(StrEnum):
     ENDED = "ended"
     ACKNOWLEDGED = "acknowledged"
     HANDLED = "handled"
+    TAKEN_BACK = "taken_back"  # an acknowledgement, within seconds
+    RELEASED = "released"
+    ASSIGNED = "assigned"
+    ON_WAY = "on_way"
+    THERE = "there"
+    CONTACT_MADE = "contact_made"
+    MEASUREMENT_ASKED = "measurement_asked"
+    NOTE = "note"
+    REOPENED = "reopened"
+    SNOOZED = "snoozed"
+    SNOOZE_ENDED = "snooze_ended"  # early, by a person
+    SNOOZE_OVER = "snooze_over"  # the time was up
     REFILED = "refiled"  # what it is about turned out to be of somebody else; it stays as it is
 
 
@@ -145,7 +158,7 @@ class Change:
 
     `alert.rev` is the revision after; a change with rev 1 is a new alert, one with rev n replaces rev n - 1. Changes
     come in the order in which they happened; a later one may concern an alert that an earlier one made (id None both
-    times, same key)."""
+    times, same key). `to`: the colleague whom it was assigned to; `until`: when what was put off rings again."""
 
     action: Action
     alert: Alert
@@ -153,6 +166,8 @@ class Change:
     rings: bool
     staff: int | None = None
     note: str | None = None
+    to: int | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,6 +22,7 @@ from server.alerts.findings import (
 from server.alerts.habits import LONGEST_REST
 from server.alerts.lifecycle import OPEN, Happening
 from server.alerts.model import Action, Alert, Change, Priority, State, Subject
+from server.alerts.snoozing import muted, time_up
 from server.alerts.standing import URGENT_FOR, concern, concern_over
 from server.detection.findings import Crossing, Evidence, LimitFinding
 
@@ -38,11 +39,13 @@ def decide(
     handled last about them, of each rule; needed when `looks_back`."""
     standing = {alert.key: alert for alert in open_alerts}
     handled = {alert.key: alert for alert in lately}
-    changes = []
+    changes = [over for alert in standing.values() if (over := time_up(alert, now)) is not None]
+    standing |= {change.alert.key: change.alert for change in changes}
     for finding in findings:
-        change = _decide_one(standing, handled, finding, now)
-        if change is None:
+        found = _decide_one(standing, handled, finding, now)
+        if found is None:
             continue
+        change = muted(standing.get(found.alert.key), found, now)
         changes.append(change)
         standing[change.alert.key] = change.alert
         if change.alert.state not in OPEN:

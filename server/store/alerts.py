@@ -17,9 +17,9 @@ from psycopg.types.json import Jsonb
 
 from server.alerts import policy
 from server.alerts.findings import Finding
-from server.alerts.model import Alert, Change, Outcome, Priority, State, Subject, SubjectType, cause_subject
+from server.alerts.model import Action, Alert, Change, Outcome, Priority, State, Subject, SubjectType, cause_subject
 from server.detection.findings import Evidence
-from server.store import queries, teamlog
+from server.store import queries, snoozes, teamlog
 
 SQL: Final = queries.load("alerts")
 log = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ def write(conn: psycopg.Connection, changes: Sequence[Change]) -> list[teamlog.E
         if place is not None:
             written[change.alert.key] = place
             _remember(conn, change, place[0])
+            snoozes.follow(conn, change, place[0])
             entries.append(_entry(change, *place))
     return entries
 
@@ -140,13 +141,16 @@ def _team_of(conn: psycopg.Connection, subject: Subject, at: datetime) -> int | 
 
 def _remember(conn: psycopg.Connection, change: Change, alert_id: int) -> None:
     detail = {"state": change.alert.state, "priority": change.alert.priority, "evidence": _evidence(change.alert)}
+    more = {"note": change.note, "to": change.to, "until": None if change.until is None else change.until.isoformat()}
+    if change.action is Action.HANDLED:
+        more["outcome"] = change.alert.outcome
     parameters = {
         "alert": alert_id,
         "rev": change.alert.rev,
         "at": change.at,
         "action": str(change.action),
         "staff": change.staff,
-        "detail": Jsonb(detail | ({"note": change.note} if change.note else {})),
+        "detail": Jsonb(detail | {name: value for name, value in more.items() if value}),
     }
     conn.execute(SQL["remember"], parameters)
 
@@ -192,8 +196,8 @@ def _evidence(alert: Alert) -> object:
 
 def _alert(row: tuple[Any, ...]) -> Alert:
     id_, kind, reference, patient, home, gateway, device, rule, priority, state, *rest = row
-    began, raised, last, late, count, ended, owner, acknowledged, handled, handled_by, outcome, evidence, rev, *more = rest
-    step, next_at, on_way, there, contact, contact_needed, quiet, response, snoozed_until = more
+    began, raised, last, late, count, ended, owner, acknowledged, handled, handled_by, outcome, evidence, *more = rest
+    rev, step, next_at, on_way, there, contact, contact_needed, quiet, response, snoozed_until = more
     links = {"patient": patient, "home": home, "gateway": gateway, "device": device}
     return Alert(
         id=id_,

@@ -10,7 +10,7 @@ import psycopg
 from server.alerts import policy
 from server.alerts.findings import IDENTITY_CONFLICT, MONITOR_WAS_DOWN, Finding, fault_over, gateway_silent
 from server.alerts.model import Subject, SubjectType, gateway_subject
-from server.store import alerts, deadlines, gateways, homes, teamlog
+from server.store import alerts, deadlines, gateways, homes, snoozes, teamlog
 from server.store.deadlines import LEDGER, DeadlineType, Due
 from server.store.gateways import Gateway
 
@@ -54,6 +54,7 @@ def _tell(
             case DeadlineType.MONITOR_BACK:
                 findings.append(fault_over(_subject(due, standing), MONITOR_WAS_DOWN, now))
     changes = policy.decide(alerts.open_alerts(conn, {due.subject_id for due in found}), findings, now)
+    snoozes.forget(conn, [due for due in found if due.type is DeadlineType.SNOOZE])
     teamlog.append(conn, [*alerts.write(conn, changes), *entries], now)
 
 
