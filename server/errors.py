@@ -35,3 +35,11 @@ class CareError(ServerError):
 
 class TryOutError(ServerError):
     """A limit that cannot be tried out."""
+
+
+class SealError(ServerError):
+    """What is sealed cannot be opened or made; the message never says what it is."""
+
+
+class PeopleError(ServerError):
+    """A list of people that cannot be imported; nothing of it was."""
