@@ -1,7 +1,8 @@
 """The streams that one monitor watches, as arrays: where each stands, and its limits."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isnan, nan
 from typing import Final
 
@@ -16,7 +17,7 @@ from server.detection.rows import Ints, Rows, Stream, stream_keys, stream_of
 from server.detection.state import StreamSetting, StreamState
 
 NEVER: Final = -(2**63)  # no such time
-MOST_STREAMS: Final = 200_000  # about 40 MB
+MOST_STREAMS: Final = 600_000  # about 200 MB
 
 # `marked_until_ms`: its mark in the database stands at least so long, for readings from `marked_since_ms` on.
 # `limit` and `eased` are red low, yellow low, yellow high, red high; NaN: no such limit.
@@ -93,16 +94,22 @@ class Panel:
         if len(given) > self._most:
             raise ValueError(f"{len(given)} streams at once, but the panel may hold {self._most}")
         self._turn += 1
-        fresh = np.zeros(len(given), STREAM)
-        for place, key in enumerate(sorted(given)):
-            _fill(fresh[place : place + 1], key, given[key], self._turn)
-        kept = self._streams[~np.isin(self._streams["key"], fresh["key"])]
-        kept = _least_silent(kept, self._most - len(fresh))
-        self._streams = np.concatenate([kept, fresh])
-        self._streams.sort(order="key")
-        self._keys = np.ascontiguousarray(self._streams["key"])
-        bases = self._basis | {key: each.basis for key, each in given.items()}
-        self._basis = {key: bases[key] for key in self._keys.tolist()}
+        fresh = _filled([given[key] for key in sorted(given)], self._turn)
+        known = self._has(fresh["key"])
+        self._streams[np.searchsorted(self._keys, fresh["key"][known])] = fresh[known]
+        self._add(fresh[~known])
+        self._basis |= {key: each.basis for key, each in given.items()}
+
+    def _add(self, fresh: Streams) -> None:
+        """Streams that it does not hold, ascending."""
+        if len(self._streams) + len(fresh) > self._most:
+            kept = _least_silent(self._streams, self._most - len(fresh))
+            for key in np.setdiff1d(self._keys, kept["key"], assume_unique=True).tolist():
+                del self._basis[key]
+            self._streams, self._keys = kept, np.ascontiguousarray(kept["key"])
+        places = np.searchsorted(self._keys, fresh["key"])
+        self._streams = np.insert(self._streams, places, fresh)
+        self._keys = np.insert(self._keys, places, fresh["key"])
 
     def forget(self, patients: Collection[int]) -> None:
         """Their streams are hydrated again when they are heard."""
@@ -116,7 +123,7 @@ class Panel:
         key = (patient << 16) | kind
         place = int(np.searchsorted(self._keys, key))
         if place < len(self._streams) and int(self._keys[place]) == key:
-            _fill_limit(self._streams[place : place + 1], kind, limit)
+            self._streams["limit"][place], self._streams["eased"][place] = _edges(kind, limit)
             self._basis[key] = basis
 
     def look_up(self, keys: Ints) -> Streams:
@@ -163,42 +170,57 @@ class Panel:
 
 
 def _least_silent(streams: Streams, most: int) -> Streams:
-    if len(streams) <= most:
-        return streams
     newest_first = np.argsort(-streams["touched"], kind="stable")
-    return streams[newest_first[:most]]
+    return streams[np.sort(newest_first[:most])]
 
 
-def _fill(stream: Streams, key: int, setting: StreamSetting, turn: int) -> None:
-    stream["key"] = key
-    stream["touched"] = turn
-    stream["marked_until_ms"] = NEVER
-    stream["marked_since_ms"] = NEVER
-    _fill_limit(stream, setting.kind, setting.limit)
-    state = setting.state
-    stream["longest_gap_ms"] = int(longest_gap_s(KIND_BY_NUMBER[setting.kind]) * 1000)
-    stream["last_ms"] = NEVER if state is None else state.last_ms
-    stream["end_ms"] = stream["last_ms"] if state is None or state.end_ms is None else state.end_ms
-    stream["since_ms"] = _ms(None if state is None else state.since_ms)
-    stream["level"] = 0 if state is None else state.level
-    stream["pending_level"] = 0 if state is None else state.pending_level
-    stream["pending_since_ms"] = _ms(None if state is None else state.pending_since_ms)
-    stream["pending_far_since_ms"] = _ms(None if state is None else state.pending_far_since_ms)
+def _filled(settings: Sequence[StreamSetting], turn: int) -> Streams:
+    streams = np.zeros(len(settings), STREAM)
+    states = [each.state or _never(each) for each in settings]
+    streams["key"] = [(each.patient << 16) | each.kind for each in settings]
+    streams["touched"] = turn
+    streams["marked_until_ms"] = NEVER
+    streams["marked_since_ms"] = NEVER
+    edges = [_edges(each.kind, each.limit) for each in settings]
+    streams["limit"] = np.reshape([limit for limit, _ in edges], (-1, 4))
+    streams["eased"] = np.reshape([eased for _, eased in edges], (-1, 4))
+    streams["decimals"] = [KINDS[KIND_BY_NUMBER[each.kind]].decimals for each in settings]
+    streams["longest_gap_ms"] = [int(longest_gap_s(KIND_BY_NUMBER[each.kind]) * 1000) for each in settings]
+    streams["last_ms"] = [each.last_ms for each in states]
+    streams["end_ms"] = [each.last_ms if each.end_ms is None else each.end_ms for each in states]
+    streams["since_ms"] = [_ms(each.since_ms) for each in states]
+    streams["level"] = [each.level for each in states]
+    streams["pending_level"] = [each.pending_level for each in states]
+    streams["pending_since_ms"] = [_ms(each.pending_since_ms) for each in states]
+    streams["pending_far_since_ms"] = [_ms(each.pending_far_since_ms) for each in states]
+    return streams
 
 
-def _fill_limit(stream: Streams, kind_number: int, limit: Limit | None) -> None:
+def _never(setting: StreamSetting) -> StreamState:
+    return StreamState(
+        patient=setting.patient,
+        kind=setting.kind,
+        last_ms=NEVER,
+        level=0,
+        since_ms=None,
+        pending_level=0,
+        pending_since_ms=None,
+        pending_far_since_ms=None,
+    )
+
+
+@lru_cache(maxsize=4096)  # most people share theirs
+def _edges(kind_number: int, limit: Limit | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """`limit` and `eased` of a stream."""
     kind = KIND_BY_NUMBER[kind_number]
     decimals = KINDS[kind].decimals
     limit = limit or Limit()
     edges = (limit.red_low, limit.yellow_low, limit.yellow_high, limit.red_high)
     inside = _margin(limit, HYSTERESIS.get(kind, 0.0))
     ways = (inside, inside, -inside, -inside)
-    stream["decimals"] = decimals
-    stream["limit"] = [nan if edge is None else edge for edge in edges]
     # Rounded again, or 3.9 + 0.3 would be a hair beside 4.2.
-    stream["eased"] = [
-        nan if edge is None else shown(edge + way, decimals + 1) for edge, way in zip(edges, ways, strict=True)
-    ]
+    eased = (nan if edge is None else shown(edge + way, decimals + 1) for edge, way in zip(edges, ways, strict=True))
+    return tuple(nan if edge is None else edge for edge in edges), tuple(eased)
 
 
 def _margin(limit: Limit, hysteresis: float) -> float:
