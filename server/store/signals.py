@@ -18,6 +18,7 @@ class Channel(StrEnum):
     READINGS = "hjemvakt_readings"  # a batch was committed: `latest` has rows with this batch
     ENROLMENT = "hjemvakt_enrolment"  # limits, pathways or bindings may have changed; of one patient, or "" of anybody
     COMMAND = "hjemvakt_command"  # gateway_command has a new row
+    NOTICE = "hjemvakt_notice"  # somebody is called: notice has a new row
     TEAM = "hjemvakt_team"  # a team's log has grown: the payload is the team's id
 
 

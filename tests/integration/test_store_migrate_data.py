@@ -111,6 +111,11 @@ values (1, 'limit:spo2:low', 'low', 'yellow', '2026-02-01Z', '2026-02-01 08:00Z'
 insert into snooze_setting (team_id, priority, most_min, set_by, set_at, reason)
 values (1, 'yellow', 60, 1, '2026-02-01Z', 'test');
 """,
+    16: """
+insert into staff_way (staff_id, way, address, lane, added_at) values (1, 'sms', '+4790000001', 'sms', '2026-02-01Z');
+insert into notice (purpose, alert_id, rev, step, staff_id, way_id, way, lane, made_at, due_at, next_at)
+values ('alert', 1, 1, 0, 1, 1, 'sms', 'sms', '2026-02-01Z', '2026-02-01Z', '2026-02-01Z');
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

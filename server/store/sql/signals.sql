@@ -17,3 +17,7 @@ listen hjemvakt_enrolment
 -- name: listen_command
 -- A gateway has something to be told.
 listen hjemvakt_command
+
+-- name: listen_notice
+-- Somebody is called outside of the screens.
+listen hjemvakt_notice
