@@ -719,8 +719,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Alert */
+        /**
+         * Get Alert
+         * @description With everything that was done about it.
+         */
         get: operations["get_alert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/colleagues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Colleagues
+         * @description Who may be given this alert.
+         */
+        get: operations["get_colleagues"];
         put?: never;
         post?: never;
         delete?: never;
@@ -740,9 +763,69 @@ export interface paths {
         put?: never;
         /**
          * Acknowledge
-         * @description `rev`: the revision on the nurse's screen.
+         * @description Whoever acknowledges has it.
          */
         post: operations["acknowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Back
+         * @description The finger slipped: within ten seconds of one's own acknowledgement it stands as before, and history says so.
+         */
+        post: operations["take_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release
+         * @description Given away by who has it: it is in the queue again, and rings for the others.
+         */
+        post: operations["release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign
+         * @description It rings until the colleague takes it. `to` oneself: taken at once, also from who has it.
+         */
+        post: operations["assign"];
         delete?: never;
         options?: never;
         head?: never;
@@ -758,8 +841,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Handle */
+        /**
+         * Handle
+         * @description Closed, with what it was. Called for help again soon after the first time: only after contact.
+         */
         post: operations["handle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reopen
+         * @description Closed by mistake or too early: in the queue again, by anybody of the team, within some hours.
+         */
+        post: operations["reopen"];
         delete?: never;
         options?: never;
         head?: never;
@@ -780,6 +886,170 @@ export interface paths {
         get: operations["get_technical"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/on-my-way": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * On My Way
+         * @description Said by who has it.
+         */
+        post: operations["on_my_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/there": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * There
+         * @description Said by who has it, at the door.
+         */
+        post: operations["there"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/contact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Contact
+         * @description Somebody spoke with who called for help, or with somebody who is there.
+         */
+        post: operations["contact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/measure-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Measure Again
+         * @description A line in the history. No sensor measures because it is asked: the patient must be told.
+         */
+        post: operations["measure_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/note": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note
+         * @description Also of one that is closed.
+         */
+        post: operations["note"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Snooze
+         * @description Put off by who has it or takes it, for at most as long as the team allows. What is worse rings at once.
+         */
+        post: operations["snooze"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/snooze/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Snooze
+         * @description Before its time: its owner goes on with it; ended by anybody else, it is in the queue again and rings.
+         */
+        post: operations["end_snooze"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Snooze Limits
+         * @description How long alerts of each colour can be put off.
+         */
+        get: operations["get_snooze_limits"];
+        put?: never;
+        /**
+         * Set Snooze Limit
+         * @description What is put off already stays so until its time.
+         */
+        post: operations["set_snooze_limit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -919,7 +1189,10 @@ export interface components {
         };
         /** Acknowledge */
         Acknowledge: {
-            /** Rev */
+            /**
+             * Rev
+             * @description as the screen got it
+             */
             rev: number;
         };
         /** Alert */
@@ -979,9 +1252,53 @@ export interface components {
             count: number;
             /** Condition Ended At */
             condition_ended_at: string | null;
+            /** @description of a raised one: whom it rings for, who has not taken it yet */
             owner: components["schemas"]["StaffMember"] | null;
             /** Acknowledged At */
             acknowledged_at: string | null;
+            /**
+             * On Way At
+             * @description its owner is
+             */
+            on_way_at: string | null;
+            /** There At */
+            there_at: string | null;
+            /**
+             * Contact At
+             * @description somebody spoke with who called, since the newest call
+             */
+            contact_at: string | null;
+            /**
+             * Contact Needed
+             * @description it cannot be closed before `contact_at`
+             */
+            contact_needed: boolean;
+            /**
+             * Snoozed Until
+             * @description its owner has put it off; then it rings again
+             */
+            snoozed_until: string | null;
+            /**
+             * Step
+             * @description where it stands in its chain
+             */
+            step: number;
+            /**
+             * Next At
+             * @description when it goes on along its chain
+             */
+            next_at: string | null;
+            /**
+             * Quiet
+             * @description it waits for the morning list
+             */
+            quiet: boolean;
+            /**
+             * Response
+             * @description what was agreed to happen out of hours
+             */
+            response: string | null;
+            handled_by: components["schemas"]["StaffMember"] | null;
             /** Handled At */
             handled_at: string | null;
             /** Outcome */
@@ -1041,6 +1358,11 @@ export interface components {
             alert: components["schemas"]["Alert"];
             /** History */
             history: components["schemas"]["HistoryEntry"][];
+            /**
+             * Snoozes
+             * @description the newest first
+             */
+            snoozes: components["schemas"]["Snooze"][];
         };
         /** Alive */
         Alive: {
@@ -1049,6 +1371,143 @@ export interface components {
              * @constant
              */
             alive: true;
+        };
+        /** AskedAgain */
+        AskedAgain: {
+            /** Id */
+            id: number;
+            /** Team */
+            team: number;
+            /** Rev */
+            rev: number;
+            /** Rule */
+            rule: string;
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "red" | "yellow" | "grey";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "raised" | "acknowledged" | "cleared" | "handled" | "ended";
+            /** Patient */
+            patient: number | null;
+            /** Home */
+            home: number | null;
+            /** Gateway */
+            gateway: string | null;
+            /** Device */
+            device: string | null;
+            /**
+             * Lives There
+             * @description patients in the home, for an alarm of the home
+             */
+            lives_there: number[];
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Raised At
+             * Format: date-time
+             */
+            raised_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /**
+             * Late
+             * @description out of a backlog: it began then, it is not known to be so now
+             */
+            late: boolean;
+            /** Count */
+            count: number;
+            /** Condition Ended At */
+            condition_ended_at: string | null;
+            /** @description of a raised one: whom it rings for, who has not taken it yet */
+            owner: components["schemas"]["StaffMember"] | null;
+            /** Acknowledged At */
+            acknowledged_at: string | null;
+            /**
+             * On Way At
+             * @description its owner is
+             */
+            on_way_at: string | null;
+            /** There At */
+            there_at: string | null;
+            /**
+             * Contact At
+             * @description somebody spoke with who called, since the newest call
+             */
+            contact_at: string | null;
+            /**
+             * Contact Needed
+             * @description it cannot be closed before `contact_at`
+             */
+            contact_needed: boolean;
+            /**
+             * Snoozed Until
+             * @description its owner has put it off; then it rings again
+             */
+            snoozed_until: string | null;
+            /**
+             * Step
+             * @description where it stands in its chain
+             */
+            step: number;
+            /**
+             * Next At
+             * @description when it goes on along its chain
+             */
+            next_at: string | null;
+            /**
+             * Quiet
+             * @description it waits for the morning list
+             */
+            quiet: boolean;
+            /**
+             * Response
+             * @description what was agreed to happen out of hours
+             */
+            response: string | null;
+            handled_by: components["schemas"]["StaffMember"] | null;
+            /** Handled At */
+            handled_at: string | null;
+            /** Outcome */
+            outcome: ("real_acted" | "real_no_action" | "measuring_error" | "technical" | "wrong_limit") | null;
+            /**
+             * Seen On
+             * @description number of screens that have shown it
+             */
+            seen_on: number;
+            evidence: components["schemas"]["Evidence"];
+            /**
+             * At Home
+             * @description no sensor can be told from here: somebody must ask the patient
+             * @default not_told
+             * @constant
+             */
+            at_home: "not_told";
+        };
+        /**
+         * Assign
+         * @description `to`: a colleague in the alert's team, or oneself to take it from who has it.
+         */
+        Assign: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: number;
+            /** To */
+            to: number;
+            /** Note */
+            note?: string | null;
         };
         /**
          * Baseline
@@ -1214,6 +1673,24 @@ export interface components {
             changes: components["schemas"]["Change"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * Colleagues
+         * @description Who may be given the team's alerts.
+         */
+        Colleagues: {
+            /** Team */
+            team: number;
+            /** Staff */
+            staff: components["schemas"]["StaffMember"][];
+        };
+        /** Coming */
+        Coming: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: number;
         };
         /**
          * ConfigState
@@ -1918,7 +2395,10 @@ export interface components {
         Group: "adult" | "older";
         /** Handle */
         Handle: {
-            /** Rev */
+            /**
+             * Rev
+             * @description as the screen got it
+             */
             rev: number;
             /**
              * Outcome
@@ -1927,6 +2407,122 @@ export interface components {
             outcome: "real_acted" | "real_no_action" | "measuring_error" | "technical" | "wrong_limit";
             /** Note */
             note?: string | null;
+        };
+        /** HandledAlert */
+        HandledAlert: {
+            /** Id */
+            id: number;
+            /** Team */
+            team: number;
+            /** Rev */
+            rev: number;
+            /** Rule */
+            rule: string;
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "red" | "yellow" | "grey";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "raised" | "acknowledged" | "cleared" | "handled" | "ended";
+            /** Patient */
+            patient: number | null;
+            /** Home */
+            home: number | null;
+            /** Gateway */
+            gateway: string | null;
+            /** Device */
+            device: string | null;
+            /**
+             * Lives There
+             * @description patients in the home, for an alarm of the home
+             */
+            lives_there: number[];
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Raised At
+             * Format: date-time
+             */
+            raised_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /**
+             * Late
+             * @description out of a backlog: it began then, it is not known to be so now
+             */
+            late: boolean;
+            /** Count */
+            count: number;
+            /** Condition Ended At */
+            condition_ended_at: string | null;
+            /** @description of a raised one: whom it rings for, who has not taken it yet */
+            owner: components["schemas"]["StaffMember"] | null;
+            /** Acknowledged At */
+            acknowledged_at: string | null;
+            /**
+             * On Way At
+             * @description its owner is
+             */
+            on_way_at: string | null;
+            /** There At */
+            there_at: string | null;
+            /**
+             * Contact At
+             * @description somebody spoke with who called, since the newest call
+             */
+            contact_at: string | null;
+            /**
+             * Contact Needed
+             * @description it cannot be closed before `contact_at`
+             */
+            contact_needed: boolean;
+            /**
+             * Snoozed Until
+             * @description its owner has put it off; then it rings again
+             */
+            snoozed_until: string | null;
+            /**
+             * Step
+             * @description where it stands in its chain
+             */
+            step: number;
+            /**
+             * Next At
+             * @description when it goes on along its chain
+             */
+            next_at: string | null;
+            /**
+             * Quiet
+             * @description it waits for the morning list
+             */
+            quiet: boolean;
+            /**
+             * Response
+             * @description what was agreed to happen out of hours
+             */
+            response: string | null;
+            handled_by: components["schemas"]["StaffMember"] | null;
+            /** Handled At */
+            handled_at: string | null;
+            /** Outcome */
+            outcome: ("real_acted" | "real_no_action" | "measuring_error" | "technical" | "wrong_limit") | null;
+            /**
+             * Seen On
+             * @description number of screens that have shown it
+             */
+            seen_on: number;
+            evidence: components["schemas"]["Evidence"];
+            suggests?: components["schemas"]["LimitHint"] | null;
         };
         /**
          * Heartbeat
@@ -1978,9 +2574,19 @@ export interface components {
             at: string;
             /** Action */
             action: string;
+            /** @description null: the system */
             staff: components["schemas"]["StaffMember"] | null;
             /** Note */
             note: string | null;
+            /** @description whom it was assigned to */
+            to?: components["schemas"]["StaffMember"] | null;
+            /**
+             * Until
+             * @description until when it was put off
+             */
+            until?: string | null;
+            /** Outcome */
+            outcome?: ("real_acted" | "real_no_action" | "measuring_error" | "technical" | "wrong_limit") | null;
         };
         /** HomeRow */
         HomeRow: {
@@ -2050,6 +2656,20 @@ export interface components {
         LimitChange: {
             kind: components["schemas"]["Kind"];
             limits: components["schemas"]["Limits"] | null;
+        };
+        /**
+         * LimitHint
+         * @description The limit was wrong: try another one on what is stored, then set it.
+         */
+        LimitHint: {
+            /** Patient */
+            patient: number;
+            kind: components["schemas"]["Kind"];
+            /**
+             * Try Out
+             * @description where another limit is tried (POST)
+             */
+            try_out: string;
         };
         /** Limits */
         Limits: {
@@ -2325,6 +2945,21 @@ export interface components {
              */
             at: string;
         };
+        /** PutOff */
+        PutOff: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Reason */
+            reason: string;
+        };
         /**
          * Readings
          * @description Newest values. They carry no seq and may be dropped for a slow client: the next one is newer.
@@ -2359,6 +2994,26 @@ export interface components {
             page: string;
             /** Checked */
             checked: boolean;
+        };
+        /** Remark */
+        Remark: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: number;
+            /** Note */
+            note?: string | null;
+        };
+        /** Reopen */
+        Reopen: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: number;
+            /** Note */
+            note: string;
         };
         /**
          * Reset
@@ -2620,6 +3275,86 @@ export interface components {
              */
             rev: string;
         };
+        /** SetSnoozeLimit */
+        SetSnoozeLimit: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "yellow" | "red";
+            /** Most Min */
+            most_min: number;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Snooze
+         * @description A lease on an alert: what is worse than `up_to` rings nevertheless, and so does every other rule.
+         */
+        Snooze: {
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /**
+             * Up To
+             * @enum {string}
+             */
+            up_to: "yellow" | "red";
+            by: components["schemas"]["StaffMember"];
+            /** Reason */
+            reason: string;
+            /**
+             * Begun At
+             * Format: date-time
+             */
+            begun_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** @description null: the time was up, or it turned for the worse */
+            ended_by: components["schemas"]["StaffMember"] | null;
+            /**
+             * Ended Because
+             * @description the action in the history that ended it
+             */
+            ended_because: string | null;
+        };
+        /**
+         * SnoozeLimit
+         * @description `set_by` null: what Hjemvakt ships.
+         */
+        SnoozeLimit: {
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "yellow" | "red";
+            /**
+             * Most Min
+             * @description 0: alerts of this colour are not put off
+             */
+            most_min: number;
+            set_by: components["schemas"]["StaffMember"] | null;
+            /** Set At */
+            set_at: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /** SnoozeLimits */
+        SnoozeLimits: {
+            /** Team */
+            team: number;
+            /** Rev */
+            rev: string;
+            /** Limits */
+            limits: components["schemas"]["SnoozeLimit"][];
+        };
         /**
          * Spark
          * @description A small chart's points as columns, the oldest first; `after_ms` is how long after `begins` each was taken.
@@ -2676,19 +3411,6 @@ export interface components {
             day: string;
             /** Symptoms */
             symptoms: ("dyspnoea" | "sputum_volume" | "sputum_purulence" | "cold" | "fever" | "wheeze" | "cough" | "faster")[];
-        };
-        /**
-         * TakeBack
-         * @description What stands behind it counts again.
-         */
-        TakeBack: {
-            /** Reason */
-            reason: string;
-            /**
-             * Rev
-             * @description as the screen got it
-             */
-            rev: string;
         };
         /** TeamMembership */
         TeamMembership: {
@@ -2903,6 +3625,40 @@ export interface components {
             over_at: string | null;
             /** Late */
             late: boolean;
+        };
+        /** WriteNote */
+        WriteNote: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: number;
+            /** Note */
+            note: string;
+        };
+        /**
+         * TakeBack
+         * @description Within ten seconds of one's own acknowledgement.
+         */
+        server__api__alert_schemas__TakeBack: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: number;
+        };
+        /**
+         * TakeBack
+         * @description What stands behind it counts again.
+         */
+        server__api__care_schemas__TakeBack: {
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
         };
         /**
          * Problem
@@ -4260,7 +5016,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TakeBack"];
+                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
             };
         };
         responses: {
@@ -4498,7 +5254,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TakeBack"];
+                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
             };
         };
         responses: {
@@ -4733,7 +5489,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TakeBack"];
+                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
             };
         };
         responses: {
@@ -4971,7 +5727,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TakeBack"];
+                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
             };
         };
         responses: {
@@ -5206,7 +5962,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TakeBack"];
+                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
             };
         };
         responses: {
@@ -5444,7 +6200,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TakeBack"];
+                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
             };
         };
         responses: {
@@ -5995,10 +6751,80 @@ export interface operations {
             };
         };
     };
-    acknowledge: {
+    get_colleagues: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Colleagues"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 alert: number;
             };
@@ -6046,7 +6872,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Somebody was first */
+            /** @description Somebody was first, or it cannot be now */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6075,10 +6901,13 @@ export interface operations {
             };
         };
     };
-    handle: {
+    take_back: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
             path: {
                 alert: number;
             };
@@ -6086,7 +6915,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Handle"];
+                "application/json": components["schemas"]["server__api__alert_schemas__TakeBack"];
             };
         };
         responses: {
@@ -6126,7 +6955,339 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Somebody was first */
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    release: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Remark"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assign: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assign"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    handle: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Handle"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandledAlert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reopen: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reopen"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6198,6 +7359,737 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    on_my_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Coming"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    there: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Coming"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    contact: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Remark"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    measure_again: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Remark"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AskedAgain"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    note: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WriteNote"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snooze: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutOff"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_snooze: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Coming"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody was first, or it cannot be now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["AlertConflict"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_snooze_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnoozeLimits"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_snooze_limit: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetSnoozeLimit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnoozeLimits"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
             /** @description The request does not fit */

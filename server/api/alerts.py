@@ -1,77 +1,170 @@
-"""Alerts one by one: look, acknowledge, handle. The first revision wins, and the second nurse sees who has it."""
+"""Alerts one by one: look, take, give away, close. The first revision wins, and the second nurse sees who has it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from fastapi import APIRouter, Path
+import psycopg
+from fastapi import APIRouter, Header, Path
+from pydantic import BaseModel
 
 from server.access import Deed
 from server.alerts import lifecycle, model
-from server.alerts.model import Change, Conflict
-from server.api import schemas, shapes
-from server.api.desk import DeskOfApp, Token, Work
+from server.alerts.model import Action, Change, Conflict, Outcome
+from server.alerts.snoozing import NotSo
+from server.api import alert_schemas, case, schemas, shapes
+from server.api.case import SIGNED_IN, Key
+from server.api.desk import Desk, DeskOfApp, Token, Work
 from server.api.problems import ConflictError, RefusedError
-from server.store import alerts, board, commands
+from server.store import alerts, answering, board, commands, snoozes
+from server.store.snoozes import Snooze
 
 AlertId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+KeyOrNone: TypeAlias = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=80,
+        pattern=r"^[\x21-\x7e]+$",
+        description="a new one for every change; the same one when it is sent again, then it is done once",
+    ),
+]
+router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], dependencies=SIGNED_IN)
 CONFLICT: dict[int | str, dict[str, Any]] = {
-    HTTPStatus.CONFLICT.value: {"model": schemas.AlertConflict, "description": "Somebody was first"}
+    HTTPStatus.CONFLICT.value: {
+        "model": schemas.AlertConflict,
+        "description": "Somebody was first, or it cannot be now",
+    }
 }
+TAKES: tuple[Action, ...] = (Action.ACKNOWLEDGED, Action.HANDLED, Action.SNOOZED)
 
-Decide = Callable[[model.Alert], Change | Conflict]
+A = TypeVar("A", bound=schemas.Alert)
+Decide = Callable[[model.Alert, Work], Change | Conflict | NotSo]
 
 
 @router.get("/{alert}")
 def get_alert(alert: AlertId, desk: DeskOfApp, token: Token) -> schemas.AlertDetail:
+    """With everything that was done about it."""
     with desk.work(token) as work:
-        row = _visible(work, alert, Deed.SEE_PATIENTS)
+        row = visible(work, alert, Deed.SEE_PATIENTS)
         if row.patient is not None:
             board.remember_look(work.conn, row.patient, f"alert {alert}", work.now)
         history = board.history(work.conn, alert)
-    return schemas.AlertDetail(alert=shapes.alert(row), history=[shapes.history(each) for each in history])
+        put_off = _put_off(work, snoozes.of_alert(work.conn, alert))
+    return schemas.AlertDetail(
+        alert=shapes.alert(row), history=[shapes.history(each) for each in history], snoozes=put_off
+    )
+
+
+@router.get("/{alert}/colleagues")
+def get_colleagues(alert: AlertId, desk: DeskOfApp, token: Token) -> alert_schemas.Colleagues:
+    """Who may be given this alert."""
+    with desk.work(token) as work:
+        team = visible(work, alert, Deed.HANDLE_ALERTS).team
+        found = answering.may_answer(work.conn, team)
+    return alert_schemas.Colleagues(team=team, staff=[case.member(each) for each in found])
 
 
 @router.post("/{alert}/acknowledge", responses=CONFLICT)
-def acknowledge(alert: AlertId, wish: schemas.Acknowledge, desk: DeskOfApp, token: Token) -> schemas.Alert:
-    """`rev`: the revision on the nurse's screen."""
-    with desk.work(token) as work:
-        return _change(
-            work, alert, lambda standing: lifecycle.acknowledge(standing, wish.rev, work.caller.staff, work.now)
-        )
+def acknowledge(
+    alert: AlertId, wish: alert_schemas.Acknowledge, desk: DeskOfApp, token: Token, key: KeyOrNone = None
+) -> schemas.Alert:
+    """Whoever acknowledges has it."""
+
+    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
+        return lifecycle.acknowledge(standing, wish.rev, work.caller.staff, work.now)
+
+    return change(Asked(desk, token, key, alert, "acknowledge", wish), decide, schemas.Alert)
+
+
+@router.post("/{alert}/take-back", responses=CONFLICT)
+def take_back(alert: AlertId, wish: alert_schemas.TakeBack, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+    """The finger slipped: within ten seconds of one's own acknowledgement it stands as before, and history says so."""
+
+    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
+        return lifecycle.take_back(standing, wish.rev, work.caller.staff, work.now)
+
+    return change(Asked(desk, token, key, alert, "take_back", wish), decide, schemas.Alert)
+
+
+@router.post("/{alert}/release", responses=CONFLICT)
+def release(alert: AlertId, wish: alert_schemas.Remark, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+    """Given away by who has it: it is in the queue again, and rings for the others."""
+
+    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
+        return lifecycle.release(standing, wish.rev, work.caller.staff, work.now, note=wish.note)
+
+    return change(Asked(desk, token, key, alert, "release", wish), decide, schemas.Alert)
+
+
+@router.post("/{alert}/assign", responses=CONFLICT)
+def assign(alert: AlertId, wish: alert_schemas.Assign, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+    """It rings until the colleague takes it. `to` oneself: taken at once, also from who has it."""
+
+    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
+        colleagues = answering.may_answer(work.conn, visible(work, alert, Deed.HANDLE_ALERTS).team)
+        if wish.to not in {each.id for each in colleagues}:
+            raise RefusedError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "This colleague is not one of the team who may handle its alerts."
+            )
+        return lifecycle.assign(standing, wish.rev, work.caller.staff, wish.to, work.now, note=wish.note)
+
+    return change(Asked(desk, token, key, alert, "assign", wish), decide, schemas.Alert)
 
 
 @router.post("/{alert}/handle", responses=CONFLICT)
-def handle(alert: AlertId, wish: schemas.Handle, desk: DeskOfApp, token: Token) -> schemas.Alert:
-    with desk.work(token) as work:
-        outcome = model.Outcome(wish.outcome)
-        return _change(
-            work,
-            alert,
-            lambda standing: lifecycle.handle(standing, wish.rev, work.caller.staff, outcome, work.now, note=wish.note),
+def handle(
+    alert: AlertId, wish: alert_schemas.Handle, desk: DeskOfApp, token: Token, key: KeyOrNone = None
+) -> alert_schemas.HandledAlert:
+    """Closed, with what it was. Called for help again soon after the first time: only after contact."""
+
+    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
+        outcome = Outcome(wish.outcome)
+        return lifecycle.handle(standing, wish.rev, work.caller.staff, outcome, work.now, note=wish.note)
+
+    handled = change(Asked(desk, token, key, alert, "handle", wish), decide, alert_schemas.HandledAlert)
+    return handled.model_copy(update={"suggests": _suggests(handled)})
+
+
+@router.post("/{alert}/reopen", responses=CONFLICT)
+def reopen(alert: AlertId, wish: alert_schemas.Reopen, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+    """Closed by mistake or too early: in the queue again, by anybody of the team, within some hours."""
+
+    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
+        others = answering.beside(work.conn, alert)
+        return lifecycle.reopen(standing, others, wish.rev, work.caller.staff, work.now, note=wish.note)
+
+    return change(Asked(desk, token, key, alert, "reopen", wish), decide, schemas.Alert)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants done with an alert. `key` None: from a screen that does not send again."""
+
+    desk: Desk
+    token: str | None
+    key: str | None
+    alert: int
+    deed: str
+    wish: BaseModel
+
+
+def change(asked: Asked, decide: Decide, made: type[A]) -> A:
+    with asked.desk.work(asked.token) as work:
+        row = visible(work, asked.alert, Deed.HANDLE_ALERTS)
+        if row.patient is not None:
+            board.remember_look(work.conn, row.patient, f"alert {asked.alert} {asked.deed}", work.now)
+        if asked.key is None:
+            return _change(work, asked.alert, decide, made)
+        question = (asked.deed, asked.alert)
+        return case.once_only(
+            work, asked.key, question, asked.wish, lambda: _change(work, asked.alert, decide, made), made
         )
 
 
-def _change(work: Work, alert: int, decide: Decide) -> schemas.Alert:
-    _visible(work, alert, Deed.HANDLE_ALERTS)
-    standing = alerts.hold_alert(work.conn, alert)
-    assert standing is not None, "alerts are never deleted"
-    decision = decide(standing)
-    if isinstance(decision, Conflict):
-        as_it_stands = shapes.alert(_row(work, alert))
-        raise ConflictError(as_it_stands, _who_was_first(decision, as_it_stands))
-    if standing.owner is None:  # now a person has it; the home hears of it
-        commands.acknowledged(work.conn, standing, work.now)
-    alerts.apply(work.conn, [decision], work.now)
-    return shapes.alert(_row(work, alert))
-
-
-def _who_was_first(conflict: Conflict, alert: schemas.Alert) -> str:
-    return conflict.why if alert.owner is None else f"{conflict.why} {alert.owner.name} has it."
-
-
-def _visible(work: Work, alert: int, deed: Deed) -> board.AlertRow:
+def visible(work: Work, alert: int, deed: Deed) -> board.AlertRow:
     teams = work.teams(deed)
     row = board.alerts(work.conn, [alert]).get(alert)
     if row is None or row.team not in teams:
@@ -79,5 +172,53 @@ def _visible(work: Work, alert: int, deed: Deed) -> board.AlertRow:
     return row
 
 
+def _change(work: Work, alert: int, decide: Decide, made: type[A]) -> A:
+    standing = alerts.hold_alert(work.conn, alert)
+    assert standing is not None, "alerts are never deleted"
+    decision = decide(standing, work)
+    if isinstance(decision, NotSo):
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, decision.why)
+    as_it_stands = shapes.alert(_row(work, alert))
+    if isinstance(decision, Conflict):
+        raise ConflictError(as_it_stands, _who_was_first(decision, as_it_stands))
+    if decision.action in TAKES and standing.acknowledged_at is None:  # now a person has it; the home hears of it
+        commands.acknowledged(work.conn, standing, work.now)
+    try:
+        alerts.apply(work.conn, [decision], work.now)
+    except psycopg.errors.UniqueViolation as error:  # reopened, and another team has a newer one about the same
+        raise ConflictError(as_it_stands, "A newer alert about the same is open.") from error
+    return made.model_validate(shapes.alert(_row(work, alert)).model_dump())
+
+
+def _who_was_first(conflict: Conflict, alert: schemas.Alert) -> str:
+    return conflict.why if alert.owner is None else f"{conflict.why} {alert.owner.name} has it."
+
+
 def _row(work: Work, alert: int) -> board.AlertRow:
     return board.alerts(work.conn, [alert])[alert]
+
+
+def _suggests(handled: alert_schemas.HandledAlert) -> alert_schemas.LimitHint | None:
+    kind, patient = handled.evidence.kind, handled.patient
+    if handled.outcome != Outcome.WRONG_LIMIT.value or kind is None or patient is None:
+        return None
+    return alert_schemas.LimitHint(patient=patient, kind=kind, try_out=f"/api/v1/patients/{patient}/try-out")
+
+
+def _put_off(work: Work, found: list[Snooze]) -> list[schemas.Snooze]:
+    people = case.people(work, [id_ for each in found for id_ in (each.said_by, each.ended_by)])
+    return [
+        schemas.Snooze.model_validate(
+            {
+                "until": each.until_at,
+                "up_to": each.up_to,
+                "by": people[each.said_by],
+                "reason": each.reason,
+                "begun_at": each.from_at,
+                "ended_at": each.ended_at,
+                "ended_by": None if each.ended_by is None else people[each.ended_by],
+                "ended_because": each.ended_because,
+            }
+        )
+        for each in found
+    ]

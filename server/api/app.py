@@ -15,7 +15,20 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 
-from server.api import alerts, auth, board, care, clinic, document, observations, settings, sockets, technical, try_out
+from server.api import (
+    alerts,
+    answering,
+    auth,
+    board,
+    care,
+    clinic,
+    document,
+    observations,
+    settings,
+    sockets,
+    technical,
+    try_out,
+)
 from server.api.desk import Desk, DeskOfApp
 from server.api.guard import Guard
 from server.api.live import Hub
@@ -94,6 +107,8 @@ def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(board.router(board.Boards()))
     for each in (observations, care, settings, clinic, alerts, technical):
         app.include_router(each.router)
+    app.include_router(answering.router)
+    app.include_router(answering.of_team)
     app.include_router(try_out.router(try_out.Trials()))
     app.include_router(sockets.router(hub))
     _add_health(app)

@@ -104,8 +104,20 @@ class Alert(Shape):
     late: Annotated[bool, Field(description="out of a backlog: it began then, it is not known to be so now")]
     count: int
     condition_ended_at: datetime | None
-    owner: StaffMember | None
+    owner: Annotated[
+        StaffMember | None, Field(description="of a raised one: whom it rings for, who has not taken it yet")
+    ]
     acknowledged_at: datetime | None
+    on_way_at: Annotated[datetime | None, Field(description="its owner is")]
+    there_at: datetime | None
+    contact_at: Annotated[datetime | None, Field(description="somebody spoke with who called, since the newest call")]
+    contact_needed: Annotated[bool, Field(description="it cannot be closed before `contact_at`")]
+    snoozed_until: Annotated[datetime | None, Field(description="its owner has put it off; then it rings again")]
+    step: Annotated[int, Field(description="where it stands in its chain")]
+    next_at: Annotated[datetime | None, Field(description="when it goes on along its chain")]
+    quiet: Annotated[bool, Field(description="it waits for the morning list")]
+    response: Annotated[str | None, Field(description="what was agreed to happen out of hours")]
+    handled_by: StaffMember | None
     handled_at: datetime | None
     outcome: Outcome | None
     seen_on: Annotated[int, Field(description="number of screens that have shown it")]
@@ -116,29 +128,36 @@ class HistoryEntry(Shape):
     rev: int
     at: datetime
     action: str
-    staff: StaffMember | None
+    staff: Annotated[StaffMember | None, Field(description="null: the system")]
     note: str | None
+    to: Annotated[StaffMember | None, Field(description="whom it was assigned to")] = None
+    until: Annotated[datetime | None, Field(description="until when it was put off")] = None
+    outcome: Outcome | None = None
+
+
+class Snooze(Shape):
+    """A lease on an alert: what is worse than `up_to` rings nevertheless, and so does every other rule."""
+
+    until: datetime
+    up_to: Literal["yellow", "red"]
+    by: StaffMember
+    reason: str
+    begun_at: datetime
+    ended_at: datetime | None
+    ended_by: Annotated[StaffMember | None, Field(description="null: the time was up, or it turned for the worse")]
+    ended_because: Annotated[str | None, Field(description="the action in the history that ended it")]
 
 
 class AlertDetail(Shape):
     alert: Alert
     history: list[HistoryEntry]
+    snoozes: Annotated[list[Snooze], Field(description="the newest first")]
 
 
 class AlertConflict(Problem):
     """Somebody was first: `alert` is as it stands now, with who has it."""
 
     alert: Alert
-
-
-class Acknowledge(Shape):
-    rev: int
-
-
-class Handle(Shape):
-    rev: int
-    outcome: Outcome
-    note: Annotated[str | None, Field(max_length=2000)] = None
 
 
 class Limits(Shape):

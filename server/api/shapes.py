@@ -1,6 +1,7 @@
 """Rows of the store as the public shapes."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -37,6 +38,16 @@ def alert(row: board.AlertRow) -> schemas.Alert:
             "condition_ended_at": row.condition_ended_at,
             "owner": _person(row.owner_id, row.owner_name, row.owner_initials),
             "acknowledged_at": row.acknowledged_at,
+            "on_way_at": row.on_way_at,
+            "there_at": row.there_at,
+            "contact_at": row.contact_at,
+            "contact_needed": row.contact_needed,
+            "snoozed_until": row.snoozed_until,
+            "step": row.step,
+            "next_at": row.next_at,
+            "quiet": row.quiet,
+            "response": row.response,
+            "handled_by": _person(row.handler_id, row.handler_name, row.handler_initials),
             "handled_at": row.handled_at,
             "outcome": row.outcome,
             "seen_on": row.seen_on,
@@ -61,13 +72,16 @@ def _person(id_: int | None, name: str | None, initials: str | None) -> schemas.
 
 
 def history(row: board.HistoryRow) -> schemas.HistoryEntry:
-    note = row.detail.get("note")
+    note, until = row.detail.get("note"), row.detail.get("until")
     return schemas.HistoryEntry(
         rev=row.rev,
         at=row.at,
         action=row.action,
         staff=_person(row.staff_id, row.staff_name, row.staff_initials),
         note=note if isinstance(note, str) else None,
+        to=_person(row.to_id, row.to_name, row.to_initials),
+        until=datetime.fromisoformat(until) if isinstance(until, str) else None,
+        outcome=row.detail.get("outcome"),
     )
 
 

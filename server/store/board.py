@@ -41,6 +41,18 @@ class AlertRow:
     owner_name: str | None
     owner_initials: str | None
     acknowledged_at: datetime | None
+    on_way_at: datetime | None
+    there_at: datetime | None
+    contact_at: datetime | None
+    contact_needed: bool
+    snoozed_until: datetime | None
+    step: int
+    next_at: datetime | None
+    quiet: bool
+    response: str | None
+    handler_id: int | None
+    handler_name: str | None
+    handler_initials: str | None
     handled_at: datetime | None
     outcome: str | None
     evidence: Mapping[str, Any]
@@ -57,6 +69,9 @@ class HistoryRow:
     staff_name: str | None
     staff_initials: str | None
     detail: Mapping[str, Any]
+    to_id: int | None
+    to_name: str | None
+    to_initials: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,7 +22,9 @@ select alert.id, alert.team_id as team, alert.rev, alert.rule, alert.priority, a
        alert.patient_id as patient, alert.home_id as home, gateway.name as gateway, device.address as device,
        alert.began_at, alert.raised_at, alert.last_at, alert.late, alert.count, alert.condition_ended_at,
        alert.owner_id, owner.name as owner_name, owner.initials as owner_initials,
-       alert.acknowledged_at, alert.handled_at, alert.outcome, alert.evidence,
+       alert.acknowledged_at, alert.on_way_at, alert.there_at, alert.contact_at, alert.contact_needed, alert.snoozed_until,
+       alert.step, alert.next_at, alert.quiet, alert.response, alert.handled_at, alert.outcome, alert.evidence,
+       alert.handled_by as handler_id, handler.name as handler_name, handler.initials as handler_initials,
        (select count(*) from alert_seen where alert_seen.alert_id = alert.id) as seen_on,
        case when alert.patient_id is null then
            array(select patient.id from patient where patient.home_id = alert.home_id and patient.active order by patient.id)
@@ -31,14 +33,17 @@ from alert
 left join gateway on gateway.id = alert.gateway_id
 left join device on device.id = alert.device_id
 left join staff owner on owner.id = alert.owner_id
+left join staff handler on handler.id = alert.handled_by
 where alert.id = any (%(ids)s)
 
 -- name: history
 -- The life of one alert.
 select history.rev, history.at, history.action, history.staff_id, staff.name as staff_name,
-       staff.initials as staff_initials, history.detail
+       staff.initials as staff_initials, history.detail,
+       colleague.id as to_id, colleague.name as to_name, colleague.initials as to_initials
 from alert_history history
 left join staff on staff.id = history.staff_id
+left join staff colleague on colleague.id = (history.detail ->> 'to')::int
 where history.alert_id = %(alert)s
 order by history.rev
 
