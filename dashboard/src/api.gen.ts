@@ -3708,7 +3708,16 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Not signed in */
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The login or the password is wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3726,8 +3735,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not there, or not yours */
-            404: {
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3744,9 +3762,22 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description Too many tries: wait as `Retry-After` says */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3789,8 +3820,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not there, or not yours */
-            404: {
+            /** @description The length of the body is not said */
+            411: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3798,8 +3829,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request does not fit */
-            422: {
+            /** @description The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3807,9 +3838,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3854,27 +3887,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3919,27 +3936,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3951,13 +3952,18 @@ export interface operations {
     get_series: {
         parameters: {
             query: {
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
+                /** @description the first instant or day that is asked for */
                 from: string;
+                /** @description the end of what is asked for */
                 to: string;
+                /** @description how many points at most; each stands for the same length of time */
                 points?: number;
             };
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -4009,9 +4015,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4023,12 +4031,16 @@ export interface operations {
     get_days: {
         parameters: {
             query: {
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
+                /** @description the first instant or day that is asked for */
                 from: string;
+                /** @description the end of what is asked for */
                 to: string;
             };
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -4080,9 +4092,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4096,6 +4110,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -4147,9 +4162,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4166,6 +4183,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -4185,6 +4203,15 @@ export interface operations {
                     "application/json": components["schemas"]["SaidFact"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -4221,6 +4248,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -4230,9 +4275,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4249,6 +4296,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -4268,6 +4316,15 @@ export interface operations {
                     "application/json": components["schemas"]["SaidFact"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -4304,6 +4361,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -4313,9 +4388,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4332,7 +4409,9 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description the number of what was said, from the list of facts */
                 fact: number;
             };
             cookie?: never;
@@ -4352,6 +4431,15 @@ export interface operations {
                     "application/json": components["schemas"]["SaidFact"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -4388,6 +4476,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -4397,9 +4503,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4413,11 +4521,14 @@ export interface operations {
             query?: {
                 /** @description null: yesterday, by the clock in Norway */
                 last_day?: string | null;
+                /** @description how many days the proposal rests on */
                 window_days?: number;
             };
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -4469,9 +4580,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4488,7 +4601,9 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -4506,6 +4621,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SaidFact"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not signed in */
@@ -4544,6 +4668,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -4553,9 +4695,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4569,6 +4713,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -4620,9 +4765,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4639,6 +4786,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -4658,6 +4806,15 @@ export interface operations {
                     "application/json": components["schemas"]["Excuse"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -4685,6 +4842,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -4694,9 +4869,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4713,7 +4890,9 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description the excuse's number, from the list of excuses */
                 excuse: number;
             };
             cookie?: never;
@@ -4733,6 +4912,15 @@ export interface operations {
                     "application/json": components["schemas"]["Excuse"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -4760,6 +4948,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -4769,9 +4975,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4783,11 +4991,14 @@ export interface operations {
     get_changes: {
         parameters: {
             query?: {
+                /** @description `next` of the page before; without it the newest */
                 before?: string | null;
+                /** @description how many at most */
                 most?: number;
             };
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -4839,9 +5050,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4855,6 +5068,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -4906,9 +5120,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4925,7 +5141,9 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -4943,6 +5161,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EffectiveLimits"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not signed in */
@@ -4981,6 +5208,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -4990,9 +5235,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5009,7 +5256,9 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -5027,6 +5276,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EffectiveLimits"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not signed in */
@@ -5065,6 +5323,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -5074,9 +5350,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5090,7 +5368,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
             };
             cookie?: never;
@@ -5142,9 +5422,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5161,8 +5443,11 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -5182,6 +5467,15 @@ export interface operations {
                     "application/json": components["schemas"]["EffectiveLimits"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -5218,6 +5512,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -5227,9 +5539,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5246,8 +5560,11 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -5267,6 +5584,15 @@ export interface operations {
                     "application/json": components["schemas"]["EffectiveLimits"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -5303,6 +5629,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -5312,9 +5656,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5328,6 +5674,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -5379,9 +5726,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5398,7 +5747,9 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description the rule's name, from the list of rules */
                 rule: string;
             };
             cookie?: never;
@@ -5416,6 +5767,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EffectiveRules"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not signed in */
@@ -5454,6 +5814,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -5463,9 +5841,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5482,7 +5862,9 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description the rule's name, from the list of rules */
                 rule: string;
             };
             cookie?: never;
@@ -5500,6 +5882,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EffectiveRules"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not signed in */
@@ -5538,6 +5929,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -5547,9 +5956,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5563,7 +5974,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
             };
             cookie?: never;
@@ -5615,9 +6028,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5634,8 +6049,11 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
+                /** @description the rule's name, from the list of rules */
                 rule: string;
             };
             cookie?: never;
@@ -5655,6 +6073,15 @@ export interface operations {
                     "application/json": components["schemas"]["EffectiveRules"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -5691,6 +6118,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -5700,9 +6145,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5719,8 +6166,11 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
+                /** @description the rule's name, from the list of rules */
                 rule: string;
             };
             cookie?: never;
@@ -5740,6 +6190,15 @@ export interface operations {
                     "application/json": components["schemas"]["EffectiveRules"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -5776,6 +6235,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -5785,9 +6262,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5801,6 +6280,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -5852,9 +6332,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5871,7 +6353,9 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -5891,6 +6375,15 @@ export interface operations {
                     "application/json": components["schemas"]["EffectivePlans"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -5927,6 +6420,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -5936,9 +6447,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5955,7 +6468,9 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the patient's number */
                 patient: number;
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -5975,6 +6490,15 @@ export interface operations {
                     "application/json": components["schemas"]["EffectivePlans"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -6011,6 +6535,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -6020,9 +6562,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6036,7 +6580,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
             };
             cookie?: never;
@@ -6088,9 +6634,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6107,8 +6655,11 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -6128,6 +6679,15 @@ export interface operations {
                     "application/json": components["schemas"]["EffectivePlans"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -6164,6 +6724,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -6173,9 +6751,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6192,8 +6772,11 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
+                /** @description what is measured */
                 kind: components["schemas"]["Kind"];
             };
             cookie?: never;
@@ -6213,6 +6796,15 @@ export interface operations {
                     "application/json": components["schemas"]["EffectivePlans"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -6249,6 +6841,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -6258,9 +6868,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6272,12 +6884,16 @@ export interface operations {
     get_pathway_changes: {
         parameters: {
             query?: {
+                /** @description `next` of the page before; without it the newest */
                 before?: string | null;
+                /** @description how many at most */
                 most?: number;
             };
             header?: never;
             path: {
+                /** @description the team's number */
                 team: number;
+                /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
             };
             cookie?: never;
@@ -6329,9 +6945,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6345,6 +6963,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -6396,9 +7015,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6410,10 +7031,12 @@ export interface operations {
     get_news2_trail: {
         parameters: {
             query?: {
+                /** @description how many days back from now */
                 days?: number;
             };
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -6465,9 +7088,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6479,12 +7104,16 @@ export interface operations {
     get_glucose: {
         parameters: {
             query: {
+                /** @description the first instant or day that is asked for */
                 from: string;
+                /** @description the end of what is asked for */
                 to: string;
+                /** @description whose targets */
                 group?: components["schemas"]["Group"];
             };
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -6536,9 +7165,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6550,11 +7181,14 @@ export interface operations {
     get_glucose_days: {
         parameters: {
             query: {
+                /** @description the first instant or day that is asked for */
                 from: string;
+                /** @description the end of what is asked for */
                 to: string;
             };
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -6606,9 +7240,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6622,6 +7258,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -6673,9 +7310,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6689,6 +7328,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -6740,9 +7380,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6756,6 +7398,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -6807,9 +7450,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6826,6 +7471,7 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -6845,6 +7491,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -6881,6 +7536,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -6890,9 +7563,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6909,6 +7584,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -6928,6 +7604,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -6964,6 +7649,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -6973,9 +7676,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6992,6 +7697,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7011,6 +7717,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -7047,6 +7762,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7056,9 +7789,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7075,6 +7810,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7094,6 +7830,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -7130,6 +7875,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7139,9 +7902,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7158,6 +7923,7 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7177,6 +7943,15 @@ export interface operations {
                     "application/json": components["schemas"]["HandledAlert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -7213,6 +7988,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7222,9 +8015,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7241,6 +8036,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7260,6 +8056,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -7296,6 +8101,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7305,9 +8128,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7352,27 +8177,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7389,6 +8198,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7406,6 +8216,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not signed in */
@@ -7444,6 +8263,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7453,9 +8290,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7472,6 +8311,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7489,6 +8329,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not signed in */
@@ -7527,6 +8376,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7536,9 +8403,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7555,6 +8424,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7574,6 +8444,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -7610,6 +8489,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7619,9 +8516,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7638,6 +8537,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7657,6 +8557,15 @@ export interface operations {
                     "application/json": components["schemas"]["AskedAgain"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -7693,6 +8602,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7702,9 +8629,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7721,6 +8650,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7740,6 +8670,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -7776,6 +8715,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7785,9 +8742,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7804,6 +8763,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7823,6 +8783,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -7859,6 +8828,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7868,9 +8855,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7887,6 +8876,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the alert's number */
                 alert: number;
             };
             cookie?: never;
@@ -7906,6 +8896,15 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not signed in */
             401: {
                 headers: {
@@ -7942,6 +8941,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["AlertConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -7951,9 +8968,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7967,6 +8986,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the team's number */
                 team: number;
             };
             cookie?: never;
@@ -8018,9 +9038,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8037,6 +9059,7 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the team's number */
                 team: number;
             };
             cookie?: never;
@@ -8054,6 +9077,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SnoozeLimits"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not signed in */
@@ -8092,6 +9124,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["CareConflict"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -8101,9 +9151,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8117,6 +9169,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the patient's number */
                 patient: number;
             };
             cookie?: never;
@@ -8134,6 +9187,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TriedOut"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not signed in */
@@ -8163,6 +9225,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not fit */
             422: {
                 headers: {
@@ -8172,9 +9252,11 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8201,51 +9283,6 @@ export interface operations {
                     "application/json": components["schemas"]["Alive"];
                 };
             };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
         };
     };
     ready: {
@@ -8266,45 +9303,11 @@ export interface operations {
                     "application/json": components["schemas"]["Ready"];
                 };
             };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
             503: {
                 headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {

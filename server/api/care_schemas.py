@@ -3,13 +3,21 @@
 `rev` names what the screen showed: a change is refused when something of it has changed meanwhile. Every change says
 why, and carries the header `Idempotency-Key`: sent again with the same key it is done once."""
 
+import re
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from devices.vocabulary import Kind
 from server.api.schemas import Limits, Pathway, Problem, Shape, StaffMember
+
+
+def _of_day(given: object) -> object:
+    if isinstance(given, str) and re.fullmatch(OF_DAY, given) is None:
+        raise ValueError("a time of day in Norway has no time zone: write 08:00")
+    return given
+
 
 # Neither control characters nor nothing but blanks.
 TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -23,6 +31,11 @@ Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 Instant = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 Day = Annotated[date, Field(ge=EARLIEST.date(), le=LATEST.date())]
+# A time of day has no offset; the format "time" of JSON Schema would demand one.
+OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"
+TimeOfDay = Annotated[
+    time, BeforeValidator(_of_day), WithJsonSchema({"type": "string", "pattern": OF_DAY, "examples": ["08:00"]})
+]
 RecordId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 Symptom = Literal["dyspnoea", "sputum_volume", "sputum_purulence", "cold", "fever", "wheeze", "cough", "faster"]
@@ -285,7 +298,7 @@ class EffectivePlan(Shape):
 
     kind: Kind
     weekdays: list[int]
-    times: list[time]
+    times: list[TimeOfDay]
     before_min: int
     after_min: int
     source: Literal["patient", "team", "shipped"]
@@ -303,7 +316,7 @@ class EffectivePlans(Shape):
 
 class SetPlan(Shape):
     weekdays: Annotated[list[Weekday], Field(max_length=7)]
-    times: Annotated[list[time], Field(max_length=12)]
+    times: Annotated[list[TimeOfDay], Field(max_length=12)]
     before_min: WaitMin
     after_min: WaitMin
     reason: Reason
@@ -375,7 +388,7 @@ class PlanChange(Shape):
 
     kind: Kind
     weekdays: list[int]
-    times: list[time] | None
+    times: list[TimeOfDay] | None
     before_min: int
     after_min: int
 
