@@ -6,7 +6,8 @@ from server.access import Deed
 from server.clinical.pathways import Pathway
 
 # NEWS2's scale 2 and the range it stands for are for a confirmed hypercapnic failure: somebody prescribes them.
-PRESCRIBED: Final = frozenset({"saturation_range", "news2_scale"})
+# So is what is not done any more.
+PRESCRIBED: Final = frozenset({"saturation_range", "news2_scale", "treatment_limits"})
 
 
 def to_say(fact_type: str) -> Deed:

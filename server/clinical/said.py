@@ -23,6 +23,9 @@ CLOCKS_DIFFER: Final = timedelta(minutes=2)  # between hosts
 LOWEST_PRESCRIBED_PERCENT: Final = 70  # a lower one is more likely a slip of the pen [proposal]
 
 
+Text = Annotated[str, Meta(max_length=500)]
+
+
 class _Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
     pass
 
@@ -69,12 +72,51 @@ class Symptoms(_Said, frozen=True, kw_only=True, tag="symptoms"):
     symptoms: tuple[Symptom, ...] = ()
 
 
-Fact = Baseline | SaturationRange | OxygenAgreed | OxygenSeen | ConsciousnessSeen | News2Scale | Symptoms
-Standing = Baseline | SaturationRange | OxygenAgreed | News2Scale  # holds until another one; only staff say it
+class TreatmentLimits(_Said, frozen=True, kw_only=True, tag="treatment_limits"):
+    """What is not done any more, as a doctor has decided it (HLR-: no resuscitation)."""
+
+    no_resuscitation: bool
+    no_hospital: bool = False
+    text: Text = ""
+
+
+class Reaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    to: Annotated[str, Meta(min_length=1, max_length=200)]
+    how: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Cave(_Said, frozen=True, kw_only=True, tag="cave"):
+    """All that must not be given: a newer list takes the place of this one."""
+
+    reactions: Annotated[tuple[Reaction, ...], Meta(min_length=1, max_length=30)]
+
+
+class Critical(_Said, frozen=True, kw_only=True, tag="critical"):
+    """What whoever comes must know before they ring the bell: infection, a dog, a pacemaker, who is deaf."""
+
+    lines: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(min_length=1, max_length=20)]
+
+
+Fact = (
+    Baseline
+    | SaturationRange
+    | OxygenAgreed
+    | OxygenSeen
+    | ConsciousnessSeen
+    | News2Scale
+    | Symptoms
+    | TreatmentLimits
+    | Cave
+    | Critical
+)
+# Holds until another one; only staff say it.
+Standing = Baseline | SaturationRange | OxygenAgreed | News2Scale | TreatmentLimits | Cave | Critical
 TYPES: Final[Mapping[str, type[Fact]]] = MappingProxyType({each.__struct_config__.tag: each for each in get_args(Fact)})
 STANDING: Final = tuple(name for name, each in TYPES.items() if issubclass(each, get_args(Standing)))
 MOVE_LIMITS: Final = ("baseline", "saturation_range", "oxygen")
-EXPLAINED: Final = (SaturationRange, News2Scale)  # never without who prescribed it, and why
+ENDING: Final = (SaturationRange, OxygenAgreed, News2Scale, TreatmentLimits, Cave, Critical)
+CRITICAL: Final = ("treatment_limits", "cave", "oxygen", "critical")  # goes along with whoever drives
+EXPLAINED: Final = (SaturationRange, News2Scale, TreatmentLimits)  # never without who prescribed it, and why
 
 
 def must_be_sayable(
@@ -113,9 +155,9 @@ def _check_times(fact: Fact, at: datetime, until: datetime | None, now: datetime
     _check_at(at)
     if until is not None and (until.tzinfo is None or until <= at):
         raise CareError("The fact ends before it begins: give `until` a time zone, and a time after `at`.")
-    if not isinstance(fact, SaturationRange | OxygenAgreed | News2Scale):
+    if not isinstance(fact, ENDING):
         if until is not None:
-            raise CareError("Only a range, oxygen or a scale can end at a time that is known ahead: leave out `until`.")
+            raise CareError("What is seen, reported or usual has no end that is known ahead: leave out `until`.")
         _not_later(at, now, "It was seen, reported or accepted")
 
 

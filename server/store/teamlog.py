@@ -17,10 +17,11 @@ SQL: Final = queries.load("alerts")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """`body` of an alert: {"ring": bool, "action": text}; of a gateway: {"gateway": its name}."""
+    """`body` of an alert: {"ring": bool, "action": text}; of a gateway: {"gateway": its name}; of a patient who left
+    the team or joined it: {"patient": id}."""
 
     team_id: int
-    type: Literal["alert", "gateway"]
+    type: Literal["alert", "gateway", "left", "joined"]
     alert_id: int | None = None
     body: Mapping[str, object] = field(default_factory=dict)
 

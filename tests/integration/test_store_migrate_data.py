@@ -116,6 +116,19 @@ insert into staff_way (staff_id, way, address, lane, added_at) values (1, 'sms',
 insert into notice (purpose, alert_id, rev, step, staff_id, way_id, way, lane, made_at, due_at, next_at)
 values ('alert', 1, 1, 0, 1, 1, 'sms', 'sms', '2026-02-01Z', '2026-02-01Z', '2026-02-01Z');
 """,
+    17: """
+insert into municipality values ('0301', 'Oslo');
+insert into municipality_team values ('0301', 1);
+insert into patient_change (patient_id, what, at, changed_by, reason) values (1, 'details', '2026-02-01Z', 1, 'test');
+insert into national_number values (1, '\\x01', '\\x02', 1, '2026-02-01Z');
+insert into patient_record (patient_id, type, content, set_by, set_at, reason)
+values (1, 'contacts', '{"contacts": []}', 1, '2026-02-01Z', 'test');
+insert into home_address (home_id, address, from_at, set_by, set_at, reason)
+select id, 'Storgata 1', '2026-02-01Z', 1, '2026-02-01Z', 'test' from home limit 1;
+insert into home_access (home_id, key_box, set_by, set_at, reason)
+select id, 'left of the door', 1, '2026-02-01Z', 'test' from home limit 1;
+insert into recall (team_id, device_id, why, since) values (1, 1, 'dead', '2026-02-01Z');
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change
