@@ -39,6 +39,7 @@ export const TECHNICAL = [
   'monitor_was_down',
   'config_not_taken',
   'not_assessed',
+  'nobody_on_duty',
 ] as const
 
 /** Rules of one name. */

@@ -113,6 +113,7 @@ NOT_ASSESSED = "technical:not_assessed"
 SENSOR_SILENT = "technical:sensor_silent"
 BATTERY_LOW = "technical:battery_low"
 CLOCK_WRONG = "technical:clock_wrong"
+NOBODY_ON_DUTY = "technical:nobody_on_duty"
 
 TECHNICAL_RULES = (
     SENSOR_OFF,
@@ -127,6 +128,7 @@ TECHNICAL_RULES = (
     BATTERY_LOW,
     CLOCK_WRONG,
 )
+    NOBODY_ON_DUTY,
 
 
 def sensor_off(subject: Subject, at: datetime) -> Fault:

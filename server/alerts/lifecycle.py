@@ -26,6 +26,7 @@ class Happening(StrEnum):
     SAY = "say"  # contact made, a new measurement asked for
     NOTE = "note"
     SNOOZE = "snooze"
+    GO_ON = "go_on"  # along its chain
     REOPEN = "reopen"
     REOPEN_OVER = "reopen_over"
 
@@ -47,6 +48,7 @@ TRANSITIONS: Final = MappingProxyType(
         (RAISED, Happening.SAY): RAISED,  # said, but nobody has it
         (RAISED, Happening.NOTE): RAISED,
         (RAISED, Happening.SNOOZE): ACKNOWLEDGED,
+        (RAISED, Happening.GO_ON): RAISED,
         (ACKNOWLEDGED, Happening.HANDLE): HANDLED,
         (ACKNOWLEDGED, Happening.CONDITION_ENDED): ACKNOWLEDGED,  # somebody has it, and says what it was
         (ACKNOWLEDGED, Happening.CONDITION_WORSE): RAISED,  # a turn for the worse must be seen again
@@ -61,6 +63,7 @@ TRANSITIONS: Final = MappingProxyType(
         (ACKNOWLEDGED, Happening.SAY): ACKNOWLEDGED,
         (ACKNOWLEDGED, Happening.NOTE): ACKNOWLEDGED,
         (ACKNOWLEDGED, Happening.SNOOZE): ACKNOWLEDGED,
+        (ACKNOWLEDGED, Happening.GO_ON): ACKNOWLEDGED,
         (CLEARED, Happening.ACKNOWLEDGE): ACKNOWLEDGED,
         (CLEARED, Happening.HANDLE): HANDLED,
         (CLEARED, Happening.CONDITION_WORSE): RAISED,
@@ -71,6 +74,7 @@ TRANSITIONS: Final = MappingProxyType(
         (CLEARED, Happening.SAY): CLEARED,
         (CLEARED, Happening.NOTE): CLEARED,
         (CLEARED, Happening.SNOOZE): ACKNOWLEDGED,
+        (CLEARED, Happening.GO_ON): CLEARED,
         (HANDLED, Happening.NOTE): HANDLED,
         (HANDLED, Happening.REOPEN): RAISED,
         (HANDLED, Happening.REOPEN_OVER): CLEARED,
@@ -140,7 +144,7 @@ def handle(
         return Conflict(
             alert=alert, why="There was another call soon after the first: note contact before you close it."
         )
-    closed = replace(alert, handled_at=now, handled_by=staff, outcome=outcome, next_at=None, snoozed_until=None)
+    closed = replace(alert, handled_at=now, handled_by=staff, outcome=outcome, snoozed_until=None)
     return done(closed, Happening.HANDLE, Action.HANDLED, staff, now, note=note)
 
 
@@ -206,9 +210,7 @@ def done(
 
 def nobodys(alert: Alert) -> Alert:
     """Who was on the way is so no longer; history keeps it."""
-    return replace(
-        alert, owner=None, acknowledged_at=None, on_way_at=None, there_at=None, next_at=None, snoozed_until=None
-    )
+    return replace(alert, owner=None, acknowledged_at=None, on_way_at=None, there_at=None, snoozed_until=None)
 
 
 def _back(alert: Alert) -> Happening:

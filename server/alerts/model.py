@@ -149,6 +149,12 @@ class Action(StrEnum):
     SNOOZED = "snoozed"
     SNOOZE_ENDED = "snooze_ended"  # early, by a person
     SNOOZE_OVER = "snooze_over"  # the time was up
+    ESCALATED = "escalated"  # nobody has taken it: the next one is called
+    REMINDED = "reminded"  # its owner, who has logged nothing for a while
+    RETURNED = "returned"  # to the queue: its owner did not answer the reminder
+    QUIETED = "quieted"  # its service is closed: it waits for the morning list
+    MORNING = "morning"  # the service is open again
+    HANDED_OVER = "handed_over"  # its owner went off duty
     REFILED = "refiled"  # what it is about turned out to be of somebody else; it stays as it is
 
 

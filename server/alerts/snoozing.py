@@ -47,7 +47,7 @@ def snooze(
         return refusal
     if alert.state is State.ACKNOWLEDGED and alert.owner != staff:
         return Conflict(alert=alert, why="Somebody has it already.")
-    later = replace(alert, owner=staff, acknowledged_at=alert.acknowledged_at or now, snoozed_until=until, next_at=None)
+    later = replace(alert, owner=staff, acknowledged_at=alert.acknowledged_at or now, snoozed_until=until)
     return replace(done(later, Happening.SNOOZE, Action.SNOOZED, staff, now, note=reason), until=until)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import psycopg
 
-from server.store import expiry, facts, homes, housekeeping, pool, rebinding, rolelife
+from server.store import escalations, expiry, facts, homes, housekeeping, pool, rebinding, rolelife
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 from server.store.ledger import Ledger
@@ -90,5 +90,7 @@ class Clock:
         self._told_of_facts_until = facts.tell_of_turns(conn, self._told_of_facts_until, now)
         rebinding.refile_some(conn, now)
         if time.monotonic() >= self._chores_at:
+        while escalations.go_on(conn, now) and not self._stopping.is_set():
+            pass
             housekeeping.chores(conn, now)
             self._chores_at = time.monotonic() + CHORES_EVERY_S

@@ -6,8 +6,9 @@ The order of locks, which makes deadlocks impossible: subject rows by id (`hold`
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -16,10 +17,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from server.alerts import policy
+from server.alerts.escalation import Course
 from server.alerts.findings import Finding
 from server.alerts.model import Action, Alert, Change, Outcome, Priority, State, Subject, SubjectType, cause_subject
 from server.detection.findings import Evidence
-from server.store import queries, snoozes, teamlog
+from server.store import courses, dispatch, queries, snoozes, teamlog
+from server.store.courses import About, Courses
 
 SQL: Final = queries.load("alerts")
 log = logging.getLogger(__name__)
@@ -69,10 +72,20 @@ def hold_alert(conn: psycopg.Connection, alert_id: int) -> Alert | None:
     """Lock the subject of one alert and read the alert as it stands; None: there is no such alert for this reader."""
     row = conn.execute(SQL["subject_of_alert"], {"id": alert_id}).fetchone()
     if row is None:
+def of_ids(conn: psycopg.Connection, ids: Iterable[int]) -> list[Alert]:
+    """About held subjects, whether open or not."""
+    return [_alert(row) for row in conn.execute(SQL["alerts"], {"ids": np.array(sorted(ids), np.int64)})]
+
+
+def whose(conn: psycopg.Connection, alert: Alert) -> About | None:
+    """None: no alert that was written."""
+    row = conn.execute(SQL["whose"], {"id": alert.id}).fetchone()
+    return None if row is None else About(team=row[0], pathway=row[1], municipality=row[2])
+
+
         return None
     hold_ids(conn, [row[0]])
-    found = conn.execute(SQL["alert"], {"id": alert_id}).fetchone()
-    return None if found is None else _alert(found)
+    return next(iter(of_ids(conn, [alert_id])), None)
 
 
 def apply(conn: psycopg.Connection, changes: Sequence[Change], now: datetime) -> None:
@@ -84,11 +97,14 @@ def write(conn: psycopg.Connection, changes: Sequence[Change]) -> list[teamlog.E
     """Alerts and their history; what the teams must be told is the answer, for `teamlog.append`."""
     written: dict[tuple[Subject, str], tuple[int, int]] = {}
     entries = []
-    for change in changes:
-        place = _write(conn, change, written)
+    ways = Courses(conn)
+    for found in changes:
+        known = _known(found, written)
+        change, course = ways.decide(found, partial(_about, conn, found, known))
+        place = _write(conn, change, known)
         if place is not None:
             written[change.alert.key] = place
-            _remember(conn, change, place[0])
+            _remember(conn, change, place[0], course)
             snoozes.follow(conn, change, place[0])
             entries.append(_entry(change, *place))
     return entries
@@ -99,13 +115,29 @@ def cause_of_team(name: str, team_id: int) -> Subject:
     return cause_subject(f"{name}@{team_id}")
 
 
-def _write(
-    conn: psycopg.Connection, change: Change, written: Mapping[tuple[Subject, str], tuple[int, int]]
-) -> tuple[int, int] | None:
+def _known(change: Change, written: Mapping[tuple[Subject, str], tuple[int, int]]) -> int | None:
+    """None: it is new, or nobody's."""
+    if change.alert.rev == 1 or change.alert.id is not None:
+        return change.alert.id
+    return written.get(change.alert.key, (None,))[0]
+
+
+def _about(conn: psycopg.Connection, change: Change, known: int | None) -> About | None:
+    """None: its subject belongs to no team."""
+    if known is not None:
+        return whose(conn, replace(change.alert, id=known))
+    team = _team_of(conn, change.alert.subject, change.at)
+    if team is None or change.alert.rev > 1:
+        return None
+    patient = conn.execute(SQL["patient"], {"id": change.alert.subject.patient}).fetchone()
+    pathway, municipality = patient or (None, None)
+    return About(team=team, pathway=pathway, municipality=municipality)
+
+
+def _write(conn: psycopg.Connection, change: Change, known: int | None) -> tuple[int, int] | None:
     """(alert id, team id); None: nobody's alert, because its subject belongs to no team."""
     if change.alert.rev == 1:
         return _raise(conn, change)
-    known = change.alert.id if change.alert.id is not None else written.get(change.alert.key, (None,))[0]
     if known is None:
         return None
     row = conn.execute(SQL["change"], {**_columns(change.alert), "id": known}).fetchone()
@@ -139,9 +171,15 @@ def _team_of(conn: psycopg.Connection, subject: Subject, at: datetime) -> int | 
     return None if row is None else row[0]
 
 
-def _remember(conn: psycopg.Connection, change: Change, alert_id: int) -> None:
+def _remember(conn: psycopg.Connection, change: Change, alert_id: int, course: Course) -> None:
     detail = {"state": change.alert.state, "priority": change.alert.priority, "evidence": _evidence(change.alert)}
-    more = {"note": change.note, "to": change.to, "until": None if change.until is None else change.until.isoformat()}
+    more: dict[str, object] = {
+        "note": change.note,
+        "to": change.to,
+        "until": None if change.until is None else change.until.isoformat(),
+    }
+    if course.calls:
+        more |= {"step": course.step, "called": [person.name for person in course.calls]}
     if change.action is Action.HANDLED:
         more["outcome"] = change.alert.outcome
     parameters = {
@@ -155,8 +193,10 @@ def _remember(conn: psycopg.Connection, change: Change, alert_id: int) -> None:
     conn.execute(SQL["remember"], parameters)
 
 
-def _entry(change: Change, alert_id: int, team_id: int) -> teamlog.Entry:
-    body = {"ring": change.rings, "action": str(change.action)}
+def _entry(change: Change, alert_id: int, team_id: int, course: Course) -> teamlog.Entry:
+    body: dict[str, object] = {"ring": change.rings, "action": str(change.action)}
+    if course.calls:
+        body["called"] = [person.staff for person in course.calls if person.staff is not None]
     return teamlog.Entry(team_id=team_id, type="alert", alert_id=alert_id, body=body)
 
 

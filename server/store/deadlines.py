@@ -24,6 +24,7 @@ class DeadlineType(StrEnum):
     IDENTITY_CONFLICT = "identity_conflict"  # put off by every new sign of it; expired: it is over
     MONITOR_BACK = "monitor_back"  # expired: the note that a role was down has been there long enough
     HOME = "home"  # what a home waits for (a door to close, somebody to come back); expired: the home looks again
+    ESCALATION = "escalation"  # an alert that nobody has taken; server/store/escalations.py makes it go on
     MEASUREMENT = "measurement"  # of a kind, planned for a patient: the ledger looks at it when it is due
     SNOOZE = "snooze"  # `part`: an alert that was put off; expired: it rings again
     SENSOR = "sensor"  # a device's sign of life, battery and clock: the ledger looks at it when it is due

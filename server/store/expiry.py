@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def expire_due(conn: psycopg.Connection, now: datetime, *, monitor_hears: bool) -> int:
     """One transaction; how many deadlines ended."""
-    types: Collection[DeadlineType] = set(DeadlineType) - LEDGER
+    types: Collection[DeadlineType] = set(DeadlineType) - LEDGER - {DeadlineType.ESCALATION}
     types = types if monitor_hears else set(types) - HEARD_BY_MONITOR
     found = deadlines.due(conn, now, types)
     if not found:

@@ -129,6 +129,15 @@ insert into home_access (home_id, key_box, set_by, set_at, reason)
 select id, 'left of the door', 1, '2026-02-01Z', 'test' from home limit 1;
 insert into recall (team_id, device_id, why, since) values (1, 1, 'dead', '2026-02-01Z');
 """,
+    18: """
+insert into duty (team_id, staff_id, part, from_at, started_by) values (1, 1, 'duty', '2026-02-01Z', 1);
+insert into chain_set (team_id, priority, unlogged_s, again_s, set_by, set_at, reason)
+values (1, 'red', 900, 300, 1, '2026-02-01Z', 'test');
+insert into chain_step (set_id, chain, position, weekdays, from_time, to_time, part, after_s)
+values (1, 1, 1, '{1}', '00:00', '00:00', 'duty', 0);
+insert into service_hours (team_id, priority, set_by, set_at, reason) values (1, 'yellow', 1, '2026-02-01Z', 'test');
+insert into alert_call (alert_id, rev, place, step, staff_id, name, at) values (1, 1, 0, 1, 1, 'Kari', '2026-02-01Z');
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

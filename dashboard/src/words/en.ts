@@ -243,6 +243,7 @@ export const en: Words = {
     config_not_taken: 'The gateway does not take its configuration into use',
     set_aside: 'A message was set aside, it could not be read',
     not_assessed: 'The server cannot assess how patients develop',
+    nobody_on_duty: 'Nobody is on duty',
   },
 
   foundBy: {

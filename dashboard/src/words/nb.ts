@@ -254,6 +254,7 @@ export const nb = {
     config_not_taken: 'Hjemmesentralen tar ikke i bruk oppsettet sitt',
     set_aside: 'Melding lagt til side, kunne ikke leses',
     not_assessed: 'Serveren får ikke vurdert utviklingen hos pasienter',
+    nobody_on_duty: 'Ingen er på vakt',
   } satisfies Record<Named, string>,
 
   /** A rule over many readings, where its numbers are not at hand. */

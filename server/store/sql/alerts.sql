@@ -34,18 +34,26 @@ from alert a join subject s on s.id = a.subject_id
 where a.subject_id = any(%(ids)s) and a.state = 'handled' and a.handled_at > %(since)s
 order by a.subject_id, a.rule, a.handled_at desc, a.id desc
 
--- name: alert
--- One alert, open or not.
+-- name: alerts
+-- Alerts, open or not.
 select a.id, s.type, s.reference, a.patient_id, a.home_id, a.gateway_id, a.device_id, a.rule, a.priority, a.state,
        a.began_at, a.raised_at, a.last_at, a.late, a.count, a.condition_ended_at, a.owner_id, a.acknowledged_at,
        a.handled_at, a.handled_by, a.outcome, a.evidence, a.rev, a.step, a.next_at, a.on_way_at, a.there_at, a.contact_at,
        a.contact_needed, a.quiet, a.response, a.snoozed_until
 from alert a join subject s on s.id = a.subject_id
-where a.id = %(id)s
+where a.id = any(%(ids)s) order by a.id
 
 -- name: subject_of_alert
 -- Whose lock a change of this alert needs.
 select subject_id from alert where id = %(id)s
+
+-- name: whose
+-- An alert's team, and the pathway and municipality of its patient.
+select a.team_id, p.pathway, p.municipality from alert a left join patient p on p.id = a.patient_id where a.id = %(id)s
+
+-- name: patient
+-- The same of an alert that is new.
+select pathway, municipality from patient where id = %(id)s
 
 -- name: team_of
 -- Which team a patient, home, gateway or device belongs to; the first of them that is known.

@@ -40,9 +40,11 @@ update deadline d set state = 'expired' from mine where d.id = mine.id
 returning d.id, d.due_at, d.every_s
 
 -- name: move
--- Nobody could hear: everything that was awaited gets its whole time again.
+-- Nobody could hear: everything that was awaited of homes gets its whole time again. People were awaited all the same.
 with waiting as (
-    select id from deadline where state = 'waiting' or type in ('measurement', 'sensor') order by type, subject_id, part for no key update
+    select id from deadline
+    where (state = 'waiting' and type not in ('snooze', 'escalation')) or type in ('measurement', 'sensor')
+    order by type, subject_id, part for no key update
 )
 update deadline d set due_at = greatest(d.due_at, %(now)s + make_interval(secs => d.every_s))
 from waiting where d.id = waiting.id

@@ -49,6 +49,7 @@ def test_the_table_is_the_one_that_was_agreed():
         say              =             =             =             -        -
         note             =             =             =             =        =
         snooze           acknowledged  =             acknowledged  -        -
+        go_on            =             =             =             -        -
         reopen           -             -             -             raised   -
         reopen_over      -             -             -             cleared  -
     """
