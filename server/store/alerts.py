@@ -21,7 +21,7 @@ from server.alerts.escalation import Course
 from server.alerts.findings import Finding
 from server.alerts.model import Action, Alert, Change, Outcome, Priority, State, Subject, SubjectType, cause_subject
 from server.detection.findings import Evidence
-from server.store import courses, dispatch, queries, snoozes, teamlog
+from server.store import courses, queries, snoozes, teamlog
 from server.store.courses import About, Courses
 
 SQL: Final = queries.load("alerts")
@@ -68,10 +68,6 @@ def decided(
     return policy.decide(open_alerts(conn, held.values()), findings, now, lately)
 
 
-def hold_alert(conn: psycopg.Connection, alert_id: int) -> Alert | None:
-    """Lock the subject of one alert and read the alert as it stands; None: there is no such alert for this reader."""
-    row = conn.execute(SQL["subject_of_alert"], {"id": alert_id}).fetchone()
-    if row is None:
 def of_ids(conn: psycopg.Connection, ids: Iterable[int]) -> list[Alert]:
     """About held subjects, whether open or not."""
     return [_alert(row) for row in conn.execute(SQL["alerts"], {"ids": np.array(sorted(ids), np.int64)})]
@@ -83,6 +79,10 @@ def whose(conn: psycopg.Connection, alert: Alert) -> About | None:
     return None if row is None else About(team=row[0], pathway=row[1], municipality=row[2])
 
 
+def hold_alert(conn: psycopg.Connection, alert_id: int) -> Alert | None:
+    """Lock the subject of one alert and read the alert as it stands; None: there is no such alert for this reader."""
+    row = conn.execute(SQL["subject_of_alert"], {"id": alert_id}).fetchone()
+    if row is None:
         return None
     hold_ids(conn, [row[0]])
     return next(iter(of_ids(conn, [alert_id])), None)
@@ -106,7 +106,8 @@ def write(conn: psycopg.Connection, changes: Sequence[Change]) -> list[teamlog.E
             written[change.alert.key] = place
             _remember(conn, change, place[0], course)
             snoozes.follow(conn, change, place[0])
-            entries.append(_entry(change, *place))
+            courses.keep(conn, place[0], change, course)
+            entries.append(_entry(change, *place, course))
     return entries
 
 
