@@ -85,12 +85,12 @@ class Clock:
         deaf_since = rolelife.watch(conn, rolelife.MONITOR, now, watched_since=self._started)
         while expiry.expire_due(conn, now, monitor_hears=deaf_since is None) and not self._stopping.is_set():
             pass
+        while escalations.go_on(conn, now) and not self._stopping.is_set():
+            pass
         homes.renew(conn, now)
         ledger.round(now, monitor_hears=deaf_since is None)
         self._told_of_facts_until = facts.tell_of_turns(conn, self._told_of_facts_until, now)
         rebinding.refile_some(conn, now)
         if time.monotonic() >= self._chores_at:
-        while escalations.go_on(conn, now) and not self._stopping.is_set():
-            pass
             housekeeping.chores(conn, now)
             self._chores_at = time.monotonic() + CHORES_EVERY_S
