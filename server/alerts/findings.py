@@ -127,8 +127,8 @@ TECHNICAL_RULES = (
     SENSOR_SILENT,
     BATTERY_LOW,
     CLOCK_WRONG,
-)
     NOBODY_ON_DUTY,
+)
 
 
 def sensor_off(subject: Subject, at: datetime) -> Fault:
