@@ -173,6 +173,7 @@ def _api(config: Config, options: argparse.Namespace) -> None:
         own_url=config.api_database_url,
         host=config.http_host,
         port=config.http_port or DEFAULT_HTTP_PORT,
+        people_key=config.key_file() if config.people_key or config.key_file().exists() else None,
     )
 
 

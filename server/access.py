@@ -23,17 +23,28 @@ class Deed(StrEnum):
     SAY_FACTS = "say_facts"  # what is seen, reported and usual of a patient, and why nothing is awaited for a while
     SET_CARE = "set_care"  # a patient's own limits, rules and plan
     SET_PATHWAYS = "set_pathways"  # those of a pathway, for all of a team's patients in it
+    MANAGE_PEOPLE = "manage_people"  # end, hand over, merge, protect an address, say a national identity number
+    SEE_NUMBERS = "see_numbers"  # national identity numbers
     PRESCRIBE = "prescribe"  # a range of saturation, NEWS2's scale 2, and what alerts in palliative care
 
 
-_CARE: Final = frozenset({Deed.SEE_PATIENTS, Deed.HANDLE_ALERTS, Deed.COUNT_TROUBLES, Deed.SAY_FACTS, Deed.SET_CARE})
+_CARE: Final = frozenset(
+    {
+        Deed.SEE_PATIENTS,
+        Deed.HANDLE_ALERTS,
+        Deed.COUNT_TROUBLES,
+        Deed.SAY_FACTS,
+        Deed.SET_CARE,
+        Deed.SEE_NUMBERS,
+    }
+)
 _EQUIPMENT: Final = frozenset({Deed.COUNT_TROUBLES, Deed.SEE_TROUBLES})
 
 MAY: Final[Mapping[Role, frozenset[Deed]]] = MappingProxyType(
     {
         Role.NURSE: _CARE,
         Role.DOCTOR: _CARE | {Deed.SET_PATHWAYS, Deed.PRESCRIBE},
-        Role.COORDINATOR: _CARE | _EQUIPMENT | {Deed.SET_PATHWAYS},
+        Role.COORDINATOR: _CARE | _EQUIPMENT | {Deed.SET_PATHWAYS, Deed.MANAGE_PEOPLE},
         Role.TECHNICIAN: _EQUIPMENT,
         Role.ADMINISTRATOR: _EQUIPMENT,
         Role.AUDITOR: frozenset(),

@@ -20,13 +20,14 @@ PREFIX: Final = "HJEMVAKT_"
 DEFAULT_HTTP_PORT: Final = 8080
 DEFAULT_HOST: Final = "127.0.0.1"
 PORTS: Final = ("http_port", "mqtt_port", "nats_port")
-TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host")
+TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host", "people_key")
 KEYS: Final = (*TEXTS, *PORTS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """`database_url`, `mqtt_url` None: the embedded ones, under `data`. A port None: the usual one, or any free one."""
+    """`database_url`, `mqtt_url` None: the embedded ones, under `data`. A port None: the usual one, or any free one.
+    `people_key`: the file with the key for what is sealed; None: the one that `serve` makes in `data`."""
 
     data: Path
     database_url: str | None = None
@@ -36,6 +37,10 @@ class Config:
     http_port: int | None = None
     mqtt_port: int | None = None
     nats_port: int | None = None
+    people_key: str | None = None
+
+    def key_file(self) -> Path:
+        return self.data / "people.key" if self.people_key is None else Path(self.people_key).expanduser()
 
     def needed_database_url(self) -> str:
         if self.database_url is None:

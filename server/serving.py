@@ -30,7 +30,7 @@ from server.child.keep import Keeper, Program, Role
 from server.config import DEFAULT_HTTP_PORT, PREFIX, Config
 from server.errors import ConfigError
 from server.roles.broker import EmbeddedBroker
-from server.store import pool, rolelife
+from server.store import pool, rolelife, sealing
 from server.store.embedded import EmbeddedPostgres
 from server.store.migrate import migrate
 
@@ -64,6 +64,7 @@ class Installation:
         lock = DirectoryLock(self._data / "lock")
         lock.take(what="Hjemvakt")
         try:
+            sealing.read_or_make(self._config.key_file().absolute())
             self._start()
             self._stopping.wait()
         finally:
@@ -119,6 +120,8 @@ class Installation:
         api_url = self._postgres.dsn(user=pool.API_ROLE) if self._postgres else self._config.api_database_url
         if api_url is not None:
             settings["API_DATABASE_URL"] = api_url
+        if role == "api":
+            settings["PEOPLE_KEY"] = self._config.key_file().absolute()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         source = str(Path(next(iter(server.__path__))).parent)
         path = os.pathsep.join(filter(None, (source, inherited.get("PYTHONPATH"))))

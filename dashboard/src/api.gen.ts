@@ -892,6 +892,309 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/municipalities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Municipalities */
+        get: operations["get_municipalities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find Patient
+         * @description By reference, also of a duplicate that was merged; or by national identity number. Only one's own are found.
+         */
+        post: operations["find_patient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/person": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Person */
+        get: operations["get_person"];
+        put?: never;
+        /**
+         * Set Person
+         * @description All of what staff may change. Protecting an address, or ending that, is for the coordinator.
+         */
+        post: operations["set_person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/national-number": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get National Number
+         * @description Every look is remembered as one at the number.
+         */
+        get: operations["get_national_number"];
+        put?: never;
+        /**
+         * Set National Number
+         * @description Validated, and stored sealed. The answer does not have it.
+         */
+        post: operations["set_national_number"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Patient
+         * @description Dead, moved, or the service is over: nothing is expected any more, from now on. Open alerts that are not about
+         *     silence stand until somebody has handled them.
+         */
+        post: operations["end_patient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/hand-over": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand Over Patient
+         * @description To another team, with all that is known: its screens are told, and the old team's lose the patient.
+         */
+        post: operations["hand_over_patient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merge Patient
+         * @description `duplicate` was this patient all along: readings, facts, bindings and alerts move, with a trace; the old
+         *     reference finds this patient.
+         */
+        post: operations["merge_patient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/address": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Address */
+        get: operations["get_address"];
+        put?: never;
+        /**
+         * Set Address
+         * @description A word about where the home is, or will be; that it is doubted, and why, is one too.
+         */
+        post: operations["set_address"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Access */
+        get: operations["get_access"];
+        put?: never;
+        /**
+         * Set Access
+         * @description The code is stored sealed. The answer does not have it.
+         */
+        post: operations["set_access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/access/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Access Code
+         * @description Every look is remembered as one at the code.
+         */
+        get: operations["get_access_code"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/records/{record}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Records
+         * @description Every version, the newest first.
+         */
+        get: operations["get_records"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Record
+         * @description A whole new version; the ones before stay.
+         */
+        post: operations["set_record"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert}/dispatch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dispatch
+         * @description As it was when the alert turned red, and as it is now.
+         */
+        get: operations["get_dispatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recalls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Recalls */
+        get: operations["get_recalls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recalls/{recall}/fetched": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Fetched
+         * @description It is here again: off the list.
+         */
+        post: operations["set_fetched"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert}/on-my-way": {
         parameters: {
             query?: never;
@@ -1187,6 +1490,14 @@ export interface components {
              */
             rev: string;
         };
+        /**
+         * AccessCode
+         * @description null: there is none.
+         */
+        AccessCode: {
+            /** Code */
+            code: string | null;
+        };
         /** Acknowledge */
         Acknowledge: {
             /**
@@ -1194,6 +1505,33 @@ export interface components {
              * @description as the screen got it
              */
             rev: number;
+        };
+        /**
+         * AddressWord
+         * @description `doubt`: why it may be wrong; empty: it is not doubted. `to_at` null: until further notice.
+         */
+        AddressWord: {
+            /** Id */
+            id: number;
+            /** Address */
+            address: string;
+            /** Doubt */
+            doubt: string;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /** To At */
+            to_at: string | null;
+            said_by: components["schemas"]["StaffMember"] | null;
+            /**
+             * Said At
+             * Format: date-time
+             */
+            said_at: string;
+            /** Reason */
+            reason: string;
         };
         /** Alert */
         Alert: {
@@ -1639,6 +1977,19 @@ export interface components {
             rev: string;
         };
         /**
+         * Cave
+         * @description All that must not be given: a newer list takes the place of this one.
+         */
+        Cave: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "cave";
+            /** Reactions */
+            reactions: components["schemas"]["Reaction"][];
+        };
+        /**
          * Change
          * @description `by` null: the enrolment list, or the patient. `pathway` null: it is about this patient alone.
          */
@@ -1737,12 +2088,61 @@ export interface components {
              */
             acvpu: "alert" | "confused" | "voice" | "pain" | "unresponsive";
         };
+        /** Contact */
+        Contact: {
+            /** Name */
+            name: string;
+            /**
+             * Relation
+             * @default
+             */
+            relation: string;
+            /** Phone */
+            phone: string;
+            /**
+             * Has Key
+             * @description to the home
+             * @default false
+             */
+            has_key: boolean;
+            /**
+             * Remark
+             * @default
+             */
+            remark: string;
+        };
+        /**
+         * Contacts
+         * @description In the order in which they are called.
+         */
+        Contacts: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "contacts";
+            /** Contacts */
+            contacts: components["schemas"]["Contact"][];
+        };
         /** Credentials */
         Credentials: {
             /** Login */
             login: string;
             /** Password */
             password: string;
+        };
+        /**
+         * Critical
+         * @description What whoever comes must know.
+         */
+        Critical: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "critical";
+            /** Lines */
+            lines: string[];
         };
         /**
          * Day
@@ -1797,6 +2197,18 @@ export interface components {
              * @description maker, model and firmware, as the device says them
              */
             model: string;
+        };
+        /**
+         * Dispatch
+         * @description `frozen` null: the alert was never red. `now`: what would be frozen now. `changed`: something differs since.
+         */
+        Dispatch: {
+            /** Alert */
+            alert: number;
+            frozen: components["schemas"]["Snapshot"] | null;
+            now: components["schemas"]["Snapshot"] | null;
+            /** Changed */
+            changed: boolean;
         };
         /**
          * EffectiveLimit
@@ -1935,7 +2347,7 @@ export interface components {
              * Type
              * @enum {string}
              */
-            type: "baseline" | "saturation_range" | "oxygen" | "news2_scale";
+            type: "baseline" | "saturation_range" | "oxygen" | "news2_scale" | "treatment_limits" | "cave" | "critical";
             kind?: components["schemas"]["Kind"] | null;
             /** At */
             at?: string | null;
@@ -1946,6 +2358,43 @@ export interface components {
              * @description as the screen got it
              */
             rev: string;
+        };
+        /**
+         * EndPatient
+         * @description `at`: when it ended; null: now. Everything stops at once, whenever it ended.
+         */
+        EndPatient: {
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "dead" | "moved" | "service_over";
+            /** At */
+            at?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /**
+         * Ended
+         * @description `alerts`: those that stand until somebody has handled them. `equipment`: how much must be fetched.
+         */
+        Ended: {
+            /** Patient */
+            patient: number;
+            /**
+             * Ended At
+             * Format: date-time
+             */
+            ended_at: string;
+            /** Alerts */
+            alerts: number[];
+            /** Equipment */
+            equipment: number;
         };
         /**
          * Evidence
@@ -2115,10 +2564,10 @@ export interface components {
              * Type
              * @enum {string}
              */
-            type: "baseline" | "saturation_range" | "oxygen" | "oxygen_seen" | "consciousness" | "news2_scale" | "symptoms";
+            type: "baseline" | "saturation_range" | "oxygen" | "oxygen_seen" | "consciousness" | "news2_scale" | "symptoms" | "treatment_limits" | "cave" | "critical";
             kind: components["schemas"]["Kind"] | null;
             /** Fact */
-            fact: (components["schemas"]["Baseline"] | components["schemas"]["SaturationRange"] | components["schemas"]["Oxygen"] | components["schemas"]["OxygenSeen"] | components["schemas"]["Consciousness"] | components["schemas"]["News2Scale"] | components["schemas"]["Symptoms"]) | null;
+            fact: (components["schemas"]["Baseline"] | components["schemas"]["SaturationRange"] | components["schemas"]["Oxygen"] | components["schemas"]["OxygenSeen"] | components["schemas"]["Consciousness"] | components["schemas"]["News2Scale"] | components["schemas"]["Symptoms"] | components["schemas"]["TreatmentLimits"] | components["schemas"]["Cave"] | components["schemas"]["Critical"]) | null;
             /**
              * From At
              * Format: date-time
@@ -2139,6 +2588,42 @@ export interface components {
             rev: string;
             /** Facts */
             facts: components["schemas"]["SaidFact"][];
+        };
+        /** Fetched */
+        Fetched: {
+            /**
+             * Remark
+             * @default
+             */
+            remark: string;
+        };
+        /** FetchedNow */
+        FetchedNow: {
+            /** Id */
+            id: number;
+            /**
+             * Fetched At
+             * Format: date-time
+             */
+            fetched_at: string;
+        };
+        /**
+         * FindPatient
+         * @description By one of the two. A number is no part of an address: addresses are logged by whoever forwards them.
+         */
+        FindPatient: {
+            /** Reference */
+            reference?: string | null;
+            /** Number */
+            number?: string | null;
+        };
+        /**
+         * FoundPatient
+         * @description `patient` null: none of yours.
+         */
+        FoundPatient: {
+            /** Patient */
+            patient: number | null;
         };
         /** GatewayChanged */
         GatewayChanged: {
@@ -2387,12 +2872,38 @@ export interface components {
             /** Met */
             met: boolean | null;
         };
+        /** Goal */
+        Goal: {
+            /** Goal */
+            goal: string;
+            /** Measures */
+            measures?: components["schemas"]["Measure"][];
+        };
         /**
          * Group
          * @description Pregnancy has another target range and therefore other bands; it is not here.
          * @enum {string}
          */
         Group: "adult" | "older";
+        /** HandOver */
+        HandOver: {
+            /** Team */
+            team: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /** HandedOver */
+        HandedOver: {
+            /** Patient */
+            patient: number;
+            /** Team */
+            team: number;
+        };
         /** Handle */
         Handle: {
             /**
@@ -2588,14 +3099,76 @@ export interface components {
             /** Outcome */
             outcome?: ("real_acted" | "real_no_action" | "measuring_error" | "technical" | "wrong_limit") | null;
         };
+        /**
+         * HomeAccess
+         * @description How one gets in; the code has a route of its own.
+         */
+        HomeAccess: {
+            /** Patient */
+            patient: number;
+            /** Rev */
+            rev: string;
+            /** Home */
+            home: number | null;
+            /** Key Box */
+            key_box: string;
+            /** Way In */
+            way_in: string;
+            /** Has Code */
+            has_code: boolean;
+            said_by: components["schemas"]["StaffMember"] | null;
+            /** Said At */
+            said_at: string | null;
+        };
+        /**
+         * HomeAddress
+         * @description `address`: in force now; null: the patient has no home. `words`: what was said about it, the newest first; of
+         *     those that hold at a time the newest counts.
+         */
+        HomeAddress: {
+            /** Patient */
+            patient: number;
+            /** Rev */
+            rev: string;
+            /** Home */
+            home: number | null;
+            /** Address */
+            address: string | null;
+            /** Doubt */
+            doubt: string;
+            /** Protected */
+            protected: boolean;
+            /** Words */
+            words: components["schemas"]["AddressWord"][];
+        };
         /** HomeRow */
         HomeRow: {
             /** Id */
             id: number;
-            /** Address */
+            /**
+             * Address
+             * @description in force now; empty: it is protected
+             */
             address: string;
             /** Team */
             team: number;
+        };
+        /** IndividualPlan */
+        IndividualPlan: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "individual_plan";
+            /** Goals */
+            goals: components["schemas"]["Goal"][];
+            /** Review On */
+            review_on?: string | null;
+            /**
+             * Remark
+             * @default
+             */
+            remark: string;
         };
         /**
          * Kind
@@ -2707,6 +3280,69 @@ export interface components {
             staff: components["schemas"]["StaffMember"];
             /** Teams */
             teams: components["schemas"]["TeamMembership"][];
+        };
+        /**
+         * Measure
+         * @description `due` null: it goes on.
+         */
+        Measure: {
+            /** What */
+            what: string;
+            /** Responsible */
+            responsible: string;
+            /** Due */
+            due?: string | null;
+            /**
+             * Done
+             * @default false
+             */
+            done: boolean;
+        };
+        /**
+         * Merge
+         * @description `duplicate`: goes; what is known of it is this patient's from now on. Its limits, rules and plans are not: two
+         *     that differ are nobody's decision.
+         */
+        Merge: {
+            /** Duplicate */
+            duplicate: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /** Municipalities */
+        Municipalities: {
+            /** Municipalities */
+            municipalities: components["schemas"]["Municipality"][];
+            /**
+             * Teams
+             * @description every team: one can be handed a patient
+             */
+            teams: components["schemas"]["TeamName"][];
+        };
+        /** Municipality */
+        Municipality: {
+            /** Number */
+            number: string;
+            /** Name */
+            name: string;
+            /**
+             * Teams
+             * @description that look after people there
+             */
+            teams: number[];
+        };
+        /**
+         * NationalNumber
+         * @description null: none was said.
+         */
+        NationalNumber: {
+            /** Number */
+            number: string | null;
         };
         /**
          * News2
@@ -2877,6 +3513,61 @@ export interface components {
          * @enum {string}
          */
         Pathway: "kols" | "diabetes" | "heart_failure" | "palliative" | "safety";
+        /**
+         * PatientChange
+         * @description `by` null: a list that was imported. `fields`: which were changed.
+         */
+        PatientChange: {
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "details" | "number" | "ended" | "handed_over" | "merged";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            by: components["schemas"]["StaffMember"] | null;
+            /** Reason */
+            reason: string;
+            /** Fields */
+            fields: string[];
+        };
+        /**
+         * PatientJoined
+         * @description From another team, with open alerts perhaps: fetch the board again and say hello.
+         */
+        PatientJoined: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "joined";
+            /** Team */
+            team: number;
+            /** Seq */
+            seq: number;
+            /** Patient */
+            patient: number;
+        };
+        /**
+         * PatientLeft
+         * @description Handed over to another team, or over: fetch the board again and say hello.
+         */
+        PatientLeft: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "left";
+            /** Team */
+            team: number;
+            /** Seq */
+            seq: number;
+            /** Patient */
+            patient: number;
+        };
         /** PatientRow */
         PatientRow: {
             /** Id */
@@ -2908,6 +3599,60 @@ export interface components {
             virtual: boolean;
             /** Vitals */
             vitals: components["schemas"]["Vital"][];
+        };
+        /**
+         * Person
+         * @description `references`: of duplicates that were merged into this patient. `protection`: of the address, which then stands
+         *     in no list. `lives_alone` null: nobody has said. `merged_into`: who this patient turned out to be.
+         */
+        Person: {
+            /** Patient */
+            patient: number;
+            /** Rev */
+            rev: string;
+            /** Reference */
+            reference: string;
+            /** References */
+            references: string[];
+            /** Name */
+            name: string;
+            /**
+             * Born On
+             * Format: date
+             */
+            born_on: string;
+            /**
+             * Pathway
+             * @enum {string}
+             */
+            pathway: "kols" | "diabetes" | "heart_failure" | "palliative" | "safety";
+            /** Team */
+            team: number;
+            /** Home */
+            home: number | null;
+            /** Municipality */
+            municipality: string | null;
+            /** Municipality Name */
+            municipality_name: string | null;
+            /** Phone */
+            phone: string | null;
+            /** Lives Alone */
+            lives_alone: boolean | null;
+            coordinator: components["schemas"]["StaffMember"] | null;
+            /** Protection */
+            protection: ("kode6" | "kode7") | null;
+            /** Has Number */
+            has_number: boolean;
+            /** Virtual */
+            virtual: boolean;
+            /** Ended At */
+            ended_at: string | null;
+            /** Ended Why */
+            ended_why: ("dead" | "moved" | "service_over" | "merged") | null;
+            /** Merged Into */
+            merged_into: number | null;
+            /** Changes */
+            changes: components["schemas"]["PatientChange"][];
         };
         /** Ping */
         Ping: {
@@ -2960,6 +3705,16 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /** Reaction */
+        Reaction: {
+            /** To */
+            to: string;
+            /**
+             * How
+             * @default
+             */
+            how: string;
+        };
         /**
          * Readings
          * @description Newest values. They carry no seq and may be dropped for a slow client: the next one is newer.
@@ -2980,6 +3735,80 @@ export interface components {
              * @constant
              */
             ready: true;
+        };
+        /**
+         * Recall
+         * @description `address` null: it is protected, or there is none: ask the coordinator.
+         */
+        Recall: {
+            /** Id */
+            id: number;
+            /** Team */
+            team: number;
+            /** Device */
+            device: string | null;
+            /** Profile */
+            profile: string | null;
+            /** Label */
+            label: string | null;
+            /** Gateway */
+            gateway: string | null;
+            /** Home */
+            home: number | null;
+            /** Address */
+            address: string | null;
+            /** Why */
+            why: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * Recalls
+         * @description What must be fetched, the longest waiting first.
+         */
+        Recalls: {
+            /** Recalls */
+            recalls: components["schemas"]["Recall"][];
+        };
+        /**
+         * RecordVersion
+         * @description `record` null: it is of a newer server.
+         */
+        RecordVersion: {
+            /** Id */
+            id: number;
+            /** Record */
+            record: (components["schemas"]["Contacts"] | components["schemas"]["IndividualPlan"] | components["schemas"]["SelfTreatment"]) | null;
+            set_by: components["schemas"]["StaffMember"] | null;
+            /**
+             * Set At
+             * Format: date-time
+             */
+            set_at: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Records
+         * @description The newest version first: that one counts. `red_zone_first`: the red zone's first line, for everybody.
+         */
+        Records: {
+            /** Patient */
+            patient: number;
+            /** Rev */
+            rev: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "contacts" | "individual_plan" | "self_treatment";
+            /** Red Zone First */
+            red_zone_first: string | null;
+            /** Versions */
+            versions: components["schemas"]["RecordVersion"][];
         };
         /**
          * Reference
@@ -3034,6 +3863,43 @@ export interface components {
             reason: "unknown_epoch" | "unknown_cursor" | "too_far_behind" | "teams_changed";
         };
         /**
+         * Resident
+         * @description `oxygen` null: nobody has said. `no_resuscitation`: HLR-.
+         */
+        Resident: {
+            /** Patient */
+            patient: number;
+            /** Name */
+            name: string;
+            /**
+             * Born On
+             * Format: date
+             */
+            born_on: string;
+            /** Phone */
+            phone: string | null;
+            /** Lives Alone */
+            lives_alone: boolean | null;
+            /** Protected */
+            protected: boolean;
+            /** Contacts */
+            contacts: components["schemas"]["Contact"][];
+            /** Oxygen */
+            oxygen: boolean | null;
+            /** Litres Per Min */
+            litres_per_min: number | null;
+            /** No Resuscitation */
+            no_resuscitation: boolean;
+            /** No Hospital */
+            no_hospital: boolean;
+            /** Treatment Limits */
+            treatment_limits: string;
+            /** Cave */
+            cave: string[];
+            /** Critical */
+            critical: string[];
+        };
+        /**
          * Resumed
          * @description The events after the client's cursors follow; nothing was missed.
          */
@@ -3075,10 +3941,10 @@ export interface components {
              * Type
              * @enum {string}
              */
-            type: "baseline" | "saturation_range" | "oxygen" | "oxygen_seen" | "consciousness" | "news2_scale" | "symptoms";
+            type: "baseline" | "saturation_range" | "oxygen" | "oxygen_seen" | "consciousness" | "news2_scale" | "symptoms" | "treatment_limits" | "cave" | "critical";
             kind: components["schemas"]["Kind"] | null;
             /** Fact */
-            fact: (components["schemas"]["Baseline"] | components["schemas"]["SaturationRange"] | components["schemas"]["Oxygen"] | components["schemas"]["OxygenSeen"] | components["schemas"]["Consciousness"] | components["schemas"]["News2Scale"] | components["schemas"]["Symptoms"]) | null;
+            fact: (components["schemas"]["Baseline"] | components["schemas"]["SaturationRange"] | components["schemas"]["Oxygen"] | components["schemas"]["OxygenSeen"] | components["schemas"]["Consciousness"] | components["schemas"]["News2Scale"] | components["schemas"]["Symptoms"] | components["schemas"]["TreatmentLimits"] | components["schemas"]["Cave"] | components["schemas"]["Critical"]) | null;
             /**
              * At
              * Format: date-time
@@ -3139,7 +4005,7 @@ export interface components {
          */
         SayFact: {
             /** Fact */
-            fact: components["schemas"]["Baseline"] | components["schemas"]["SaturationRange"] | components["schemas"]["Oxygen"] | components["schemas"]["OxygenSeen"] | components["schemas"]["Consciousness"] | components["schemas"]["News2Scale"] | components["schemas"]["Symptoms"];
+            fact: components["schemas"]["Baseline"] | components["schemas"]["SaturationRange"] | components["schemas"]["Oxygen"] | components["schemas"]["OxygenSeen"] | components["schemas"]["Consciousness"] | components["schemas"]["News2Scale"] | components["schemas"]["Symptoms"] | components["schemas"]["TreatmentLimits"] | components["schemas"]["Cave"] | components["schemas"]["Critical"];
             /** At */
             at?: string | null;
             /** Until */
@@ -3181,6 +4047,24 @@ export interface components {
             seen_on: number;
         };
         /**
+         * SelfTreatment
+         * @description The patient's own steps of each zone in their order; before those of the red zone stands a line that is the same
+         *     for everybody.
+         */
+        SelfTreatment: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "self_treatment";
+            /** Green */
+            green?: components["schemas"]["Step"][];
+            /** Yellow */
+            yellow?: components["schemas"]["Step"][];
+            /** Red */
+            red?: components["schemas"]["Step"][];
+        };
+        /**
          * Series
          * @description At most the number of points asked for; `low`/`high` keep the extremes of what each stands for.
          */
@@ -3198,6 +4082,55 @@ export interface components {
             low: (number | null)[];
             /** High */
             high: (number | null)[];
+        };
+        /**
+         * SetAccess
+         * @description All of it. `code` null: there is none any more.
+         */
+        SetAccess: {
+            /**
+             * Key Box
+             * @default
+             */
+            key_box: string;
+            /**
+             * Way In
+             * @default
+             */
+            way_in: string;
+            /** Code */
+            code?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /**
+         * SetAddress
+         * @description `from_at` null: from now on.
+         */
+        SetAddress: {
+            /** Address */
+            address: string;
+            /**
+             * Doubt
+             * @default
+             */
+            doubt: string;
+            /** From At */
+            from_at?: string | null;
+            /** To At */
+            to_at?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
         };
         /** SetAside */
         SetAside: {
@@ -3238,6 +4171,46 @@ export interface components {
              */
             rev: string;
         };
+        /**
+         * SetNationalNumber
+         * @description null: it was somebody else's, and is forgotten.
+         */
+        SetNationalNumber: {
+            /** Number */
+            number: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /**
+         * SetPerson
+         * @description All of it: what is left out is taken away.
+         */
+        SetPerson: {
+            /** Name */
+            name: string;
+            /** Phone */
+            phone?: string | null;
+            /** Municipality */
+            municipality?: string | null;
+            /** Lives Alone */
+            lives_alone?: boolean | null;
+            /** Coordinator */
+            coordinator?: number | null;
+            /** Protection */
+            protection?: ("kode6" | "kode7") | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
         /** SetPlan */
         SetPlan: {
             /** Weekdays */
@@ -3248,6 +4221,18 @@ export interface components {
             before_min: number;
             /** After Min */
             after_min: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /** SetRecord */
+        SetRecord: {
+            /** Record */
+            record: components["schemas"]["Contacts"] | components["schemas"]["IndividualPlan"] | components["schemas"]["SelfTreatment"];
             /** Reason */
             reason: string;
             /**
@@ -3291,6 +4276,40 @@ export interface components {
             most_min: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * Snapshot
+         * @description As it was `at` that time. `doubt`: why the address may be wrong. `moved`: it is new or ends soon; `before` and
+         *     `after` are the addresses beside it. The code of the key box is not here.
+         */
+        Snapshot: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Home */
+            home: number | null;
+            /** Address */
+            address: string | null;
+            /** Since */
+            since: string | null;
+            /** Doubt */
+            doubt: string;
+            /** Moved */
+            moved: boolean;
+            /** Before */
+            before: string | null;
+            /** After */
+            after: string | null;
+            /** Key Box */
+            key_box: string;
+            /** Way In */
+            way_in: string;
+            /** Has Code */
+            has_code: boolean;
+            /** Residents */
+            residents: components["schemas"]["Resident"][];
         };
         /**
          * Snooze
@@ -3379,6 +4398,19 @@ export interface components {
             /** Initials */
             initials: string;
         };
+        /**
+         * Step
+         * @description `when`: how the patient feels it; `then`: what to do.
+         */
+        Step: {
+            /**
+             * When
+             * @default
+             */
+            when: string;
+            /** Then */
+            then: string;
+        };
         /** SymptomDay */
         SymptomDay: {
             /**
@@ -3423,6 +4455,13 @@ export interface components {
              * @enum {string}
              */
             role: "nurse" | "coordinator" | "doctor" | "technician" | "administrator" | "auditor";
+        };
+        /** TeamName */
+        TeamName: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
         };
         /**
          * Technical
@@ -3499,6 +4538,29 @@ export interface components {
              * @description its clock minus the server's, the way included; null: it has not said
              */
             clock_ahead_s: number | null;
+        };
+        /**
+         * TreatmentLimits
+         * @description What is not done any more, as a doctor has decided it. `no_resuscitation`: HLR-.
+         */
+        TreatmentLimits: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "treatment_limits";
+            /** No Resuscitation */
+            no_resuscitation: boolean;
+            /**
+             * No Hospital
+             * @default false
+             */
+            no_hospital: boolean;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
         };
         /**
          * TriedLimit
@@ -8190,6 +9252,1691 @@ export interface operations {
             };
         };
     };
+    get_municipalities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Municipalities"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    find_patient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FindPatient"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundPatient"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_person: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPerson"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_national_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NationalNumber"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_national_number: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetNationalNumber"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_patient: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndPatient"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ended"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hand_over_patient: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandOver"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandedOver"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    merge_patient: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Merge"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HomeAddress"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_address: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetAddress"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HomeAddress"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HomeAccess"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_access: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetAccess"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HomeAccess"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_access_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessCode"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_records: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+                record: "contacts" | "individual_plan" | "self_treatment";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Records"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_record: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRecord"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Records"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dispatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the alert's number */
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dispatch"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_recalls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recalls"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_fetched: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                recall: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Fetched"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchedNow"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     on_my_way: {
         parameters: {
             query?: never;
@@ -9347,7 +12094,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Resumed"] | components["schemas"]["Reset"] | components["schemas"]["AlertChanged"] | components["schemas"]["GatewayChanged"] | components["schemas"]["Passed"] | components["schemas"]["Readings"] | components["schemas"]["SeenOn"] | components["schemas"]["Heartbeat"] | components["schemas"]["Pong"];
+                "application/json": components["schemas"]["Resumed"] | components["schemas"]["Reset"] | components["schemas"]["AlertChanged"] | components["schemas"]["GatewayChanged"] | components["schemas"]["PatientLeft"] | components["schemas"]["PatientJoined"] | components["schemas"]["Passed"] | components["schemas"]["Readings"] | components["schemas"]["SeenOn"] | components["schemas"]["Heartbeat"] | components["schemas"]["Pong"];
             };
         };
         responses: {

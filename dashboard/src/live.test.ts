@@ -212,6 +212,18 @@ describe('events', () => {
     expect(sockets).toHaveLength(2)
   })
 
+  test.each(['left', 'joined'] as const)('when a patient has %s the board is fetched again, and nothing is missed', async (type) => {
+    const socket = await connected()
+    boardNow = { ...aBoard(), cursors: { 1: 11 } }
+    socket.says({ type, team: 1, seq: 11, patient: 7 })
+    await settled()
+    expect(boards).toBe(2)
+    expect(socket.sent.at(-1)).toMatchObject({ type: 'hello', cursors: { 1: 11 } })
+    socket.says({ type: 'resumed', epoch: 'e1', cursors: { 1: 11 } })
+    socket.says(event(12))
+    expect(state.cursors).toEqual({ 1: 12 })
+  })
+
   test('a message of a newer server is passed over', async () => {
     const socket = await connected()
     socket.events.text(JSON.stringify({ type: 'weather' }))

@@ -1,5 +1,5 @@
 // The socket's life: greet, resume, notice silence, come back. No DOM, no framework: socket, clock and chance are handed in.
-import type { ClientMessage, Cursors, ServerMessage, TeamEvent } from './protocol'
+import type { ClientMessage, Cursors, Moved, ServerMessage, TeamEvent } from './protocol'
 import { order } from './state'
 
 export interface Wire {
@@ -174,6 +174,9 @@ export class Live {
       case 'gateway':
       case 'passed':
         return this.#event(message)
+      case 'left':
+      case 'joined':
+        return this.#moved(message)
       case 'heartbeat':
         return this.#heartbeat(message)
       case 'pong':
@@ -204,6 +207,17 @@ export class Live {
     switch (order(this.#parts.known().cursors, event)) {
       case 'next':
         return this.#parts.message(event)
+      case 'gap':
+        return this.#closed()
+    }
+  }
+
+  /** Who is on the board has changed: it is fetched anew. */
+  #moved(event: Moved): void {
+    if (!this.#synced) return
+    switch (order(this.#parts.known().cursors, event)) {
+      case 'next':
+        return void this.#reset()
       case 'gap':
         return this.#closed()
     }

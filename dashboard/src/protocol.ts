@@ -33,6 +33,8 @@ export type GatewayState = GatewayRow['state']
 
 export type Cursors = Readonly<Record<string, number>>
 export type TeamEvent = Schemas['AlertChanged'] | Schemas['GatewayChanged'] | Schemas['Passed']
+/** After one of these the board is another one. */
+export type Moved = Schemas['PatientLeft'] | Schemas['PatientJoined']
 /** Declared as webhooks, for OpenAPI has no word for a socket. */
 type Body<T> = T extends { post: { requestBody: { content: { 'application/json': infer Message } } } } ? Message : never
 export type ServerMessage = Body<webhooks['server-message']>

@@ -39,7 +39,7 @@ export function isOpen(alert: Alert): boolean {
 }
 
 /** Where an event stands to what we have: the next one, one we know, or one after a gap. */
-export function order(cursors: Cursors, event: TeamEvent): 'next' | 'known' | 'gap' {
+export function order(cursors: Cursors, event: Pick<TeamEvent, 'team' | 'seq'>): 'next' | 'known' | 'gap' {
   const head = cursors[event.team]
   if (head === undefined || event.seq > head + 1) return 'gap'
   return event.seq === head + 1 ? 'next' : 'known'

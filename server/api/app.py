@@ -23,7 +23,9 @@ from server.api import (
     care,
     clinic,
     document,
+    household,
     observations,
+    people,
     settings,
     sockets,
     technical,
@@ -36,7 +38,9 @@ from server.api.pages import STATIC, Pages
 from server.api.problems import answer_problems
 from server.api.schemas import Alive, Ready
 from server.errors import ServerError
+from server.store import sealing
 from server.store.pool import api_dsn, api_pool, with_defaults
+from server.store.sealing import Seals
 
 LIVE_CONNECTIONS: Final = 3  # as many as live.py has threads
 MESSAGE_MAX_BYTES: Final = 65_536
@@ -62,10 +66,12 @@ def create_app(
     own_url: str | None = None,
     static: Path = STATIC,
     now: Callable[[], datetime] = utc_now,
+    seals: Seals | None = None,
 ) -> FastAPI:
     """Nothing is opened before the start, and a database that is down then is waited for.
 
-    `own_url`: the database as the api's own role; without it the owner's connection steps down to that role."""
+    `own_url`: the database as the api's own role; without it the owner's connection steps down to that role.
+    `seals` None: numbers and codes cannot be kept here."""
     desk = Desk(pool=api_pool(database_url, own_url=own_url), now=now)
     live_pool = api_pool(database_url, own_url=own_url, name="live")
     live_pool.resize(1, LIVE_CONNECTIONS)
@@ -96,6 +102,7 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     app.state.desk = desk
+    app.state.seals = seals
     app.add_middleware(Guard)
     answer_problems(app)
     _add_routes(app, hub, static)
@@ -107,6 +114,8 @@ def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(board.router(board.Boards()))
     for each in (observations, care, settings, clinic, alerts, technical):
         app.include_router(each.router)
+    app.include_router(people.router)
+    app.include_router(household.router)
     app.include_router(answering.router)
     app.include_router(answering.of_team)
     app.include_router(try_out.router(try_out.Trials()))
@@ -183,6 +192,8 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8080,
     listening: socket.socket | None = None,
+    people_key: Path | None = None,
 ) -> None:
     """The process `hjemvakt api`. `listening`: a socket that somebody else opened, in place of host and port."""
-    serve(create_app(database_url=database_url, own_url=own_url), listening or listen(host, port))
+    seals = None if people_key is None else sealing.read(people_key)
+    serve(create_app(database_url=database_url, own_url=own_url, seals=seals), listening or listen(host, port))

@@ -41,8 +41,19 @@ RecordId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Symptom = Literal["dyspnoea", "sputum_volume", "sputum_purulence", "cold", "fever", "wheeze", "cough", "faster"]
 Acvpu = Literal["alert", "confused", "voice", "pain", "unresponsive"]
 Scale = Literal["scale_1", "scale_2"]
-FactType = Literal["baseline", "saturation_range", "oxygen", "oxygen_seen", "consciousness", "news2_scale", "symptoms"]
-EndingType = Literal["baseline", "saturation_range", "oxygen", "news2_scale"]
+FactType = Literal[
+    "baseline",
+    "saturation_range",
+    "oxygen",
+    "oxygen_seen",
+    "consciousness",
+    "news2_scale",
+    "symptoms",
+    "treatment_limits",
+    "cave",
+    "critical",
+]
+EndingType = Literal["baseline", "saturation_range", "oxygen", "news2_scale", "treatment_limits", "cave", "critical"]
 Source = Literal["patient", "prescribed_range", "accepted_baseline", "team", "shipped"]
 Why = Literal["hospital", "short_stay", "holiday", "away", "other"]
 
@@ -111,8 +122,48 @@ class Symptoms(Shape):
     symptoms: Annotated[list[Symptom], Field(max_length=20), AfterValidator(_once_each)]
 
 
+class TreatmentLimits(Shape):
+    """What is not done any more, as a doctor has decided it. `no_resuscitation`: HLR-."""
+
+    type: Literal["treatment_limits"]
+    no_resuscitation: bool
+    no_hospital: bool = False
+    text: Remark = ""
+
+
+class Reaction(Shape):
+    to: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=TEXT)]
+    how: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=TEXT)] = ""
+
+
+class Cave(Shape):
+    """All that must not be given: a newer list takes the place of this one."""
+
+    type: Literal["cave"]
+    reactions: Annotated[list[Reaction], Field(min_length=1, max_length=30)]
+
+
+class Critical(Shape):
+    """What whoever comes must know."""
+
+    type: Literal["critical"]
+    lines: Annotated[
+        list[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=TEXT)]],
+        Field(min_length=1, max_length=20),
+    ]
+
+
 Fact = Annotated[
-    Baseline | SaturationRange | Oxygen | OxygenSeen | Consciousness | News2Scale | Symptoms,
+    Baseline
+    | SaturationRange
+    | Oxygen
+    | OxygenSeen
+    | Consciousness
+    | News2Scale
+    | Symptoms
+    | TreatmentLimits
+    | Cave
+    | Critical,
     Field(discriminator="type"),
 ]
 

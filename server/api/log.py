@@ -31,16 +31,26 @@ def _text(
 ) -> str:
     alert = alerts.get(row.alert_id) if row.alert_id is not None else None
     gateway = gateways.get(str(row.body.get("gateway")))
-    message: schemas.AlertChanged | schemas.GatewayChanged | schemas.Passed
+    message: (
+        schemas.AlertChanged | schemas.GatewayChanged | schemas.PatientLeft | schemas.PatientJoined | schemas.Passed
+    )
     if row.type == "alert" and alert is not None:
         ring = row.body.get("ring") is True and alert.state in STILL_RINGS
         message = schemas.AlertChanged(type="alert", team=team, seq=row.seq, ring=ring, alert=shapes.alert(alert))
     elif row.type == "gateway" and gateway is not None:
         shown = shapes.gateway(gateway)
         message = schemas.GatewayChanged(type="gateway", team=team, seq=row.seq, gateway=shown)
+    elif row.type == "left":
+        message = schemas.PatientLeft(type="left", team=team, seq=row.seq, patient=_patient(row))
+    elif row.type == "joined":
+        message = schemas.PatientJoined(type="joined", team=team, seq=row.seq, patient=_patient(row))
     else:
         message = schemas.Passed(type="passed", team=team, seq=row.seq)
     return message.model_dump_json()
+
+
+def _patient(row: LogRow) -> int:
+    return int(str(row.body["patient"]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from server.api.care_schemas import CareConflict
 from server.api.passwords import LoginBusyError
 from server.api.schemas import Alert, AlertConflict, Problem
-from server.errors import CareError, TryOutError
+from server.errors import CareError, SealError, TryOutError
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(ConflictError, _conflict)
     app.add_exception_handler(ChangedMeanwhileError, _changed_meanwhile)
-    for refusal in (CareError, TryOutError):
+    for refusal in (CareError, SealError, TryOutError):
         app.add_exception_handler(refusal, _cannot_count)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)

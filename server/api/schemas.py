@@ -218,7 +218,7 @@ class PatientRow(Shape):
 
 class HomeRow(Shape):
     id: int
-    address: str
+    address: Annotated[str, Field(description="in force now; empty: it is protected")]
     team: int
 
 
@@ -416,6 +416,24 @@ class Passed(Shape):
     seq: int
 
 
+class PatientLeft(Shape):
+    """Handed over to another team, or over: fetch the board again and say hello."""
+
+    type: Literal["left"]
+    team: int
+    seq: int
+    patient: int
+
+
+class PatientJoined(Shape):
+    """From another team, with open alerts perhaps: fetch the board again and say hello."""
+
+    type: Literal["joined"]
+    team: int
+    seq: int
+    patient: int
+
+
 class Readings(Shape):
     """Newest values. They carry no seq and may be dropped for a slow client: the next one is newer."""
 
@@ -445,6 +463,16 @@ class Pong(Shape):
 
 
 ServerMessage = Annotated[
-    Resumed | Reset | AlertChanged | GatewayChanged | Passed | Readings | SeenOn | Heartbeat | Pong,
+    Resumed
+    | Reset
+    | AlertChanged
+    | GatewayChanged
+    | PatientLeft
+    | PatientJoined
+    | Passed
+    | Readings
+    | SeenOn
+    | Heartbeat
+    | Pong,
     Field(discriminator="type"),
 ]

@@ -21,10 +21,14 @@ from server.alerts.escalation import Course
 from server.alerts.findings import Finding
 from server.alerts.model import Action, Alert, Change, Outcome, Priority, State, Subject, SubjectType, cause_subject
 from server.detection.findings import Evidence
-from server.store import courses, queries, snoozes, teamlog
+from server.store import courses, dispatch, queries, snoozes, teamlog
 from server.store.courses import About, Courses
 
 SQL: Final = queries.load("alerts")
+# What whoever drives must know is frozen when an alert turns red.
+FREEZES: Final = frozenset(
+    {Action.RAISED, Action.RAISED_AGAIN, Action.PRESSED_AGAIN, Action.CALLED_AGAIN, Action.WORSE}
+)
 log = logging.getLogger(__name__)
 
 Held = Mapping[Subject, int]
@@ -108,6 +112,8 @@ def write(conn: psycopg.Connection, changes: Sequence[Change]) -> list[teamlog.E
             snoozes.follow(conn, change, place[0])
             courses.keep(conn, place[0], change, course)
             entries.append(_entry(change, *place, course))
+            if change.alert.priority is Priority.RED and change.action in FREEZES:
+                dispatch.freeze(conn, [(place[0], change.alert.subject)], change.at)
     return entries
 
 

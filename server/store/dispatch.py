@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import msgspec
 import numpy as np
 import psycopg
 
-from server.alerts.model import Subject
+from server.alerts.model import Subject, home_subject, patient_subject
 from server.clinical.dispatch import Known, Place, Snapshot, WayIn, snapshot
 from server.clinical.person import Contact, Contacts
 from server.clinical.said import CRITICAL, TYPES, Fact
@@ -32,13 +33,31 @@ def freeze(conn: psycopg.Connection, alerts: Sequence[tuple[int, Subject]], at: 
             conn.execute(SQL["freeze"], {"alert": alert, "snapshot": text})
 
 
-def of_alert(conn: psycopg.Connection, alert: int) -> tuple[Snapshot | None, int | None, int | None] | None:
-    """With its patient and home; None: the caller has no such alert."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dispatched:
+    """`frozen` None: the alert was never red. `now` None: it is about nobody and no home."""
+
+    frozen: Snapshot | None
+    now: Snapshot | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether something differs since; not the time alone."""
+        if self.frozen is None or self.now is None:
+            return self.frozen is not None
+        return msgspec.structs.replace(self.now, at=self.frozen.at) != self.frozen
+
+
+def of_alert(conn: psycopg.Connection, alert: int, now: datetime) -> Dispatched:
+    """Of an alert that the caller sees."""
     row = conn.execute(SQL["of_alert"], {"alert": alert}).fetchone()
-    if row is None:
-        return None
-    frozen = None if row[0] is None else msgspec.convert(row[0], Snapshot)
-    return frozen, row[1], row[2]
+    assert row is not None, "the caller sees this alert"
+    frozen, patient, home = row
+    subject = patient_subject(patient, home=home) if patient is not None else home_subject(home or 0)
+    return Dispatched(
+        frozen=None if frozen is None else msgspec.convert(frozen, Snapshot),
+        now=snapshots(conn, [subject], now).get(subject) if patient is not None or home is not None else None,
+    )
 
 
 def snapshots(conn: psycopg.Connection, subjects: Iterable[Subject], at: datetime) -> Mapping[Subject, Snapshot]:

@@ -221,7 +221,7 @@ def set_number(
         with conn.transaction():
             conn.execute(SQL["set_number"], given)
     except psycopg.errors.UniqueViolation:
-        raise CareError("Somebody here has this number already: is this patient a duplicate?") from None
+        raise CareError("Somebody here has this number already: look whether this patient is a duplicate.") from None
     remember(conn, whose.id, "number", by=by, now=now, reason=reason, detail={"type": str(found.type)})
 
 

@@ -26,6 +26,7 @@ from server.alerts.findings import HelpCall
 from server.alerts.model import patient_subject
 from server.detection.findings import Crossing, Evidence, LimitFinding
 from server.store import alerts, arrays, signals, teamlog
+from server.store.sealing import Seals
 
 PASSWORD = "a long sentence about nothing"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -229,7 +230,7 @@ class Api:
 
         listening = listen("127.0.0.1", self.port)
         self.port = listening.getsockname()[1]
-        self._server = web_server(create_app(database_url=self.database_url))
+        self._server = web_server(create_app(database_url=self.database_url, seals=Seals(bytes(32))))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()
 

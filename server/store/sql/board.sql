@@ -83,8 +83,16 @@ where word.type = 'sensor_off'
 order by word.patient_id, device.address
 
 -- name: homes
--- Where the teams drive to.
-select home.id, home.address, home.team_id as team from home where home.team_id = any (%(teams)s) order by home.id
+-- Where the teams drive to; a protected address stands in no list.
+select home.id, case when protected.home_id is not null then '' else coalesce(said.address, home.address) end as address,
+       home.team_id as team
+from home
+left join (select distinct home_id from patient where protection is not null and active) protected on protected.home_id = home.id
+left join lateral (
+    select address from home_address a
+    where a.home_id = home.id and a.from_at <= now() and a.to_at > now() order by a.id desc limit 1
+) said on true
+where home.team_id = any (%(teams)s) order by home.id
 
 -- name: gateways
 -- Gateways of the teams' homes: all of them, or those with these names.

@@ -83,7 +83,7 @@ select address from home where id = %(home)s
 -- name: set_address
 -- Of those that hold at a time the newest counts.
 insert into home_address (home_id, address, doubt, from_at, to_at, set_by, set_at, reason)
-values (%(home)s, %(address)s, %(doubt)s, %(from_at)s, coalesce(%(to_at)s, 'infinity'), %(by)s, %(now)s, %(reason)s)
+values (%(home)s, %(address)s, %(doubt)s, %(from_at)s, coalesce(%(to_at)s::timestamptz, 'infinity'), %(by)s, %(now)s, %(reason)s)
 returning id
 
 -- name: access
