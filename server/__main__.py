@@ -160,8 +160,9 @@ def _monitor(config: Config, _: argparse.Namespace) -> None:
 
 def _clock(config: Config, _: argparse.Namespace) -> None:
     from server.roles.clock import Clock
+    from server.ways.carrier import carrier
 
-    _run(Clock(dsn=config.needed_database_url()))
+    _run(Clock(dsn=config.needed_database_url(), carrier=carrier(config)))
 
 
 def _api(config: Config, options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -20,13 +20,17 @@ PREFIX: Final = "HJEMVAKT_"
 DEFAULT_HTTP_PORT: Final = 8080
 DEFAULT_HOST: Final = "127.0.0.1"
 PORTS: Final = ("http_port", "mqtt_port", "nats_port")
-TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host", "people_key")
+WAYS: Final = ("public_url", "push_contact", "push_hosts", "sms_url", "mail_url")
+TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host", "people_key", *WAYS)
 KEYS: Final = (*TEXTS, *PORTS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """`database_url`, `mqtt_url` None: the embedded ones, under `data`. A port None: the usual one, or any free one.
+
+    Ways out beside the socket; None: there is no such way. `public_url`: where staff open the board from anywhere.
+    `push_contact` (mailto: or https:) turns push on; `push_hosts`: push services beside those of the browsers.
     `people_key`: the file with the key for what is sealed; None: the one that `serve` makes in `data`."""
 
     data: Path
@@ -38,6 +42,15 @@ class Config:
     mqtt_port: int | None = None
     nats_port: int | None = None
     people_key: str | None = None
+    public_url: str | None = None
+    push_contact: str | None = None
+    push_hosts: str | None = None
+    sms_url: str | None = field(default=None, repr=False)
+    mail_url: str | None = field(default=None, repr=False)
+
+    @property
+    def own_push_hosts(self) -> tuple[str, ...]:
+        return tuple(filter(None, (each.strip().lower() for each in (self.push_hosts or "").split(","))))
 
     def key_file(self) -> Path:
         return self.data / "people.key" if self.people_key is None else Path(self.people_key).expanduser()
@@ -113,6 +126,27 @@ def _check_urls(texts: Mapping[str, str]) -> None:
             raise ConfigError(f"{key} must look like postgresql://user@host/database.")
     if "api_database_url" in texts and "database_url" not in texts:
         raise ConfigError("api_database_url is set, but database_url is not: set both, or neither.")
+    _check_ways(texts)
+
+
+def _check_ways(texts: Mapping[str, str]) -> None:
+    """What a secret stands in is only looked at by whoever uses it, who says nothing of it."""
+    used = [key for key in ("push_contact", "sms_url", "mail_url") if key in texts]
+    if used and "public_url" not in texts:
+        raise ConfigError(f"{used[0]} is set, but public_url is not: say where staff open the board.")
+    if not _is_web(texts.get("public_url", "https://-"), ("https", "http")):
+        raise ConfigError("public_url must look like https://hjemvakt.kommune.example.")
+    contact = texts.get("push_contact", "https://-")
+    if not contact.startswith("mailto:") and not _is_web(contact, ("https",)):
+        raise ConfigError("push_contact must look like mailto:drift@kommune.example.")
+
+
+def _is_web(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and not parts.query
+    except ValueError:
+        return False
 
 
 def _is_mqtt(url: str) -> bool:

@@ -27,7 +27,7 @@ import psycopg
 import server
 from server.child import DirectoryLock
 from server.child.keep import Keeper, Program, Role
-from server.config import DEFAULT_HTTP_PORT, PREFIX, Config
+from server.config import DEFAULT_HTTP_PORT, PREFIX, WAYS, Config
 from server.errors import ConfigError
 from server.roles.broker import EmbeddedBroker
 from server.store import pool, rolelife, sealing
@@ -115,6 +115,9 @@ class Installation:
     def _environment(self, role: str) -> dict[str, str]:
         """A child is told everything by its environment; our own configuration file has been read."""
         settings: dict[str, object] = {"DATABASE_URL": self._dsn()}
+        if role == "clock":
+            settings["DATA"] = self._data
+            settings |= {name.upper(): text for name in WAYS if (text := getattr(self._config, name)) is not None}
         if role == "monitor":  # the others need not end when the broker had to change its port
             settings["MQTT_URL"] = self._mqtt_url()
         api_url = self._postgres.dsn(user=pool.API_ROLE) if self._postgres else self._config.api_database_url

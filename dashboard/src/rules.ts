@@ -39,6 +39,7 @@ export const TECHNICAL = [
   'monitor_was_down',
   'config_not_taken',
   'not_assessed',
+  'not_reached',
   'nobody_on_duty',
 ] as const
 

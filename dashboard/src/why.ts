@@ -52,7 +52,7 @@ export function cause(alert: Alert, words: Words): string {
 
 /** A technical fault with the number that says how bad it is. */
 export function measured(alert: Alert, words: Words): string | null {
-  const { percent, ahead_s: ahead, streams } = alert.evidence.numbers
+  const { percent, ahead_s: ahead, streams, calls } = alert.evidence.numbers
   switch (alert.rule) {
     case 'technical:battery_low':
       return percent === undefined ? null : words.told.battery(number(percent, 0, words))
@@ -63,6 +63,8 @@ export function measured(alert: Alert, words: Words): string | null {
     }
     case 'technical:not_assessed':
       return streams === undefined ? null : words.told.notAssessed(number(streams, 0, words))
+    case 'technical:not_reached':
+      return calls === undefined ? null : words.told.notReached(number(calls, 0, words))
   }
   return null
 }

@@ -113,6 +113,7 @@ NOT_ASSESSED = "technical:not_assessed"
 SENSOR_SILENT = "technical:sensor_silent"
 BATTERY_LOW = "technical:battery_low"
 CLOCK_WRONG = "technical:clock_wrong"
+NOT_REACHED = "technical:not_reached"
 NOBODY_ON_DUTY = "technical:nobody_on_duty"
 
 TECHNICAL_RULES = (
@@ -127,6 +128,7 @@ TECHNICAL_RULES = (
     SENSOR_SILENT,
     BATTERY_LOW,
     CLOCK_WRONG,
+    NOT_REACHED,
     NOBODY_ON_DUTY,
 )
 
@@ -177,6 +179,11 @@ def config_taken(subject: Subject, at: datetime) -> FaultOver:
 def not_assessed(subject: Subject, at: datetime, *, streams: int, why: str) -> Fault:
     """The server's own: the slow rules cannot judge so many streams of a team; `why` is of the first."""
     return Fault(subject=subject, rule=NOT_ASSESSED, at=at, cause=why, numbers={"streams": streams})
+
+
+def not_reached(subject: Subject, at: datetime, *, calls: int, why: str) -> Fault:
+    """Calls outside of the screens that were given up, of people or about alerts of a team; `why` is of the last."""
+    return Fault(subject=subject, rule=NOT_REACHED, at=at, cause=why, numbers={"calls": calls})
 
 
 def fault_over(subject: Subject, rule: str, at: datetime) -> FaultOver:

@@ -138,6 +138,9 @@ values (1, 1, 1, '{1}', '00:00', '00:00', 'duty', 0);
 insert into service_hours (team_id, priority, set_by, set_at, reason) values (1, 'yellow', 1, '2026-02-01Z', 'test');
 insert into alert_call (alert_id, rev, place, step, staff_id, name, at) values (1, 1, 0, 1, 1, 'Kari', '2026-02-01Z');
 """,
+    19: """
+insert into way_offer (way, offered) values ('sms', true);
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

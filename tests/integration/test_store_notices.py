@@ -68,12 +68,12 @@ def test_nobody_is_called_on_a_way_that_does_not_hold(town: Any, column: str) ->
 def test_a_nurse_who_releases_an_alert_calls_a_colleague_without_seeing_the_number(
     town: Any, database: Database
 ) -> None:
-    add_way(town, "siv", "sms", "+4790000002")
+    add_way(town, "ola", "sms", "+4790000002")
     alert = town.press("anna", at=NOW)
     with psycopg.connect(database.api) as conn:
         arrays.register(conn)
         sessions.identify(conn, town.staff["kari"])
-        assert notices.call(conn, [Call(alert=alert, rev=1, step=1, staff=town.staff["siv"])], NOW) == 1
+        assert notices.call(conn, [Call(alert=alert, rev=1, step=1, staff=town.staff["ola"])], NOW) == 1
         assert conn.execute("select count(*) from staff_way").fetchone() == (0,)
         assert conn.execute("select count(*) from notice").fetchone() == (0,), "the call is its receiver's"
 

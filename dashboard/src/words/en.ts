@@ -243,6 +243,7 @@ export const en: Words = {
     config_not_taken: 'The gateway does not take its configuration into use',
     set_aside: 'A message was set aside, it could not be read',
     not_assessed: 'The server cannot assess how patients develop',
+    not_reached: 'Alerts sent by push, SMS or e-mail do not arrive',
     nobody_on_duty: 'Nobody is on duty',
   },
 
@@ -312,6 +313,7 @@ export const en: Words = {
     clockAhead: (span) => `The clock is ${span} fast`,
     clockBehind: (span) => `The clock is ${span} slow`,
     notAssessed: (streams) => `The server cannot assess ${streams} series of readings`,
+    notReached: (calls) => `Alerts sent by push, SMS or e-mail do not arrive (${calls})`,
   },
 
   grounds: {

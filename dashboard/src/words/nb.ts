@@ -254,6 +254,7 @@ export const nb = {
     config_not_taken: 'Hjemmesentralen tar ikke i bruk oppsettet sitt',
     set_aside: 'Melding lagt til side, kunne ikke leses',
     not_assessed: 'Serveren får ikke vurdert utviklingen hos pasienter',
+    not_reached: 'Varsler på push, SMS eller e-post kommer ikke fram',
     nobody_on_duty: 'Ingen er på vakt',
   } satisfies Record<Named, string>,
 
@@ -328,6 +329,7 @@ export const nb = {
     clockAhead: (span: string) => `Klokken går ${span} for fort`,
     clockBehind: (span: string) => `Klokken går ${span} for sakte`,
     notAssessed: (streams: string) => `Serveren får ikke vurdert utviklingen i ${streams} målerekker`,
+    notReached: (calls: string) => `Varsler på push, SMS eller e-post kommer ikke fram (${calls})`,
   },
 
   grounds: {
