@@ -123,6 +123,7 @@ ANEW: Final = frozenset(
         Action.SNOOZE_OVER,
         Action.SNOOZE_ENDED,
         Action.MORNING,
+        Action.HANDED_OVER,  # with nobody to hand it over to
     }
 )
 CALLED: Final = frozenset({Action.PRESSED_AGAIN, Action.CALLED_AGAIN})
@@ -210,7 +211,7 @@ def _in_the_queue(change: Change, before: Course, around: Around, had: int | Non
         return Course(next_at=now + _wait(1, _steps(around, now), around), calls=_owner(alert, around))
     if change.action in CALLED:
         return _called(alert, before, around, now)
-    if change.action in ANEW and (change.rings or change.action is Action.RAISED or change.action in GIVEN):
+    if change.action in ANEW and (change.rings or change.action is Action.RAISED):
         silent = not change.rings and alert.priority is Priority.YELLOW
         return before if silent else _begin(alert, around, now, but=_but(change.staff or had, around))
     return before

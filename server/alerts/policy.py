@@ -9,6 +9,7 @@ from devices.limits import Level
 from server.alerts.calls import CALLED_AGAIN_WITHIN, help_call
 from server.alerts.changes import again, changed, over, raised, repeated
 from server.alerts.findings import (
+    NOBODY_ON_DUTY,
     Concern,
     ConcernOver,
     DoorAtNight,
@@ -181,7 +182,8 @@ def _dose_missed(alert: Alert | None, dose: DoseMissed, now: datetime) -> Change
 def _fault(alert: Alert | None, fault: Fault, now: datetime) -> Change | None:
     evidence = Evidence(cause=fault.cause, since=fault.at, numbers=dict(fault.numbers))
     if alert is None:
-        return raised(fault, Priority.GREY, fault.at, evidence, now, late=False, rings=False)
+        rings = fault.rule == NOBODY_ON_DUTY
+        return raised(fault, Priority.GREY, fault.at, evidence, now, late=False, rings=rings)
     return repeated(alert, evidence, fault.at, now) if fault.repeats else None
 
 

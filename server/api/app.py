@@ -23,6 +23,7 @@ from server.api import (
     care,
     clinic,
     document,
+    duty,
     household,
     observations,
     people,
@@ -112,7 +113,7 @@ def create_app(
 def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(auth.router(auth.Door()))
     app.include_router(board.router(board.Boards()))
-    for each in (observations, care, settings, clinic, alerts, technical):
+    for each in (observations, care, settings, clinic, alerts, duty, technical):
         app.include_router(each.router)
     app.include_router(people.router)
     app.include_router(household.router)

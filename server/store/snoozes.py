@@ -23,6 +23,7 @@ ENDS: Final = frozenset(
         Action.HANDLED,
         Action.RELEASED,
         Action.ASSIGNED,
+        Action.HANDED_OVER,
         Action.SNOOZED,
         Action.SNOOZE_ENDED,
         Action.SNOOZE_OVER,

@@ -21,7 +21,7 @@ class Entry:
     the team or joined it: {"patient": id}."""
 
     team_id: int
-    type: Literal["alert", "gateway", "left", "joined"]
+    type: Literal["alert", "gateway", "duty", "left", "joined"]
     alert_id: int | None = None
     body: Mapping[str, object] = field(default_factory=dict)
 

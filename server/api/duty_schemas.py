@@ -1,0 +1,140 @@
+"""The public shapes of duty, chains and service hours. Hours are those of the clocks in Norway; 1 is Monday."""
+
+from datetime import datetime, time
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from server.api.care_schemas import TEXT, Reason, Rev
+from server.api.schemas import Pathway, Priority, Shape, StaffMember
+
+Part = Literal["duty", "backup", "coordinator"]
+Weekdays = Annotated[
+    list[Annotated[int, Field(ge=1, le=7)]], Field(min_length=1, max_length=7, description="on which it begins")
+]
+StaffId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=TEXT)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=TEXT)]
+Seconds = Annotated[int, Field(ge=0, le=86_400)]
+Municipality = Annotated[str, Field(pattern=r"^\d{4}$")]
+
+
+class OnDuty(Shape):
+    part: Part
+    staff: StaffMember
+    since: datetime
+
+
+class Duty(Shape):
+    """Who is on duty in a team, who has been so longest first."""
+
+    team: int
+    on_duty: list[OnDuty]
+
+
+class GoOnDuty(Shape):
+    part: Part
+    staff: Annotated[
+        StaffId | None, Field(description="null: oneself; a colleague's duty is for whoever leads the team")
+    ] = None
+
+
+class LeaveDuty(Shape):
+    part: Part
+    staff: Annotated[StaffId | None, Field(description="null: oneself")] = None
+    nobody_because: Annotated[Sentence, Field(description="why nobody is left on duty, when nobody is")] = ""
+
+
+class LeftDuty(Shape):
+    duty: Duty
+    handed_over: Annotated[list[int], Field(description="alerts that ring for the next one now")]
+
+
+class ChainStep(Shape):
+    """Exactly one of `part`, `staff` and `phone` (with `name`)."""
+
+    part: Part | None = None
+    staff: StaffId | None = None
+    name: Annotated[Name | None, Field(description="whose the telephone is; of staff: their name")] = None
+    phone: Annotated[str | None, Field(max_length=24, pattern=r"^[+\d\s()./-]{3,24}$")] = None
+    after_s: Annotated[Seconds, Field(description="after the step before it")]
+
+
+class Chain(Shape):
+    """`to_time` not after `from_time`: until the next day; the same: a whole day."""
+
+    weekdays: Weekdays
+    from_time: time
+    to_time: time
+    steps: Annotated[list[ChainStep], Field(min_length=1, max_length=10)]
+
+
+class Chains(Shape):
+    """Of one colour. The first chain whose hours hold counts."""
+
+    priority: Priority
+    chains: list[Chain]
+    unlogged_s: Annotated[int, Field(description="so long may nothing be logged about a red alert that somebody has")]
+    again_s: Annotated[int, Field(description="from the last step to where it begins again")]
+    source: Literal["team", "shipped"]
+    proposal: Annotated[bool, Field(description="shipped, and to be decided by the team")]
+
+
+class TeamChains(Shape):
+    team: int
+    colours: list[Chains]
+    rev: str
+
+
+class SetChains(Shape):
+    chains: Annotated[list[Chain], Field(min_length=1, max_length=20)]
+    unlogged_s: Annotated[int, Field(ge=60, le=86_400)] = 900
+    again_s: Annotated[int, Field(ge=30, le=86_400)] = 300
+    reason: Reason
+    rev: Rev
+
+
+class Hours(Shape):
+    weekdays: Weekdays
+    from_time: time
+    to_time: time
+
+
+class ServiceHours(Shape):
+    """When alerts of a colour ring; else they wait for the morning list. Calls for help ring around the clock."""
+
+    priority: Literal["red", "yellow"]
+    municipality: Annotated[str | None, Field(description="null: whichever")]
+    pathway: Annotated[Pathway | None, Field(description="null: whichever")]
+    periods: list[Hours]
+    response: Annotated[str | None, Field(description="what was agreed to happen out of hours")]
+    source: Literal["team", "shipped"]
+    by: StaffMember | None
+    at: datetime | None
+    reason: str
+
+
+class TeamHours(Shape):
+    """The nearest counts: of both municipality and pathway, of the pathway, of the municipality, of the team."""
+
+    team: int
+    hours: list[ServiceHours]
+    rev: str
+
+
+class SetHours(Shape):
+    priority: Literal["red", "yellow"]
+    municipality: Municipality | None = None
+    pathway: Pathway | None = None
+    periods: Annotated[list[Hours], Field(max_length=20)]
+    response: Sentence | None = None
+    reason: Reason
+    rev: Rev
+
+
+class TakeBackHours(Shape):
+    priority: Literal["red", "yellow"]
+    municipality: Municipality | None = None
+    pathway: Pathway | None = None
+    reason: Reason
+    rev: Rev
