@@ -9,16 +9,19 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import psycopg
 
+from server.notify import Sender
 from server.store import duty, escalations, expiry, facts, homes, housekeeping, pool, rebinding, rolelife
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 from server.store.ledger import Ledger
+from server.ways.carrier import Carrier
 
 POLL_S: Final = 1.0
 RETRY_S: Final = 1.0
@@ -28,8 +31,10 @@ log = logging.getLogger(__name__)
 
 
 class Clock:
-    def __init__(self, *, dsn: str) -> None:
+    def __init__(self, *, dsn: str, carrier: Carrier | None = None) -> None:
+        """`carrier`: the ways out of the house; None: there are none."""
         self._dsn = dsn
+        self._carrier = carrier or Carrier()
         self._stopping = threading.Event()
         self._started = datetime.now(UTC)
         self._chores_at = 0.0
@@ -37,14 +42,14 @@ class Clock:
         self.leads = threading.Event()
 
     def run(self) -> None:
-        with self._beside(Keeper), self._beside(Assessor):
+        with self._beside(Keeper), self._beside(Assessor), self._beside(partial(Sender, carrier=self._carrier)):
             self._work()
 
     @contextlib.contextmanager
-    def _beside(self, worker: type[Keeper] | type[Assessor]) -> Iterator[None]:
+    def _beside(self, worker: Callable[..., Keeper | Assessor | Sender]) -> Iterator[None]:
         """In a thread and on a connection of its own: it may take long, and the clock must not."""
         working = worker(dsn=self._dsn, now=lambda: datetime.now(UTC))
-        thread = threading.Thread(target=working.run, name=worker.__name__.lower())
+        thread = threading.Thread(target=working.run, name=type(working).__name__.lower())
         thread.start()
         try:
             yield
