@@ -21,9 +21,21 @@ import psycopg
 from server import serving
 from server.alerts import replay_words
 from server.child import EmbeddedServiceError
+from server.clinical.settings import HERE
 from server.config import DEFAULT_HTTP_PORT, Config, read
 from server.errors import ConfigError, ServerError
-from server.store import backup, enrolment, people, pool, rebinding, replaying, retention
+from server.store import (
+    backup,
+    enrolment,
+    importing,
+    people,
+    people_list,
+    pool,
+    rebinding,
+    replaying,
+    retention,
+    sealing,
+)
 from server.store.migrate import migrate
 
 PASSWORD_BYTES: Final = 9
@@ -95,6 +107,15 @@ def _parser() -> argparse.ArgumentParser:
     command = user.add_parser("password", help="set a password and end that member's logins")
     command.add_argument("login")
     command.set_defaults(command=_user_password)
+    command = user.add_parser("list", help="who can log in, and in which teams")
+    command.set_defaults(command=_user_list)
+    command = user.add_parser("end", help="nobody logs in with it any more; who did what stays")
+    command.add_argument("login")
+    command.set_defaults(command=_user_end)
+    command = commands.add_parser("import", help="people from a CSV file, all of them or nothing")
+    command.add_argument("file", type=Path)
+    command.add_argument("--dry-run", action="store_true", help="only say what would change")
+    command.set_defaults(command=_import)
     return parser
 
 
@@ -280,6 +301,32 @@ def _user_password(config: Config, options: argparse.Namespace) -> None:
         if not people.set_password(conn, options.login, password_hash):
             raise ConfigError(f"Nobody has the login {options.login}.")
     print(f"{options.login} has a new password.")
+
+
+def _user_list(config: Config, _: argparse.Namespace) -> None:
+    with _database(config) as conn:
+        for login, name, opens, teams in importing.staff(conn):
+            print(f"{login}\t{name}\t{teams or 'no team'}{'' if opens else chr(9) + 'cannot log in'}")
+
+
+def _user_end(config: Config, options: argparse.Namespace) -> None:
+    with _database(config) as conn:
+        if not importing.end_staff(conn, options.login):
+            raise ConfigError(f"Nobody who works here has the login {options.login}.")
+    print(f"{options.login} cannot log in any more.")
+
+
+def _import(config: Config, options: argparse.Namespace) -> None:
+    now = datetime.now(UTC)
+    try:
+        payload = options.file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"Cannot read {options.file}: {error.strerror}.") from error
+    listed = people_list.read(payload, now.astimezone(HERE).date())
+    with _database(config) as conn:
+        changed = importing.load(conn, listed, sealing.read(config.key_file()), now, dry_run=options.dry_run)
+    told = ", ".join(f"{count} {what}" for what, count in changed.items() if count) or "nothing"
+    print(f"{'Would change' if options.dry_run else 'Changed'}: {told}. Lines read: {len(listed)}.")
 
 
 def _team(text: str) -> tuple[str, str]:

@@ -40,7 +40,8 @@ from team t where t.name = %(team)s
 on conflict (reference) do update
 set name = excluded.name, born_on = excluded.born_on, pathway = excluded.pathway, team_id = excluded.team_id,
     home_id = excluded.home_id, virtual = excluded.virtual, active = true
-where (patient.name, patient.born_on, patient.pathway, patient.team_id, patient.home_id, patient.virtual, patient.active)
+where patient.ended_at is null  -- an old list wakes nobody
+  and (patient.name, patient.born_on, patient.pathway, patient.team_id, patient.home_id, patient.virtual, patient.active)
       is distinct from
       (excluded.name, excluded.born_on, excluded.pathway, excluded.team_id, excluded.home_id, excluded.virtual, true)
 
@@ -84,7 +85,7 @@ select id from gateway where name = any(%(names)s::text[]) order by id for no ke
 -- Whether it is there already.
 select b.id from binding b join device d on d.id = b.device_id
 where d.address = %(device)s and b.slot = %(slot)s and b.valid_from = %(from)s
-  and b.patient_id is not distinct from (select id from patient where reference = %(patient)s)
+  and b.patient_id is not distinct from (select coalesce(merged_into, id) from patient where reference = %(patient)s)
   and b.home_id is not distinct from (select id from home where name = %(home)s)
   and b.place is not distinct from %(place)s
 
@@ -97,8 +98,8 @@ where d.id = b.device_id and d.address = %(device)s and b.slot = %(slot)s
 -- name: bind
 -- From then on.
 insert into binding (device_id, slot, patient_id, home_id, place, valid_from)
-select d.id, %(slot)s, (select id from patient where reference = %(patient)s), (select id from home where name = %(home)s),
-       %(place)s, %(from)s
+select d.id, %(slot)s, (select coalesce(merged_into, id) from patient where reference = %(patient)s),
+       (select id from home where name = %(home)s), %(place)s, %(from)s
 from device d where d.address = %(device)s
 
 -- name: known_teams

@@ -12,7 +12,7 @@ select id from device where id = %(device)s for no key update
 
 -- name: patient
 -- By the municipality's reference.
-select id from patient where reference = %(patient)s
+select coalesce(merged_into, id) from patient where reference = %(patient)s
 
 -- name: home
 -- By its name.
