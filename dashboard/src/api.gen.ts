@@ -872,6 +872,136 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Duty */
+        get: operations["get_duty"];
+        put?: never;
+        /** Go On Duty */
+        post: operations["go_on_duty"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/duty/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave Duty
+         * @description Open alerts of whoever leaves go to the next one on duty, and ring there.
+         */
+        post: operations["leave_duty"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/chains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Chains */
+        get: operations["get_chains"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/chains/{priority}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Chains
+         * @description The team's own for this colour, all of them, in place of those before.
+         */
+        post: operations["set_chains"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/chains/{priority}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Back Chains
+         * @description Back to those that Hjemvakt ships.
+         */
+        post: operations["take_back_chains"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/service-hours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Service Hours */
+        get: operations["get_service_hours"];
+        put?: never;
+        /** Set Service Hours */
+        post: operations["set_service_hours"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/service-hours/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take Back Service Hours */
+        post: operations["take_back_service_hours"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/technical": {
         parameters: {
             query?: never;
@@ -884,6 +1014,147 @@ export interface paths {
          * @description The lists are empty for a role that does not look after equipment; the counts are there for everybody.
          */
         get: operations["get_technical"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Ways
+         * @description One's own, and what this installation offers.
+         */
+        get: operations["get_ways"];
+        put?: never;
+        /**
+         * Add Way
+         * @description A number or mail address is sent a code, which its owner then says here; a browser proves itself.
+         */
+        post: operations["add_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Code
+         * @description Again, if it did not come.
+         */
+        post: operations["send_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm Way
+         * @description With the code that came there.
+         */
+        post: operations["confirm_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Way
+         * @description A message that says that it is a test; what became of it stands with the way.
+         */
+        post: operations["test_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change Way */
+        post: operations["change_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Way
+         * @description Nobody is called there any more, also not about what is under way.
+         */
+        post: operations["remove_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Deliveries
+         * @description For whoever looks after the equipment of a team.
+         */
+        get: operations["get_deliveries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1506,6 +1777,69 @@ export interface components {
              */
             rev: number;
         };
+        /** AddMail */
+        AddMail: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            way: "email";
+            /**
+             * Address
+             * @example kari@kommune.example
+             */
+            address: string;
+            /**
+             * Language
+             * @default nb
+             * @enum {string}
+             */
+            language: "nb" | "en";
+        };
+        /**
+         * AddPush
+         * @description As PushSubscription.toJSON() gives it.
+         */
+        AddPush: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            way: "push";
+            /** Endpoint */
+            endpoint: string;
+            keys: components["schemas"]["BrowserKeys"];
+            /**
+             * Language
+             * @default nb
+             * @enum {string}
+             */
+            language: "nb" | "en";
+        };
+        /** AddSms */
+        AddSms: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            way: "sms";
+            /**
+             * Address
+             * @example 912 34 567
+             */
+            address: string;
+            /**
+             * Language
+             * @default nb
+             * @enum {string}
+             */
+            language: "nb" | "en";
+        };
+        /** AddWay */
+        AddWay: {
+            /** Way */
+            way: components["schemas"]["AddPush"] | components["schemas"]["AddSms"] | components["schemas"]["AddMail"];
+        };
         /**
          * AddressWord
          * @description `doubt`: why it may be wrong; empty: it is not doubted. `to_at` null: until further notice.
@@ -1957,6 +2291,13 @@ export interface components {
             /** Gateways */
             gateways: components["schemas"]["GatewayRow"][];
         };
+        /** BrowserKeys */
+        BrowserKeys: {
+            /** P256Dh */
+            p256dh: string;
+            /** Auth */
+            auth: string;
+        };
         /**
          * CareConflict
          * @description It is no longer as the screen showed it: `rev` is what it is now. Fetch it, look, and decide again.
@@ -1990,6 +2331,84 @@ export interface components {
             reactions: components["schemas"]["Reaction"][];
         };
         /**
+         * Chain
+         * @description `to_time` not after `from_time`: until the next day; the same: a whole day.
+         */
+        Chain: {
+            /**
+             * Weekdays
+             * @description on which it begins
+             */
+            weekdays: number[];
+            /**
+             * From Time
+             * Format: time
+             */
+            from_time: string;
+            /**
+             * To Time
+             * Format: time
+             */
+            to_time: string;
+            /** Steps */
+            steps: components["schemas"]["ChainStep"][];
+        };
+        /**
+         * ChainStep
+         * @description Exactly one of `part`, `staff` and `phone` (with `name`).
+         */
+        ChainStep: {
+            /** Part */
+            part?: ("duty" | "backup" | "coordinator") | null;
+            /** Staff */
+            staff?: number | null;
+            /**
+             * Name
+             * @description whose the telephone is; of staff: their name
+             */
+            name?: string | null;
+            /** Phone */
+            phone?: string | null;
+            /**
+             * After S
+             * @description after the step before it
+             */
+            after_s: number;
+        };
+        /**
+         * Chains
+         * @description Of one colour. The first chain whose hours hold counts.
+         */
+        Chains: {
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "red" | "yellow" | "grey";
+            /** Chains */
+            chains: components["schemas"]["Chain"][];
+            /**
+             * Unlogged S
+             * @description so long may nothing be logged about a red alert that somebody has
+             */
+            unlogged_s: number;
+            /**
+             * Again S
+             * @description from the last step to where it begins again
+             */
+            again_s: number;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "team" | "shipped";
+            /**
+             * Proposal
+             * @description shipped, and to be decided by the team
+             */
+            proposal: boolean;
+        };
+        /**
          * Change
          * @description `by` null: the enrolment list, or the patient. `pathway` null: it is about this patient alone.
          */
@@ -2014,6 +2433,16 @@ export interface components {
             plan?: components["schemas"]["PlanChange"] | null;
             fact?: components["schemas"]["FactChange"] | null;
             excuse?: components["schemas"]["ExcuseChange"] | null;
+        };
+        /**
+         * ChangeWay
+         * @description null: as it is.
+         */
+        ChangeWay: {
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Language */
+            language?: ("nb" | "en") | null;
         };
         /**
          * Changes
@@ -2074,6 +2503,11 @@ export interface components {
              * @description why a newer one cannot be made; empty: there is none to make
              */
             fault: string;
+        };
+        /** ConfirmWay */
+        ConfirmWay: {
+            /** Code */
+            code: string;
         };
         /** Consciousness */
         Consciousness: {
@@ -2176,6 +2610,76 @@ export interface components {
             days: components["schemas"]["Day"][];
         };
         /**
+         * DeadLetter
+         * @description A call that was given up. `staff` null: a number in a chain.
+         */
+        DeadLetter: {
+            /** Id */
+            id: number;
+            /** Team */
+            team: number;
+            /** Alert */
+            alert: number;
+            /** Staff */
+            staff: string | null;
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "push" | "sms" | "email";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
+            /** Tries */
+            tries: number;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Ended At
+             * Format: date-time
+             */
+            ended_at: string;
+            /** Fault */
+            fault: string;
+        };
+        /**
+         * Deliveries
+         * @description Calls about alerts of one's teams in the last seven days, and those of them that were given up, newest first.
+         */
+        Deliveries: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Counts */
+            counts: components["schemas"]["DeliveryCount"][];
+            /** Dead Letter */
+            dead_letter: components["schemas"]["DeadLetter"][];
+        };
+        /** DeliveryCount */
+        DeliveryCount: {
+            /** Team */
+            team: number;
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "push" | "sms" | "email";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
+            /** Count */
+            count: number;
+        };
+        /**
          * DeviceState
          * @description As its gateway says it.
          */
@@ -2209,6 +2713,16 @@ export interface components {
             now: components["schemas"]["Snapshot"] | null;
             /** Changed */
             changed: boolean;
+        };
+        /**
+         * Duty
+         * @description Who is on duty in a team, who has been so longest first.
+         */
+        Duty: {
+            /** Team */
+            team: number;
+            /** On Duty */
+            on_duty: components["schemas"]["OnDuty"][];
         };
         /**
          * EffectiveLimit
@@ -2872,6 +3386,19 @@ export interface components {
             /** Met */
             met: boolean | null;
         };
+        /** GoOnDuty */
+        GoOnDuty: {
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "duty" | "backup" | "coordinator";
+            /**
+             * Staff
+             * @description null: oneself; a colleague's duty is for whoever leads the team
+             */
+            staff?: number | null;
+        };
         /** Goal */
         Goal: {
             /** Goal */
@@ -3153,6 +3680,24 @@ export interface components {
             /** Team */
             team: number;
         };
+        /** Hours */
+        Hours: {
+            /**
+             * Weekdays
+             * @description on which it begins
+             */
+            weekdays: number[];
+            /**
+             * From Time
+             * Format: time
+             */
+            from_time: string;
+            /**
+             * To Time
+             * Format: time
+             */
+            to_time: string;
+        };
         /** IndividualPlan */
         IndividualPlan: {
             /**
@@ -3176,6 +3721,24 @@ export interface components {
          * @enum {string}
          */
         Kind: "heart_rate" | "pulse_rate" | "spo2" | "glucose" | "body_temperature" | "battery" | "systolic" | "diastolic" | "mean_arterial" | "weight" | "respiratory_rate" | "peak_flow" | "fev1" | "fvc" | "glucose_isf" | "height" | "bmi" | "body_fat" | "muscle_mass" | "body_water" | "perfusion_index" | "rr_interval";
+        /**
+         * LastMessage
+         * @description `fault`: why it failed, empty if it did not.
+         */
+        LastMessage: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Fault */
+            fault: string;
+        };
         /** LatestValue */
         LatestValue: {
             /** Patient */
@@ -3212,6 +3775,34 @@ export interface components {
             device: string;
             /** Level */
             level: number | null;
+        };
+        /** LeaveDuty */
+        LeaveDuty: {
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "duty" | "backup" | "coordinator";
+            /**
+             * Staff
+             * @description null: oneself
+             */
+            staff?: number | null;
+            /**
+             * Nobody Because
+             * @description why nobody is left on duty, when nobody is
+             * @default
+             */
+            nobody_because: string;
+        };
+        /** LeftDuty */
+        LeftDuty: {
+            duty: components["schemas"]["Duty"];
+            /**
+             * Handed Over
+             * @description alerts that ring for the next one now
+             */
+            handed_over: number[];
         };
         /**
          * LimitBeside
@@ -3335,6 +3926,45 @@ export interface components {
              * @description that look after people there
              */
             teams: number[];
+        };
+        /**
+         * MyWay
+         * @description `address`: of push the push service alone. `confirmed`: nobody is called on a way that is not.
+         */
+        MyWay: {
+            /** Id */
+            id: number;
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "push" | "sms" | "email";
+            /** Address */
+            address: string;
+            /**
+             * Language
+             * @enum {string}
+             */
+            language: "nb" | "en";
+            /** Enabled */
+            enabled: boolean;
+            /** Confirmed */
+            confirmed: boolean;
+            /** Broken Since */
+            broken_since: string | null;
+            /** Broken Why */
+            broken_why: string;
+            last: components["schemas"]["LastMessage"] | null;
+        };
+        /**
+         * MyWays
+         * @description In the order in which they are tried: one kind after the other.
+         */
+        MyWays: {
+            /** Offers */
+            offers: components["schemas"]["Offer"][];
+            /** Ways */
+            ways: components["schemas"]["MyWay"][];
         };
         /**
          * NationalNumber
@@ -3463,6 +4093,33 @@ export interface components {
             scale: ("scale_1" | "scale_2")[];
             /** Rows */
             rows: components["schemas"]["News2Row"][];
+        };
+        /**
+         * Offer
+         * @description `public_key`: of push, as PushManager.subscribe() wants it (applicationServerKey).
+         */
+        Offer: {
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "push" | "sms" | "email";
+            /** Public Key */
+            public_key: string | null;
+        };
+        /** OnDuty */
+        OnDuty: {
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "duty" | "backup" | "coordinator";
+            staff: components["schemas"]["StaffMember"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
         };
         /**
          * Oxygen
@@ -3690,6 +4347,11 @@ export interface components {
              */
             at: string;
         };
+        /**
+         * Priority
+         * @enum {string}
+         */
+        Priority: "red" | "yellow" | "grey";
         /** PutOff */
         PutOff: {
             /**
@@ -4084,6 +4746,44 @@ export interface components {
             high: (number | null)[];
         };
         /**
+         * ServiceHours
+         * @description When alerts of a colour ring; else they wait for the morning list. Calls for help ring around the clock.
+         */
+        ServiceHours: {
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "red" | "yellow";
+            /**
+             * Municipality
+             * @description null: whichever
+             */
+            municipality: string | null;
+            /**
+             * Pathway
+             * @description null: whichever
+             */
+            pathway: ("kols" | "diabetes" | "heart_failure" | "palliative" | "safety") | null;
+            /** Periods */
+            periods: components["schemas"]["Hours"][];
+            /**
+             * Response
+             * @description what was agreed to happen out of hours
+             */
+            response: string | null;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "team" | "shipped";
+            by: components["schemas"]["StaffMember"] | null;
+            /** At */
+            at: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * SetAccess
          * @description All of it. `code` null: there is none any more.
          */
@@ -4149,6 +4849,51 @@ export interface components {
             reason: string;
             /** Size */
             size: number;
+        };
+        /** SetChains */
+        SetChains: {
+            /** Chains */
+            chains: components["schemas"]["Chain"][];
+            /**
+             * Unlogged S
+             * @default 900
+             */
+            unlogged_s: number;
+            /**
+             * Again S
+             * @default 300
+             */
+            again_s: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /** SetHours */
+        SetHours: {
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "red" | "yellow";
+            /** Municipality */
+            municipality?: string | null;
+            /** Pathway */
+            pathway?: ("kols" | "diabetes" | "heart_failure" | "palliative" | "safety") | null;
+            /** Periods */
+            periods: components["schemas"]["Hours"][];
+            /** Response */
+            response?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
         };
         /**
          * SetLimit
@@ -4443,6 +5188,46 @@ export interface components {
             day: string;
             /** Symptoms */
             symptoms: ("dyspnoea" | "sputum_volume" | "sputum_purulence" | "cold" | "fever" | "wheeze" | "cough" | "faster")[];
+        };
+        /** TakeBackHours */
+        TakeBackHours: {
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "red" | "yellow";
+            /** Municipality */
+            municipality?: string | null;
+            /** Pathway */
+            pathway?: ("kols" | "diabetes" | "heart_failure" | "palliative" | "safety") | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /** TeamChains */
+        TeamChains: {
+            /** Team */
+            team: number;
+            /** Colours */
+            colours: components["schemas"]["Chains"][];
+            /** Rev */
+            rev: string;
+        };
+        /**
+         * TeamHours
+         * @description The nearest counts: of both municipality and pathway, of the pathway, of the municipality, of the team.
+         */
+        TeamHours: {
+            /** Team */
+            team: number;
+            /** Hours */
+            hours: components["schemas"]["ServiceHours"][];
+            /** Rev */
+            rev: string;
         };
         /** TeamMembership */
         TeamMembership: {
@@ -9203,6 +9988,878 @@ export interface operations {
             };
         };
     };
+    get_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Duty"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    go_on_duty: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GoOnDuty"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Duty"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leave_duty: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaveDuty"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeftDuty"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_chains: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamChains"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_chains: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+                priority: components["schemas"]["Priority"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetChains"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamChains"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_chains: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+                priority: components["schemas"]["Priority"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamChains"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_service_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamHours"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_service_hours: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetHours"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamHours"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_service_hours: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBackHours"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamHours"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_technical: {
         parameters: {
             query?: never;
@@ -9219,6 +10876,672 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Technical"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_ways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddWay"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_code: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmWay"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeWay"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_deliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deliveries"];
                 };
             };
             /** @description Not signed in */

@@ -31,6 +31,7 @@ from server.api import (
     sockets,
     technical,
     try_out,
+    ways,
 )
 from server.api.desk import Desk, DeskOfApp
 from server.api.guard import Guard
@@ -113,7 +114,7 @@ def create_app(
 def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(auth.router(auth.Door()))
     app.include_router(board.router(board.Boards()))
-    for each in (observations, care, settings, clinic, alerts, duty, technical):
+    for each in (observations, care, settings, clinic, alerts, duty, technical, ways):
         app.include_router(each.router)
     app.include_router(people.router)
     app.include_router(household.router)
