@@ -26,6 +26,9 @@ class Deed(StrEnum):
     MANAGE_PEOPLE = "manage_people"  # end, hand over, merge, protect an address, say a national identity number
     SEE_NUMBERS = "see_numbers"  # national identity numbers
     PRESCRIBE = "prescribe"  # a range of saturation, NEWS2's scale 2, and what alerts in palliative care
+    OPEN_IN_EMERGENCY = "open_in_emergency"  # one patient of another team, for a while
+    READ_ACCESS_LOG = "read_access_log"
+    END_SESSIONS = "end_sessions"  # of members of the team
 
 
 _CARE: Final = frozenset(
@@ -36,6 +39,7 @@ _CARE: Final = frozenset(
         Deed.SAY_FACTS,
         Deed.SET_CARE,
         Deed.SEE_NUMBERS,
+        Deed.OPEN_IN_EMERGENCY,
     }
 )
 _EQUIPMENT: Final = frozenset({Deed.COUNT_TROUBLES, Deed.SEE_TROUBLES})
@@ -46,8 +50,8 @@ MAY: Final[Mapping[Role, frozenset[Deed]]] = MappingProxyType(
         Role.DOCTOR: _CARE | {Deed.SET_PATHWAYS, Deed.PRESCRIBE},
         Role.COORDINATOR: _CARE | _EQUIPMENT | {Deed.SET_PATHWAYS, Deed.MANAGE_PEOPLE},
         Role.TECHNICIAN: _EQUIPMENT,
-        Role.ADMINISTRATOR: _EQUIPMENT,
-        Role.AUDITOR: frozenset(),
+        Role.ADMINISTRATOR: _EQUIPMENT | {Deed.END_SESSIONS},
+        Role.AUDITOR: frozenset({Deed.READ_ACCESS_LOG}),
     }
 )
 

@@ -42,6 +42,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/staff/{staff}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Sessions
+         * @description Where somebody is signed in: oneself, or a member of a team that one administers.
+         */
+        get: operations["get_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staff/{staff}/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description Its live sockets are closed at once.
+         */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/board": {
         parameters: {
             query?: never;
@@ -1022,147 +1062,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/ways": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Ways
-         * @description One's own, and what this installation offers.
-         */
-        get: operations["get_ways"];
-        put?: never;
-        /**
-         * Add Way
-         * @description A number or mail address is sent a code, which its owner then says here; a browser proves itself.
-         */
-        post: operations["add_way"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/ways/{way}/code": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send Code
-         * @description Again, if it did not come.
-         */
-        post: operations["send_code"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/ways/{way}/confirm": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Confirm Way
-         * @description With the code that came there.
-         */
-        post: operations["confirm_way"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/ways/{way}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Test Way
-         * @description A message that says that it is a test; what became of it stands with the way.
-         */
-        post: operations["test_way"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/ways/{way}/change": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Change Way */
-        post: operations["change_way"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/ways/{way}/remove": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Remove Way
-         * @description Nobody is called there any more, also not about what is under way.
-         */
-        post: operations["remove_way"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/ways/deliveries": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Deliveries
-         * @description For whoever looks after the equipment of a team.
-         */
-        get: operations["get_deliveries"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/municipalities": {
         parameters: {
             query?: never;
@@ -1650,6 +1549,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/access-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Access Log
+         * @description For auditors, of the patients of their teams. That it was read is in the log, too.
+         */
+        get: operations["get_access_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/access-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Print Access Log
+         * @description A page in bokmål for the patient, who has a right to it: who, when, what and why. For auditors.
+         */
+        get: operations["print_access_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/emergency-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Emergency Accesses
+         * @description Who opened patients of one's teams; and one's own.
+         */
+        get: operations["get_emergency_accesses"];
+        put?: never;
+        /**
+         * Open In Emergency
+         * @description For four hours one patient of another team can be read, and nothing of it changed. The patient's team is told
+         *     at once on every screen, and the access log keeps the reason.
+         */
+        post: operations["open_in_emergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/emergency-access/{access}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Emergency Access
+         * @description Before its time: by whoever opened it, or by the patient's team. Done twice is done once.
+         */
+        post: operations["end_emergency_access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1769,6 +1753,52 @@ export interface components {
             /** Code */
             code: string | null;
         };
+        /**
+         * AccessEntry
+         * @description `role`: in the patient's team, at that time; null: a member of another team, with a `reason`.
+         *
+         *     A `board`, and `live` (a screen that follows it), is one entry for all patients that the team had: `shown` is how
+         *     many. `log`: somebody read this log.
+         */
+        AccessEntry: {
+            /** Id */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            staff: components["schemas"]["StaffMember"];
+            /** Role */
+            role: ("nurse" | "coordinator" | "doctor" | "technician" | "administrator" | "auditor") | null;
+            /**
+             * Deed
+             * @enum {string}
+             */
+            deed: "look" | "change" | "board" | "live" | "emergency" | "log";
+            /** What */
+            what: string;
+            /** Team */
+            team: number;
+            /** Patient */
+            patient: number | null;
+            /** Patient Name */
+            patient_name: string | null;
+            /** Shown */
+            shown: number | null;
+            /** Reason */
+            reason: string | null;
+        };
+        /**
+         * AccessLog
+         * @description The newest first. `next`: the `before` of the next page; null: there is no more.
+         */
+        AccessLog: {
+            /** Entries */
+            entries: components["schemas"]["AccessEntry"][];
+            /** Next */
+            next: number | null;
+        };
         /** Acknowledge */
         Acknowledge: {
             /**
@@ -1776,69 +1806,6 @@ export interface components {
              * @description as the screen got it
              */
             rev: number;
-        };
-        /** AddMail */
-        AddMail: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            way: "email";
-            /**
-             * Address
-             * @example kari@kommune.example
-             */
-            address: string;
-            /**
-             * Language
-             * @default nb
-             * @enum {string}
-             */
-            language: "nb" | "en";
-        };
-        /**
-         * AddPush
-         * @description As PushSubscription.toJSON() gives it.
-         */
-        AddPush: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            way: "push";
-            /** Endpoint */
-            endpoint: string;
-            keys: components["schemas"]["BrowserKeys"];
-            /**
-             * Language
-             * @default nb
-             * @enum {string}
-             */
-            language: "nb" | "en";
-        };
-        /** AddSms */
-        AddSms: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            way: "sms";
-            /**
-             * Address
-             * @example 912 34 567
-             */
-            address: string;
-            /**
-             * Language
-             * @default nb
-             * @enum {string}
-             */
-            language: "nb" | "en";
-        };
-        /** AddWay */
-        AddWay: {
-            /** Way */
-            way: components["schemas"]["AddPush"] | components["schemas"]["AddSms"] | components["schemas"]["AddMail"];
         };
         /**
          * AddressWord
@@ -2291,13 +2258,6 @@ export interface components {
             /** Gateways */
             gateways: components["schemas"]["GatewayRow"][];
         };
-        /** BrowserKeys */
-        BrowserKeys: {
-            /** P256Dh */
-            p256dh: string;
-            /** Auth */
-            auth: string;
-        };
         /**
          * CareConflict
          * @description It is no longer as the screen showed it: `rev` is what it is now. Fetch it, look, and decide again.
@@ -2435,16 +2395,6 @@ export interface components {
             excuse?: components["schemas"]["ExcuseChange"] | null;
         };
         /**
-         * ChangeWay
-         * @description null: as it is.
-         */
-        ChangeWay: {
-            /** Enabled */
-            enabled?: boolean | null;
-            /** Language */
-            language?: ("nb" | "en") | null;
-        };
-        /**
          * Changes
          * @description The newest first. `next` null: there is nothing older.
          */
@@ -2503,11 +2453,6 @@ export interface components {
              * @description why a newer one cannot be made; empty: there is none to make
              */
             fault: string;
-        };
-        /** ConfirmWay */
-        ConfirmWay: {
-            /** Code */
-            code: string;
         };
         /** Consciousness */
         Consciousness: {
@@ -2608,76 +2553,6 @@ export interface components {
             unit: string;
             /** Days */
             days: components["schemas"]["Day"][];
-        };
-        /**
-         * DeadLetter
-         * @description A call that was given up. `staff` null: a number in a chain.
-         */
-        DeadLetter: {
-            /** Id */
-            id: number;
-            /** Team */
-            team: number;
-            /** Alert */
-            alert: number;
-            /** Staff */
-            staff: string | null;
-            /**
-             * Way
-             * @enum {string}
-             */
-            way: "push" | "sms" | "email";
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
-            /** Tries */
-            tries: number;
-            /**
-             * Made At
-             * Format: date-time
-             */
-            made_at: string;
-            /**
-             * Ended At
-             * Format: date-time
-             */
-            ended_at: string;
-            /** Fault */
-            fault: string;
-        };
-        /**
-         * Deliveries
-         * @description Calls about alerts of one's teams in the last seven days, and those of them that were given up, newest first.
-         */
-        Deliveries: {
-            /**
-             * Since
-             * Format: date-time
-             */
-            since: string;
-            /** Counts */
-            counts: components["schemas"]["DeliveryCount"][];
-            /** Dead Letter */
-            dead_letter: components["schemas"]["DeadLetter"][];
-        };
-        /** DeliveryCount */
-        DeliveryCount: {
-            /** Team */
-            team: number;
-            /**
-             * Way
-             * @enum {string}
-             */
-            way: "push" | "sms" | "email";
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
-            /** Count */
-            count: number;
         };
         /**
          * DeviceState
@@ -2846,6 +2721,68 @@ export interface components {
             rev: string;
             /** Rules */
             rules: components["schemas"]["EffectiveRule"][];
+        };
+        /**
+         * EmergencyAccess
+         * @description It is over at `until`, or at `ended_at` if somebody ended it before.
+         */
+        EmergencyAccess: {
+            /** Id */
+            id: number;
+            staff: components["schemas"]["StaffMember"];
+            /** Patient */
+            patient: number;
+            /** Team */
+            team: number;
+            /** Reason */
+            reason: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * EmergencyAccesses
+         * @description The newest first. `next`: the `before` of the next page; null: there is no more.
+         */
+        EmergencyAccesses: {
+            /** Accesses */
+            accesses: components["schemas"]["EmergencyAccess"][];
+            /** Next */
+            next: number | null;
+        };
+        /**
+         * EmergencyOpened
+         * @description Somebody of another team has opened one of the team's patients, to read until then.
+         */
+        EmergencyOpened: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "emergency";
+            /** Team */
+            team: number;
+            /** Seq */
+            seq: number;
+            /** Patient */
+            patient: number;
+            staff: components["schemas"]["StaffMember"];
+            /** Reason */
+            reason: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
         };
         /** EndExcuse */
         EndExcuse: {
@@ -3721,24 +3658,6 @@ export interface components {
          * @enum {string}
          */
         Kind: "heart_rate" | "pulse_rate" | "spo2" | "glucose" | "body_temperature" | "battery" | "systolic" | "diastolic" | "mean_arterial" | "weight" | "respiratory_rate" | "peak_flow" | "fev1" | "fvc" | "glucose_isf" | "height" | "bmi" | "body_fat" | "muscle_mass" | "body_water" | "perfusion_index" | "rr_interval";
-        /**
-         * LastMessage
-         * @description `fault`: why it failed, empty if it did not.
-         */
-        LastMessage: {
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** Fault */
-            fault: string;
-        };
         /** LatestValue */
         LatestValue: {
             /** Patient */
@@ -3928,45 +3847,6 @@ export interface components {
             teams: number[];
         };
         /**
-         * MyWay
-         * @description `address`: of push the push service alone. `confirmed`: nobody is called on a way that is not.
-         */
-        MyWay: {
-            /** Id */
-            id: number;
-            /**
-             * Way
-             * @enum {string}
-             */
-            way: "push" | "sms" | "email";
-            /** Address */
-            address: string;
-            /**
-             * Language
-             * @enum {string}
-             */
-            language: "nb" | "en";
-            /** Enabled */
-            enabled: boolean;
-            /** Confirmed */
-            confirmed: boolean;
-            /** Broken Since */
-            broken_since: string | null;
-            /** Broken Why */
-            broken_why: string;
-            last: components["schemas"]["LastMessage"] | null;
-        };
-        /**
-         * MyWays
-         * @description In the order in which they are tried: one kind after the other.
-         */
-        MyWays: {
-            /** Offers */
-            offers: components["schemas"]["Offer"][];
-            /** Ways */
-            ways: components["schemas"]["MyWay"][];
-        };
-        /**
          * NationalNumber
          * @description null: none was said.
          */
@@ -4094,19 +3974,6 @@ export interface components {
             /** Rows */
             rows: components["schemas"]["News2Row"][];
         };
-        /**
-         * Offer
-         * @description `public_key`: of push, as PushManager.subscribe() wants it (applicationServerKey).
-         */
-        Offer: {
-            /**
-             * Way
-             * @enum {string}
-             */
-            way: "push" | "sms" | "email";
-            /** Public Key */
-            public_key: string | null;
-        };
         /** OnDuty */
         OnDuty: {
             /**
@@ -4120,6 +3987,56 @@ export interface components {
              * Format: date-time
              */
             since: string;
+        };
+        /**
+         * OpenInEmergency
+         * @description Two things that one knows who stands before the patient. The reason is read by the patient and the team.
+         */
+        OpenInEmergency: {
+            /**
+             * Reference
+             * @description the municipality's own for the patient
+             */
+            reference: string;
+            /**
+             * Born On
+             * Format: date
+             */
+            born_on: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * OpenSession
+         * @description `way`: how the person came in. `here`: the one that asks.
+         */
+        OpenSession: {
+            /** Id */
+            id: number;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /**
+             * Used At
+             * Format: date-time
+             */
+            used_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Way */
+            way: string;
+            /** Here */
+            here: boolean;
+        };
+        /** OpenSessions */
+        OpenSessions: {
+            /** Sessions */
+            sessions: components["schemas"]["OpenSession"][];
         };
         /**
          * Oxygen
@@ -5727,6 +5644,163 @@ export interface operations {
             };
             /** @description Not with this role, or not from this page */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the staff member's number */
+                staff: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenSessions"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the staff member's number */
+                staff: number;
+                session: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10909,672 +10983,6 @@ export interface operations {
             };
         };
     };
-    get_ways: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MyWays"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
-            503: {
-                headers: {
-                    /** @description seconds */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    add_way: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description a new one for every change; the same one when it is sent again, then it is done once */
-                "Idempotency-Key": string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AddWay"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MyWays"];
-                };
-            };
-            /** @description The body cannot be read as JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The length of the body is not said */
-            411: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
-            503: {
-                headers: {
-                    /** @description seconds */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    send_code: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description a new one for every change; the same one when it is sent again, then it is done once */
-                "Idempotency-Key": string;
-            };
-            path: {
-                way: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MyWays"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The length of the body is not said */
-            411: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
-            503: {
-                headers: {
-                    /** @description seconds */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    confirm_way: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description a new one for every change; the same one when it is sent again, then it is done once */
-                "Idempotency-Key": string;
-            };
-            path: {
-                way: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ConfirmWay"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MyWays"];
-                };
-            };
-            /** @description The body cannot be read as JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The length of the body is not said */
-            411: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
-            503: {
-                headers: {
-                    /** @description seconds */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    test_way: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description a new one for every change; the same one when it is sent again, then it is done once */
-                "Idempotency-Key": string;
-            };
-            path: {
-                way: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MyWays"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The length of the body is not said */
-            411: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
-            503: {
-                headers: {
-                    /** @description seconds */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_way: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description a new one for every change; the same one when it is sent again, then it is done once */
-                "Idempotency-Key": string;
-            };
-            path: {
-                way: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangeWay"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MyWays"];
-                };
-            };
-            /** @description The body cannot be read as JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The length of the body is not said */
-            411: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
-            503: {
-                headers: {
-                    /** @description seconds */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    remove_way: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description a new one for every change; the same one when it is sent again, then it is done once */
-                "Idempotency-Key": string;
-            };
-            path: {
-                way: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MyWays"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not there, or not yours */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The length of the body is not said */
-            411: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request does not fit */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
-            503: {
-                headers: {
-                    /** @description seconds */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_deliveries: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Deliveries"];
-                };
-            };
-            /** @description Not signed in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not with this role, or not from this page */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
-            503: {
-                headers: {
-                    /** @description seconds */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     get_municipalities: {
         parameters: {
             query?: never;
@@ -14335,6 +13743,385 @@ export interface operations {
             };
         };
     };
+    get_access_log: {
+        parameters: {
+            query?: {
+                /** @description the patient's number */
+                patient?: number | null;
+                /** @description the staff member's number */
+                staff?: number | null;
+                /** @description the first instant or day that is asked for */
+                from?: string | null;
+                /** @description the end of what is asked for */
+                to?: string | null;
+                /** @description `next` of the page before */
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessLog"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    print_access_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_emergency_accesses: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before */
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyAccesses"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_in_emergency: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenInEmergency"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyAccess"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_emergency_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     alive: {
         parameters: {
             query?: never;
@@ -14417,7 +14204,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Resumed"] | components["schemas"]["Reset"] | components["schemas"]["AlertChanged"] | components["schemas"]["GatewayChanged"] | components["schemas"]["PatientLeft"] | components["schemas"]["PatientJoined"] | components["schemas"]["Passed"] | components["schemas"]["Readings"] | components["schemas"]["SeenOn"] | components["schemas"]["Heartbeat"] | components["schemas"]["Pong"];
+                "application/json": components["schemas"]["Resumed"] | components["schemas"]["Reset"] | components["schemas"]["AlertChanged"] | components["schemas"]["GatewayChanged"] | components["schemas"]["EmergencyOpened"] | components["schemas"]["PatientLeft"] | components["schemas"]["PatientJoined"] | components["schemas"]["Passed"] | components["schemas"]["Readings"] | components["schemas"]["SeenOn"] | components["schemas"]["Heartbeat"] | components["schemas"]["Pong"];
             };
         };
         responses: {

@@ -49,8 +49,8 @@ def get_alert(alert: AlertId, desk: DeskOfApp, token: Token) -> schemas.AlertDet
     """With everything that was done about it."""
     with desk.work(token) as work:
         row = visible(work, alert, Deed.SEE_PATIENTS)
-        if row.patient is not None:
-            board.remember_look(work.conn, row.patient, f"alert {alert}", work.now)
+        for patient in [row.patient] if row.patient is not None else row.lives_there:
+            board.remember_look(work.conn, patient, f"alert {alert}", work.now)
         history = board.history(work.conn, alert)
         put_off = _put_off(work, snoozes.of_alert(work.conn, alert))
     return schemas.AlertDetail(
@@ -153,9 +153,7 @@ class Asked:
 
 def change(asked: Asked, decide: Decide, made: type[A]) -> A:
     with asked.desk.work(asked.token) as work:
-        row = visible(work, asked.alert, Deed.HANDLE_ALERTS)
-        if row.patient is not None:
-            board.remember_look(work.conn, row.patient, f"alert {asked.alert} {asked.deed}", work.now)
+        visible(work, asked.alert, Deed.HANDLE_ALERTS)  # the database puts each change into the access log
         if asked.key is None:
             return _change(work, asked.alert, decide, made)
         question = (asked.deed, asked.alert)
@@ -165,9 +163,11 @@ def change(asked: Asked, decide: Decide, made: type[A]) -> A:
 
 
 def visible(work: Work, alert: int, deed: Deed) -> board.AlertRow:
+    """`SEE_PATIENTS`: also of a patient whom the caller has opened in an emergency."""
     teams = work.teams(deed)
     row = board.alerts(work.conn, [alert]).get(alert)
-    if row is None or row.team not in teams:
+    opened = row is not None and deed is Deed.SEE_PATIENTS and row.patient in work.caller.opened
+    if row is None or (row.team not in teams and not opened):
         raise RefusedError(HTTPStatus.NOT_FOUND, "None of your teams has an alert with this number.")
     return row
 

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 
 from server.api import (
+    access,
     alerts,
     answering,
     auth,
@@ -121,6 +122,8 @@ def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(answering.router)
     app.include_router(answering.of_team)
     app.include_router(try_out.router(try_out.Trials()))
+    app.include_router(access.router)
+    app.include_router(access.emergency_router(access.Emergencies()))
     app.include_router(sockets.router(hub))
     _add_health(app)
     document.declare_socket_messages(app)

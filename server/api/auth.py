@@ -4,19 +4,25 @@ import secrets
 import threading
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from starlette.datastructures import Headers
 
+from server.access import Deed
 from server.api import passwords
+from server.api.access_schemas import OpenSession, OpenSessions
 from server.api.attempts import Attempts
 from server.api.desk import COOKIE, Desk, DeskOfApp, Token, Work, digest
 from server.api.problems import RefusedError
 from server.api.schemas import Credentials, Me, StaffMember, TeamMembership
 from server.store import sessions
+from server.store.sessions import SessionRow
 
 SESSION_LASTS = timedelta(hours=12)
+StaffId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+SessionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -80,7 +86,41 @@ def router(door: Door) -> APIRouter:
                 sessions.close(conn, digest(token))
         response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
 
+    @routes.get("/staff/{staff}/sessions")
+    def get_sessions(staff: StaffId, desk: DeskOfApp, token: Token) -> OpenSessions:
+        """Where somebody is signed in: oneself, or a member of a team that one administers."""
+        with desk.work(token) as work:
+            _must_be_mine(work, staff)
+            found = sessions.of_staff(work.conn, staff, work.now)
+            return OpenSessions(sessions=[_session(each, work) for each in found])
+
+    @routes.delete("/staff/{staff}/sessions/{session}", status_code=HTTPStatus.NO_CONTENT)
+    def end_session(staff: StaffId, session: SessionId, desk: DeskOfApp, token: Token) -> None:
+        """Its live sockets are closed at once."""
+        with desk.work(token) as work:
+            _must_be_mine(work, staff)
+            if not sessions.end(work.conn, staff, session):
+                raise RefusedError(HTTPStatus.NOT_FOUND, "There is no such session of this person that you may end.")
+
     return routes
+
+
+def _must_be_mine(work: Work, staff: int) -> None:
+    if staff == work.caller.staff:
+        return
+    if not sessions.is_member(work.conn, staff, work.teams(Deed.END_SESSIONS)):
+        raise RefusedError(HTTPStatus.NOT_FOUND, "Nobody of a team that you administer has this number.")
+
+
+def _session(row: SessionRow, work: Work) -> OpenSession:
+    return OpenSession(
+        id=row.id,
+        opened_at=row.opened_at,
+        used_at=row.used_at,
+        expires_at=row.expires_at,
+        way=row.way,
+        here=row.id == work.caller.session,
+    )
 
 
 def _verify(desk: Desk, credentials: Credentials) -> int:

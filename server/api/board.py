@@ -9,7 +9,7 @@ from server.access import Deed
 from server.api import board_json, schemas
 from server.api.desk import Desk, DeskOfApp, Token
 from server.api.problems import RefusedError
-from server.store import board
+from server.store import access_log, board, sessions
 
 AT_ONCE = 2  # a board is mostly work of this process: more at a time only make each of them later
 WAITING_MAX = 200
@@ -44,5 +44,10 @@ def router(boards: Boards) -> APIRouter:
 
 def _build(desk: Desk, token: str | None) -> bytes:
     with desk.work(token, snapshot=True) as work:
-        seen = board.snapshot(work.conn, work.teams(Deed.SEE_PATIENTS), work.now)
+        teams = work.teams(Deed.SEE_PATIENTS)
+        seen = board.snapshot(work.conn, teams, work.now)
+    shown = {team: [patient.id for patient in seen.patients if patient.team == team] for team in teams}
+    with desk.pool.connection() as conn:  # a snapshot is read only
+        sessions.identify(conn, work.caller.staff)
+        access_log.remember_rosters(conn, shown, "board", work.now)
     return board_json.as_json(seen, work.now)

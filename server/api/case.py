@@ -15,7 +15,7 @@ from server.api.care_schemas import CareConflict
 from server.api.desk import Desk, DeskOfApp, Token, Work
 from server.api.problems import ChangedMeanwhileError, RefusedError
 from server.api.schemas import StaffMember
-from server.store import board, clinic, once
+from server.store import access_log, clinic, once
 from server.store.clinic import Followed, StaffRow
 
 S = TypeVar("S", bound=BaseModel)
@@ -68,7 +68,7 @@ def look(desk: Desk, token: str | None, patient: int, what: str) -> Iterator[Wor
     """Remembered in the access log."""
     with desk.work(token) as work:
         followed(work, patient)
-        board.remember_look(work.conn, patient, what, work.now)
+        access_log.remember(work.conn, patient, "look", what, work.now)
         yield work
 
 
@@ -81,14 +81,15 @@ def change(
         mine = followed(work, patient)
         must_do(work, mine.team, deed if isinstance(deed, Deed) else deed(mine))
         clinic.hold(work.conn, "hjemvakt.care.patient", patient)
-        board.remember_look(work.conn, patient, what, work.now)
+        access_log.remember(work.conn, patient, "change", what, work.now)
         yield work
 
 
 def followed(work: Work, patient: int) -> Followed:
-    """The caller's patient, or nobody's."""
-    teams, mine = work.teams(Deed.SEE_PATIENTS), clinic.patient(work.conn, patient)
-    if mine is None or mine.team not in teams:
+    """The caller's patient, or one whom the caller has opened in an emergency."""
+    work.teams(Deed.SEE_PATIENTS)
+    mine = clinic.patient(work.conn, patient)
+    if mine is None or not work.caller.may_see(patient, mine.team):
         raise RefusedError(HTTPStatus.NOT_FOUND, NOT_YOURS)
     return mine
 

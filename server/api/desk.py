@@ -56,6 +56,8 @@ class Desk:
             caller = sessions.find(conn, digest(token), now) if token else None
             if caller is None:
                 raise RefusedError(HTTPStatus.UNAUTHORIZED, "You are not signed in, or your session is over: sign in.")
+            if not snapshot:  # which is read only
+                sessions.used(conn, [caller], now)
             sessions.identify(conn, caller.staff)
             yield Work(conn=conn, caller=caller, now=now)
 

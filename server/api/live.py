@@ -8,7 +8,7 @@ heartbeat stands for: no heartbeat without a look at the database.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -25,7 +25,7 @@ from server.api.desk import Pool
 from server.api.log import NewestValues
 from server.api.schemas import Hello, ResetReason, Seen
 from server.api.screen import Feed, LoggedEvent, Screen, why_reset
-from server.store import board, screens, sessions
+from server.store import access_log, board, screens, sessions
 from server.store.screens import SeenAlerts
 from server.store.sessions import Caller
 from server.store.signals import Channel
@@ -130,7 +130,8 @@ class Hub:
         """Resume or reset. A screen joins a team's feed when it has read the log up to where the feed stands."""
         self._leave_feeds(client)
         client.screen.name = hello.screen
-        epoch, heads = await self._as(client, lambda conn: (board.epoch(conn), board.heads(conn, client.teams)))
+        now = self._now()
+        epoch, heads = await self._as(client, partial(_greeted, teams=client.teams, now=now))
         reason = why_reset(epoch=epoch, heads=heads, claimed_epoch=hello.epoch, claimed=hello.cursors)
         if reason is not None:
             self._reset(client, epoch, reason)
@@ -299,7 +300,7 @@ class Hub:
         if not clients:
             return
         hashes, now = {client.caller.token_hash for client in clients}, self._now()
-        epoch, standing = await self._database(lambda conn: (board.epoch(conn), sessions.standing(conn, hashes, now)))
+        epoch, standing = await self._database(partial(_standing, hashes=hashes, now=now))
         restored, self._epoch = self._epoch not in (None, epoch), epoch
         for client in clients:
             caller = standing.get(client.caller.token_hash)
@@ -342,6 +343,19 @@ class Hub:
                 return read(conn)
 
         return await asyncio.get_running_loop().run_in_executor(threads or self._threads, transact)
+
+
+def _greeted(conn: psycopg.Connection, *, teams: frozenset[int], now: datetime) -> tuple[str, dict[int, int]]:
+    """The team's patients are before somebody's eyes from now on."""
+    access_log.remember_rosters(conn, dict.fromkeys(teams), "live", now)
+    return board.epoch(conn), board.heads(conn, teams)
+
+
+def _standing(conn: psycopg.Connection, *, hashes: Collection[bytes], now: datetime) -> tuple[str, dict[bytes, Caller]]:
+    """A screen that is open is somebody who is there."""
+    standing = sessions.standing(conn, hashes, now)
+    sessions.used(conn, standing.values(), now)
+    return board.epoch(conn), standing
 
 
 async def _keep(step: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -12,7 +12,8 @@ from psycopg import Connection
 
 from server.api import schemas, shapes
 from server.api.screen import LoggedEvent, ReadingKey
-from server.store import board, screens, settings
+from server.store import board, break_glass, screens, settings
+from server.store.break_glass import Opened
 from server.store.screens import LogRow
 
 STILL_RINGS = frozenset({"raised", "cleared"})  # nobody has looked yet
@@ -23,7 +24,30 @@ def read_events(conn: Connection, *, team: int, after: int, limit: int) -> list[
     alerts = board.alerts(conn, {row.alert_id for row in rows if row.alert_id is not None})
     names = {str(row.body.get("gateway")) for row in rows if row.type == "gateway"}
     gateways = {row.id: row for row in board.gateways(conn, [team], names)} if names else {}
-    return [LoggedEvent(team=team, seq=row.seq, text=_text(team, row, alerts, gateways)) for row in rows]
+    opened = break_glass.by_id(conn, {_opened(row) for row in rows if row.type == "break_glass"})
+    texts = (
+        _emergency(team, row, opened) if row.type == "break_glass" else _text(team, row, alerts, gateways)
+        for row in rows
+    )
+    return [LoggedEvent(team=team, seq=row.seq, text=text) for row, text in zip(rows, texts, strict=True)]
+
+
+def _opened(row: LogRow) -> int:
+    return int(str(row.body["break_glass"]))
+
+
+def _emergency(team: int, row: LogRow, opened: Mapping[int, Opened]) -> str:
+    """Also one that is over by now: whoever was asleep then must hear of it."""
+    it = opened[_opened(row)]
+    return schemas.EmergencyOpened(
+        type="emergency",
+        team=team,
+        seq=row.seq,
+        patient=it.patient,
+        staff=schemas.StaffMember(id=it.staff_id, name=it.staff_name, initials=it.staff_initials),
+        reason=it.reason,
+        until=it.until_at,
+    ).model_dump_json()
 
 
 def _text(

@@ -10,8 +10,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 
 from devices.vocabulary import KINDS, Kind, Mode
-from server.access import Deed
-from server.api import schemas
+from server.api import case, schemas
 from server.api.desk import DeskOfApp, Token
 from server.api.problems import RefusedError
 from server.clinical.limits import join_within_s
@@ -40,10 +39,7 @@ def get_series(
         raise RefusedError(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"`from` must be before `to`, by at most {LONGEST.days} days."
         )
-    with desk.work(token) as work:
-        if board.team_of(work.conn, patient) not in work.teams(Deed.SEE_PATIENTS):
-            raise RefusedError(HTTPStatus.NOT_FOUND, "None of your patients has this number.")
-        board.remember_look(work.conn, patient, f"series {kind}", work.now)
+    with case.look(desk, token, patient, f"series {kind}") as work:
         room_for_gaps = points // GAPS_SHARE
         of_hours = hours.series(work.conn, patient, kind, from_at=from_, to_at=to, buckets=points - room_for_gaps)
         buckets = of_hours or board.series(
@@ -68,10 +64,7 @@ def get_days(
         raise RefusedError(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"`from` must not be after `to`, and at most {LONGEST.days} days before."
         )
-    with desk.work(token) as work:
-        if board.team_of(work.conn, patient) not in work.teams(Deed.SEE_PATIENTS):
-            raise RefusedError(HTTPStatus.NOT_FOUND, "None of your patients has this number.")
-        board.remember_look(work.conn, patient, f"days {kind}", work.now)
+    with case.look(desk, token, patient, f"days {kind}") as work:
         rows = hours.days(work.conn, patient, kind, first=from_, last=to)
     return schemas.Days(
         patient=patient,

@@ -416,6 +416,18 @@ class Passed(Shape):
     seq: int
 
 
+class EmergencyOpened(Shape):
+    """Somebody of another team has opened one of the team's patients, to read until then."""
+
+    type: Literal["emergency"]
+    team: int
+    seq: int
+    patient: int
+    staff: StaffMember
+    reason: str
+    until: datetime
+
+
 class PatientLeft(Shape):
     """Handed over to another team, or over: fetch the board again and say hello."""
 
@@ -467,6 +479,7 @@ ServerMessage = Annotated[
     | Reset
     | AlertChanged
     | GatewayChanged
+    | EmergencyOpened
     | PatientLeft
     | PatientJoined
     | Passed

@@ -2,16 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from psycopg import Connection
+from psycopg.rows import class_row
 
 from server.access import Deed, Role, teams_where
 from server.store import queries
 
 SQL: Final = queries.load("session")
 SESSION_CLOSED: Final = "hjemvakt_session"
+# Nobody asked anything, and no screen was open, for so long [proposal]: whoever finds the machine is not let in. A
+# screen that is open counts as somebody: a duty room must not go dark.
+IDLE: Final = timedelta(hours=2)
+USED_EVERY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,9 +27,27 @@ class Caller:
     token_hash: bytes
     expires_at: datetime
     roles: Mapping[int, Role]
+    session: int = 0
+    used_at: datetime | None = None
+    way: str = "password"
+    opened: frozenset[int] = frozenset()
+    """Patients of other teams, in an emergency."""
 
     def teams(self, deed: Deed) -> frozenset[int]:
         return teams_where(self.roles, deed)
+
+    def may_see(self, patient: int, team: int) -> bool:
+        seeing = self.teams(Deed.SEE_PATIENTS)
+        return team in seeing or (bool(seeing) and patient in self.opened)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionRow:
+    id: int
+    opened_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    way: str
 
 
 def identify(conn: Connection, staff: int) -> None:
@@ -38,16 +61,27 @@ def find(conn: Connection, token_hash: bytes, now: datetime) -> Caller | None:
 
 def standing(conn: Connection, token_hashes: Collection[bytes], now: datetime) -> dict[bytes, Caller]:
     """Those of the sessions that are still open."""
-    rows = conn.execute(SQL["standing"], {"token_hashes": list(token_hashes), "now": now})
+    rows = conn.execute(SQL["standing"], {"token_hashes": list(token_hashes), "now": now, "idle": IDLE})
     return {
         token_hash: Caller(
             staff=staff,
             token_hash=token_hash,
             expires_at=expires_at,
             roles={int(team): Role(role) for team, role in roles.items()},
+            session=session,
+            used_at=used_at,
+            way=way,
+            opened=frozenset(opened),
         )
-        for token_hash, staff, expires_at, roles in rows
+        for token_hash, session, staff, expires_at, used_at, way, roles, opened in rows
     }
+
+
+def used(conn: Connection, callers: Collection[Caller], now: datetime) -> None:
+    """Written at most once a minute for each."""
+    hashes = [each.token_hash for each in callers if each.used_at is None or now - each.used_at >= USED_EVERY]
+    if hashes:
+        conn.execute(SQL["used"], {"token_hashes": hashes, "now": now})
 
 
 def password_of(conn: Connection, login: str) -> tuple[int, str] | None:
@@ -55,14 +89,30 @@ def password_of(conn: Connection, login: str) -> tuple[int, str] | None:
     return conn.execute(SQL["staff_by_login"], {"login": login}).fetchone()
 
 
-def open_session(conn: Connection, *, staff: int, token_hash: bytes, now: datetime, expires_at: datetime) -> None:
-    conn.execute(SQL["forget_expired"], {"now": now})
-    row = {"staff": staff, "token_hash": token_hash, "now": now, "expires_at": expires_at}
+def open_session(
+    conn: Connection, *, staff: int, token_hash: bytes, now: datetime, expires_at: datetime, way: str = "password"
+) -> None:
+    row = {"staff": staff, "token_hash": token_hash, "now": now, "expires_at": expires_at, "way": way, "idle": IDLE}
     conn.execute(SQL["open_session"], row)
 
 
 def close(conn: Connection, token_hash: bytes) -> None:
     conn.execute(SQL["close_session"], {"token_hash": token_hash})
+
+
+def of_staff(conn: Connection, staff: int, now: datetime) -> list[SessionRow]:
+    """Empty for whoever is neither the caller nor in a team that the caller administers."""
+    with conn.cursor(row_factory=class_row(SessionRow)) as cursor:
+        return cursor.execute(SQL["sessions_of"], {"staff": staff, "now": now, "idle": IDLE}).fetchall()
+
+
+def is_member(conn: Connection, staff: int, teams: Collection[int]) -> bool:
+    return conn.execute(SQL["is_member"], {"staff": staff, "teams": list(teams)}).fetchone() == (True,)
+
+
+def end(conn: Connection, staff: int, session: int) -> bool:
+    """False: there is none that the caller may end."""
+    return conn.execute(SQL["end_session"], {"staff": staff, "session": session}).fetchone() == (True,)
 
 
 def whoami(conn: Connection, staff: int) -> tuple[tuple[int, str, str], list[tuple[int, str]]]:

@@ -115,24 +115,11 @@ def test_another_sites_page_changes_nothing_here(api, town, headers):
 
 
 def routes(api):
-    """Every operation of the document, with something in place of its parameters."""
+    """Every operation of the document."""
     paths = api.client().get("/api/v1/openapi.json").json()["paths"]
     for path, operations in paths.items():
         for method in operations:
-            yield method.upper(), path.replace("{alert}", "1").replace("{patient}", "1")
-
-
-def test_every_route_answers_a_stranger_with_a_problem(api, town):
-    asked = 0
-    stranger = api.client()
-    for method, path in routes(api):
-        if path.startswith("/api/") and path != "/api/v1/session":
-            body = {"json": {"rev": 1, "outcome": "real_acted"}} if "handle" in path else {"json": {"rev": 1}}
-            query = {"kind": "spo2", "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
-            answer = stranger.request(method, path, params=query, **(body if method == "POST" else {}))
-            assert "sign in" in problem(answer, 401)
-            asked += 1
-    assert asked >= 7
+            yield method.upper(), path
 
 
 def test_every_route_answers_the_wrong_method_with_a_problem(api, town):

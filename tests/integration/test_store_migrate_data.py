@@ -141,6 +141,12 @@ insert into alert_call (alert_id, rev, place, step, staff_id, name, at) values (
     19: """
 insert into way_offer (way, offered) values ('sms', true);
 """,
+    20: """
+insert into roster (team_id, digest, patients) values (1, '\\x01', '{1}');
+insert into break_glass (staff_id, patient_id, team_id, reason, at, until_at)
+values (1, 1, 1, 'nobody answered', '2026-02-01Z', '2026-02-01 04:00Z');
+insert into access_log (staff_id, team_id, deed, what, roster_id) select 1, 1, 'board', 'board', id from roster;
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

@@ -4,30 +4,37 @@ select set_config('role', 'hjemvakt_api', true), set_config('hjemvakt.staff', %(
 
 -- name: staff_by_login
 -- Who wants to come in.
-select id, password_hash from staff where login = %(login)s and active
+select staff_id, password_hash from login_password(%(login)s)
 
 -- name: open_session
--- Only the token's hash is kept.
-insert into session (token_hash, staff_id, opened_at, expires_at) values (%(token_hash)s, %(staff)s, %(now)s, %(expires_at)s)
-
--- name: forget_expired
--- A few at every login, so that the table stays small.
-delete from session where token_hash in (select token_hash from session where expires_at <= %(now)s limit 100)
+-- Only the token's hash is kept; a few that are over are swept away, so that the table stays small.
+select session_open(%(staff)s, %(token_hash)s, %(way)s, %(now)s, %(expires_at)s, %(idle)s)
 
 -- name: close_session
 -- Logout; every api process closes the sockets of sessions that are gone.
-with gone as (delete from session where token_hash = %(token_hash)s returning 1)
-select pg_notify('hjemvakt_session', '') from gone
+select session_close(%(token_hash)s)
 
 -- name: standing
--- Sessions that are open now, with the roles of their staff per team.
-select session.token_hash, session.staff_id, session.expires_at,
-       coalesce(jsonb_object_agg(staff_team.team_id, staff_team.role) filter (where staff_team.team_id is not null), '{}')
-from session
-join staff on staff.id = session.staff_id and staff.active
-left join staff_team on staff_team.staff_id = session.staff_id
-where session.token_hash = any (%(token_hashes)s) and session.expires_at > %(now)s
-group by session.token_hash
+-- Sessions that are open now, with the roles of their staff per team, and the patients opened in an emergency.
+select token_hash, session_id, staff_id, expires_at, used_at, way, roles, opened
+from sessions_standing(%(token_hashes)s, %(now)s, %(idle)s)
+
+-- name: used
+-- Somebody is there.
+select sessions_used(%(token_hashes)s, %(now)s)
+
+-- name: sessions_of
+-- One's own, or those of a member of a team that the caller administers.
+select session_id as id, opened_at, used_at, expires_at, way from my_sessions(%(staff)s)
+where expires_at > %(now)s and used_at > %(now)s - %(idle)s::interval order by session_id
+
+-- name: end_session
+-- Of the same.
+select session_end(%(staff)s, %(session)s)
+
+-- name: is_member
+-- Whether somebody is in one of these teams.
+select exists (select from staff_team where staff_id = %(staff)s and team_id = any (%(teams)s))
 
 -- name: me
 -- The signed-in person.

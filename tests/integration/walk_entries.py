@@ -1,0 +1,233 @@
+"""What each operation of the api is asked in the walk, and which roles of the patient's team may. One line for each: an
+operation that is not here fails the walk. What an entry does not say is made from the operation's own schema."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+ROLES = ("nurse", "coordinator", "doctor", "technician", "administrator", "auditor")
+CARE = frozenset({"nurse", "coordinator", "doctor"})
+DECIDES_FOR_TEAM = frozenset({"coordinator", "doctor"})
+COORDINATOR = frozenset({"coordinator"})
+EQUIPMENT = frozenset({"coordinator", "technician", "administrator"})
+AUDITOR = frozenset({"auditor"})
+EVERYBODY = frozenset(ROLES)
+REV, REASON = "0" * 16, "a reason of the walk"
+DECISION = {"rev": REV, "reason": REASON}
+PLAN = {"weekdays": [1], "times": ["08:00"], "before_min": 60, "after_min": 60}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    may: frozenset[str]
+    body: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    open: bool = False
+    """Strangers may ask, too."""
+    own: bool = False
+    """About what the caller's teams have: there is nothing of another team to ask for."""
+
+
+def care(**body: Any) -> Ask:
+    return Ask(may=CARE, body=body)
+
+
+def team(**body: Any) -> Ask:
+    return Ask(may=DECIDES_FOR_TEAM, body=body)
+
+
+LAST_DAY = {"from": (NOW - timedelta(days=1)).isoformat(), "to": NOW.isoformat()}
+WALK: dict[str, Ask] = {
+    # sessions
+    "sign_in": Ask(may=EVERYBODY, open=True, own=True, body={"login": "nobody", "password": "nothing"}),
+    "sign_out": Ask(may=EVERYBODY, open=True, own=True),
+    "who_am_i": Ask(may=EVERYBODY, own=True),
+    "get_sessions": Ask(may=frozenset({"administrator"})),
+    "end_session": Ask(may=frozenset({"administrator"})),
+    "alive": Ask(may=EVERYBODY, open=True, own=True),
+    "ready": Ask(may=EVERYBODY, open=True, own=True),
+    # board and readings
+    "get_board": Ask(may=CARE, own=True),
+    "get_series": Ask(may=CARE, query={"kind": "spo2", **LAST_DAY}),
+    "get_days": Ask(may=CARE, query={"kind": "spo2", "from": "2026-01-01", "to": "2026-01-02"}),
+    "get_technical": Ask(may=CARE | EQUIPMENT, own=True),
+    # care
+    "get_facts": care(),
+    "say_fact": care(fact={"type": "consciousness", "acvpu": "alert"}),
+    "end_fact": care(type="oxygen", **DECISION),
+    "withdraw_fact": care(**DECISION),
+    "get_baseline_proposal": care(),
+    "accept_baseline": care(last_day="2026-01-20", **DECISION),
+    "get_excuses": care(),
+    "say_excuse": care(why="away", to_at=(NOW + timedelta(days=1)).isoformat()),
+    "end_excuse": care(reason=REASON),
+    "get_changes": care(),
+    "get_limits": care(),
+    "set_limit": care(**DECISION),
+    "take_back_limit": care(**DECISION),
+    "get_rules": care(),
+    "set_rule": care(enabled=False, **DECISION),
+    "take_back_rule": care(**DECISION),
+    "get_plan": care(),
+    "set_plan": care(**PLAN, **DECISION),
+    "take_back_plan": care(**DECISION),
+    "try_out": care(limits=[{"kind": "spo2"}]),
+    # a pathway in a team
+    "get_pathway_limits": care(),
+    "set_pathway_limit": team(**DECISION),
+    "take_back_pathway_limit": team(**DECISION),
+    "get_pathway_rules": care(),
+    "set_pathway_rule": team(enabled=False, **DECISION),
+    "take_back_pathway_rule": team(**DECISION),
+    "get_pathway_plan": care(),
+    "set_pathway_plan": team(**PLAN, **DECISION),
+    "take_back_pathway_plan": team(**DECISION),
+    "get_pathway_changes": care(),
+    # clinic
+    "get_news2": care(),
+    "get_news2_trail": care(),
+    "get_glucose": Ask(may=CARE, query=LAST_DAY),
+    "get_glucose_days": Ask(may=CARE, query={"from": "2026-01-01", "to": "2026-01-02"}),
+    "get_exacerbation": care(),
+    # alerts
+    "get_alert": care(),
+    "get_colleagues": care(),
+    "acknowledge": care(),
+    "take_back": care(),
+    "release": care(),
+    "assign": care(),
+    "handle": care(),
+    "reopen": care(),
+    "on_my_way": care(),
+    "there": care(),
+    "contact": care(),
+    "measure_again": care(),
+    "note": care(),
+    "snooze": care(),
+    "end_snooze": care(),
+    "get_snooze_limits": care(),
+    "set_snooze_limit": Ask(may=DECIDES_FOR_TEAM),
+    # duty
+    "get_duty": care(),
+    "go_on_duty": care(),
+    "leave_duty": care(),
+    "get_chains": care(),
+    "set_chains": team(**DECISION),
+    "take_back_chains": team(**DECISION),
+    "get_service_hours": care(),
+    "set_service_hours": team(**DECISION),
+    "take_back_service_hours": team(**DECISION),
+    # people
+    "get_municipalities": Ask(may=CARE, own=True),
+    "find_patient": Ask(may=CARE, own=True),
+    "get_person": care(),
+    "set_person": care(**DECISION),
+    "get_national_number": care(),
+    "set_national_number": Ask(may=COORDINATOR, body=DECISION),
+    "end_patient": Ask(may=COORDINATOR, body=DECISION),
+    "hand_over_patient": Ask(may=COORDINATOR, body=DECISION),
+    "merge_patient": Ask(may=COORDINATOR, body=DECISION),
+    "get_address": care(),
+    "set_address": care(**DECISION),
+    "get_access": care(),
+    "set_access": care(**DECISION),
+    "get_access_code": care(),
+    "get_records": care(),
+    "set_record": care(**DECISION),
+    "get_dispatch": care(),
+    "get_recalls": Ask(may=EQUIPMENT, own=True),
+    "set_fetched": Ask(may=EQUIPMENT),
+    # who saw whom
+    "get_access_log": Ask(may=AUDITOR, own=True),
+    "print_access_log": Ask(may=AUDITOR),
+    "open_in_emergency": Ask(may=CARE, own=True, body={"reference": "P-?", "born_on": "1940-05-17", "reason": REASON}),
+    "get_emergency_accesses": Ask(may=CARE, own=True),
+    "end_emergency_access": Ask(may=CARE),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    name: str
+    method: str
+    path: str
+    body: Mapping[str, Any] | None
+    """None: it takes none."""
+
+    @property
+    def ask(self) -> Ask:
+        return WALK[self.name]
+
+    def request(self, **whom: int) -> dict[str, Any]:
+        """For `httpx.Client.request`. `whom`: numbers in place of the path's parameters; what it lacks is 1."""
+        words = {"kind": "spo2", "rule": "trend", "pathway": "kols", "priority": "yellow", "record": "contacts"}
+        asked: dict[str, Any] = {
+            "method": self.method,
+            "url": self.path.format_map(_Ones(words | whom)),
+            "params": dict(self.ask.query),
+            "headers": {"Idempotency-Key": uuid4().hex},
+        }
+        if self.body is not None:
+            asked["json"] = dict(self.body) | dict(self.ask.body)
+        return asked
+
+
+class _Ones(dict[str, Any]):
+    def __missing__(self, key: str) -> int:
+        return 1
+
+
+def operations(document: Mapping[str, Any]) -> list[Operation]:
+    found = []
+    for path, methods in document["paths"].items():
+        for method, said in methods.items():
+            content = said.get("requestBody", {}).get("content", {}).get("application/json")
+            body = None if content is None else example(content["schema"], document)
+            found.append(Operation(name=said["operationId"], method=method.upper(), path=path, body=body))
+    return found
+
+
+def example(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
+    """The smallest value that fits: of an object what it must have, of several forms the first."""
+    if "$ref" in schema:
+        return example(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
+    for several in ("anyOf", "oneOf", "allOf"):
+        if several in schema:
+            return example(schema[several][0], document)
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    return _of_type(schema, document)
+
+
+def _of_type(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
+    match schema.get("type"):
+        case "object":
+            needed, known = schema.get("required", []), schema.get("properties", {})
+            return {name: example(known[name], document) for name in needed}
+        case "array":
+            return [example(schema["items"], document)] * schema.get("minItems", 0)
+        case "string":
+            return _text(schema)
+        case "integer" | "number":
+            return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+        case "boolean":
+            return True
+    return None
+
+
+def _text(schema: Mapping[str, Any]) -> str:
+    match schema.get("format"):
+        case "date-time":
+            return (NOW + timedelta(hours=1)).isoformat()
+        case "date":
+            return NOW.date().isoformat()
+        case "time":
+            return "08:00:00"
+    if schema.get("pattern") == "^[0-9a-f]{16}$":
+        return REV
+    return "a" * max(1, int(schema.get("minLength", 1)))
