@@ -38,6 +38,7 @@ def _tell(
     conn: psycopg.Connection, found: list[Due], expired: Mapping[int, tuple[datetime, float]], now: datetime
 ) -> None:
     standing = gateways.hold(conn, [int(due.reference) for due in found if due.subject_type == SubjectType.GATEWAY])
+    recalled = gateways.recalled(conn, standing) if standing else frozenset()
     findings: list[Finding] = homes.expire(conn, found, now)
     entries: list[teamlog.Entry] = []
     for due in found:
@@ -45,7 +46,8 @@ def _tell(
         match due.type:
             case DeadlineType.GATEWAY_SILENT:
                 if gateway := standing.get(int(due.reference)):
-                    findings.append(_silence(conn, gateway, due_at - timedelta(seconds=every_s), now))
+                    silence = _silence(conn, gateway, due_at - timedelta(seconds=every_s), now)
+                    findings += [] if gateway.id in recalled else [silence]
                     entries += gateways.entry(gateway)
                 else:  # nobody's silence must not end the clock, and with it the watch over everybody's
                     log.warning("gateway %s was awaited, but is no more", due.reference)

@@ -113,6 +113,12 @@ def mark_silent(conn: psycopg.Connection, gateway_id: int, now: datetime) -> dat
     return None if row is None else row[0]
 
 
+def recalled(conn: psycopg.Connection, ids: Iterable[int]) -> frozenset[int]:
+    """Whose silence is what one expects."""
+    rows = conn.execute(SQL["recalled"], {"ids": np.array(sorted(ids), np.int32)})
+    return frozenset(id_ for (id_,) in rows)
+
+
 def takes_turns(conn: psycopg.Connection, gateway_id: int, outbox: str, at: datetime) -> bool:
     """Note from which outbox a gateway speaks; whether another one has spoken since this one last did."""
     parameters = {"id": gateway_id, "outbox": outbox, "at": at, "since": at - TURNS_WITHIN}

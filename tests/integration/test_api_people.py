@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from devices.vocabulary import EventType, Kind
+from server.store import expiry, pool, rebinding
 from tests.integration.care_rig import done, get, refused, send
 
 pytestmark = pytest.mark.integration
@@ -306,6 +307,26 @@ def test_when_a_patient_has_died_nothing_is_expected_and_what_rings_still_rings(
     refused(send(tor, f"/recalls/{waiting[0]['id']}/fetched"), 404)
 
 
+def test_a_gateway_that_is_fetched_is_missed_by_nobody(siv, anna, town):
+    """It says a last word, and is unplugged; the one next door falls silent, too."""
+    done(end(siv, anna))
+    gateways = [town.one("select id from gateway where name = %s", name) for name in ("gw-anna", "gw-arne")]
+    for gateway in gateways:
+        town.sql(
+            """insert into subject (type, reference) values ('gateway', %s) on conflict do nothing""", str(gateway)
+        )
+        town.sql(
+            """insert into deadline (type, subject_id, due_at, every_s)
+               select 'gateway_silent', id, now() - interval '1 s', 30 from subject
+               where type = 'gateway' and reference = %s""",
+            str(gateway),
+        )
+    conn = pool.connect(town.owner, name="test", autocommit=True)
+    expiry.expire_due(conn, datetime.now(UTC), monitor_hears=True)
+    conn.close()
+    assert town.sql("select gateway_id from alert where rule = 'technical:gateway_silent'") == [(gateways[1],)]
+
+
 def test_who_still_lives_there_keeps_the_homes_equipment(siv, anna, town):
     home = town.homes["anna"]
     town.sql("update patient set home_id = %s where name = 'arne'", home)
@@ -363,8 +384,6 @@ def test_two_who_were_one_are_one_and_the_old_reference_finds_them(siv, anna, to
     wish = {"duplicate": town.patients["arne"], "reason": "same person", "rev": rev(siv, f"{anna}/person")}
     found = done(send(siv, f"{anna}/merge", **wish))
     assert found["references"] == ["P-2"]
-
-    from server.store import pool, rebinding
 
     conn = pool.connect(town.owner, name="test", autocommit=True)
     rebinding.finish_all(conn)  # as the clock does it

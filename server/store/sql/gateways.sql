@@ -17,6 +17,11 @@ where id = %(id)s
 update gateway set state = 'silent', state_since = %(now)s where id = %(id)s
 returning heard_at
 
+-- name: recalled
+-- Which of these are to be fetched, or were: until they are enrolled anew nobody awaits them.
+select g.id from gateway g
+where g.id = any(%(ids)s) and not g.enrolled and exists (select from recall r where r.gateway_id = g.id)
+
 -- name: sight_outbox
 -- This gateway speaks from this outbox; answers another one that has spoken since this one last did: they take turns.
 with before as (
