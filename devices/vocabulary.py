@@ -182,6 +182,7 @@ class EventType(StrEnum):
     VIBRATION = "vibration"
     DOSE_TAKEN = "dose_taken"
     DOSE_MISSED = "dose_missed"
+    PROOF = "proof"  # the alarm path is tried, as the server asked: it concerns nobody and rings nowhere
     LOCAL_ALARM = "local_alarm"  # with the line down the gateway itself gave the alarm at home, because of this device
 
 
@@ -189,6 +190,9 @@ class EventType(StrEnum):
 CALLS_FOR_HELP: Final = frozenset(
     {EventType.FALL, EventType.SOS, EventType.SMOKE, EventType.WATER, EventType.CO, EventType.GAS}
 )
+
+
+NO_DEVICE: Final = "00:00:00:00:00:00"  # of an event that is the gateway's own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,17 +11,17 @@ from typing import Final, TypeVar
 from devices.errors import WireError
 from devices.profiles import PROFILES
 from devices.profiles.base import Profile
-from devices.vocabulary import Event, Item
+from devices.vocabulary import NO_DEVICE, Event, EventType, Item
 from devices.wire import codec
 from devices.wire.columns import to_millis
-from devices.wire.messages import Lane, LinkState
+from devices.wire.messages import Command, Lane, LinkState
 from devices.wire.topics import Channel
 from edge.adapters import doors_of
 from edge.ble import BleRadio
 from edge.bulletin import Bulletin
 from edge.config import Config, DeviceConfig
 from edge.core.alone import RING_FOR_S
-from edge.core.commands import Answer, Commands
+from edge.core.commands import PROVE, Answer, Commands
 from edge.core.delivery_words import Pace
 from edge.core.health import Troubles
 from edge.core.own_time import NOT_BEFORE
@@ -271,12 +271,18 @@ class Agent:
             return
         answer = self._commands.judge(command, to_millis(self._clock.now()), self._clock.is_set())
         if answer is Answer.DO:
-            self._home.acknowledged(command)
+            self._carry_out(command)
             self._commands.done(command)
         elif answer is not Answer.DONE:
             log.warning("command %s of the server is left alone: %s", command.command, answer.name.lower())
         if answer in (Answer.DO, Answer.DONE):
             self._say_hello()  # which names it, so that the server need not say it again
+
+    def _carry_out(self, command: Command) -> None:
+        if command.command == PROVE:
+            self._write([Event(device=NO_DEVICE, type=EventType.PROOF, occurred_at=self._clock.now())])
+        else:
+            self._home.acknowledged(command)
 
     def _write(self, items: Iterable[Item]) -> None:
         self._inbound.write(items)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
 
-from devices.vocabulary import CALLS_FOR_HELP, Event, Item, Mode, Observation
+from devices.vocabulary import CALLS_FOR_HELP, Event, EventType, Item, Mode, Observation
 from devices.wire.messages import Lane
 from edge.core.health import Troubles
 from edge.core.shift import shifted
@@ -73,10 +73,10 @@ class Committer:
 
     def put(self, rows: Iterable[Item]) -> None:
         for row in rows:
-            calls = calls_for_help(row)
-            self._waiting.put(Lane.ALARM if calls else Lane.BULK, row)
+            overtakes = calls_for_help(row) or _is_proof(row)
+            self._waiting.put(Lane.ALARM if overtakes else Lane.BULK, row)
             self._empty.clear()
-            if calls or _is_at_once(row):
+            if overtakes or _is_at_once(row):
                 self.hurry()
             self._stirred.set()
 
@@ -232,6 +232,11 @@ def _numbered(batch: Iterable[Row], newest: Mapping[Lane, int]) -> list[tuple[La
 
 def calls_for_help(item: Item) -> bool:
     return isinstance(item, Event) and item.type in CALLS_FOR_HELP
+
+
+def _is_proof(item: Item) -> bool:
+    """Of the way that calls for help go: it goes it too."""
+    return isinstance(item, Event) and item.type is EventType.PROOF
 
 
 def _is_at_once(item: Item) -> bool:

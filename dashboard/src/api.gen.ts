@@ -1062,6 +1062,147 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Ways
+         * @description One's own, and what this installation offers.
+         */
+        get: operations["get_ways"];
+        put?: never;
+        /**
+         * Add Way
+         * @description A number or mail address is sent a code, which its owner then says here; a browser proves itself.
+         */
+        post: operations["add_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Code
+         * @description Again, if it did not come.
+         */
+        post: operations["send_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm Way
+         * @description With the code that came there.
+         */
+        post: operations["confirm_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Way
+         * @description A message that says that it is a test; what became of it stands with the way.
+         */
+        post: operations["test_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change Way */
+        post: operations["change_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/{way}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove Way
+         * @description Nobody is called there any more, also not about what is under way.
+         */
+        post: operations["remove_way"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ways/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Deliveries
+         * @description For whoever looks after the equipment of a team.
+         */
+        get: operations["get_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/municipalities": {
         parameters: {
             query?: never;
@@ -1807,6 +1948,69 @@ export interface components {
              */
             rev: number;
         };
+        /** AddMail */
+        AddMail: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            way: "email";
+            /**
+             * Address
+             * @example kari@kommune.example
+             */
+            address: string;
+            /**
+             * Language
+             * @default nb
+             * @enum {string}
+             */
+            language: "nb" | "en";
+        };
+        /**
+         * AddPush
+         * @description As PushSubscription.toJSON() gives it.
+         */
+        AddPush: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            way: "push";
+            /** Endpoint */
+            endpoint: string;
+            keys: components["schemas"]["BrowserKeys"];
+            /**
+             * Language
+             * @default nb
+             * @enum {string}
+             */
+            language: "nb" | "en";
+        };
+        /** AddSms */
+        AddSms: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            way: "sms";
+            /**
+             * Address
+             * @example 912 34 567
+             */
+            address: string;
+            /**
+             * Language
+             * @default nb
+             * @enum {string}
+             */
+            language: "nb" | "en";
+        };
+        /** AddWay */
+        AddWay: {
+            /** Way */
+            way: components["schemas"]["AddPush"] | components["schemas"]["AddSms"] | components["schemas"]["AddMail"];
+        };
         /**
          * AddressWord
          * @description `doubt`: why it may be wrong; empty: it is not doubted. `to_at` null: until further notice.
@@ -1833,6 +2037,33 @@ export interface components {
             said_at: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * AlarmProof
+         * @description The newest daily trial of the way of alarms: from the server's question over the gateway to a screen. A null is
+         *     a half that was not proven: `server_s`, it never came; `screen_s`, no screen of the team was listening.
+         */
+        AlarmProof: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /**
+             * Server S
+             * @description seconds until it was stored
+             */
+            server_s: number | null;
+            /**
+             * Screen S
+             * @description seconds until a screen had it
+             */
+            screen_s: number | null;
         };
         /** Alert */
         Alert: {
@@ -2258,6 +2489,13 @@ export interface components {
             /** Gateways */
             gateways: components["schemas"]["GatewayRow"][];
         };
+        /** BrowserKeys */
+        BrowserKeys: {
+            /** P256Dh */
+            p256dh: string;
+            /** Auth */
+            auth: string;
+        };
         /**
          * CareConflict
          * @description It is no longer as the screen showed it: `rev` is what it is now. Fetch it, look, and decide again.
@@ -2395,6 +2633,16 @@ export interface components {
             excuse?: components["schemas"]["ExcuseChange"] | null;
         };
         /**
+         * ChangeWay
+         * @description null: as it is.
+         */
+        ChangeWay: {
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Language */
+            language?: ("nb" | "en") | null;
+        };
+        /**
          * Changes
          * @description The newest first. `next` null: there is nothing older.
          */
@@ -2453,6 +2701,11 @@ export interface components {
              * @description why a newer one cannot be made; empty: there is none to make
              */
             fault: string;
+        };
+        /** ConfirmWay */
+        ConfirmWay: {
+            /** Code */
+            code: string;
         };
         /** Consciousness */
         Consciousness: {
@@ -2553,6 +2806,76 @@ export interface components {
             unit: string;
             /** Days */
             days: components["schemas"]["Day"][];
+        };
+        /**
+         * DeadLetter
+         * @description A call that was given up. `staff` null: a number in a chain.
+         */
+        DeadLetter: {
+            /** Id */
+            id: number;
+            /** Team */
+            team: number;
+            /** Alert */
+            alert: number;
+            /** Staff */
+            staff: string | null;
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "push" | "sms" | "email";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
+            /** Tries */
+            tries: number;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /**
+             * Ended At
+             * Format: date-time
+             */
+            ended_at: string;
+            /** Fault */
+            fault: string;
+        };
+        /**
+         * Deliveries
+         * @description Calls about alerts of one's teams in the last seven days, and those of them that were given up, newest first.
+         */
+        Deliveries: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Counts */
+            counts: components["schemas"]["DeliveryCount"][];
+            /** Dead Letter */
+            dead_letter: components["schemas"]["DeadLetter"][];
+        };
+        /** DeliveryCount */
+        DeliveryCount: {
+            /** Team */
+            team: number;
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "push" | "sms" | "email";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
+            /** Count */
+            count: number;
         };
         /**
          * DeviceState
@@ -3658,6 +3981,24 @@ export interface components {
          * @enum {string}
          */
         Kind: "heart_rate" | "pulse_rate" | "spo2" | "glucose" | "body_temperature" | "battery" | "systolic" | "diastolic" | "mean_arterial" | "weight" | "respiratory_rate" | "peak_flow" | "fev1" | "fvc" | "glucose_isf" | "height" | "bmi" | "body_fat" | "muscle_mass" | "body_water" | "perfusion_index" | "rr_interval";
+        /**
+         * LastMessage
+         * @description `fault`: why it failed, empty if it did not.
+         */
+        LastMessage: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Fault */
+            fault: string;
+        };
         /** LatestValue */
         LatestValue: {
             /** Patient */
@@ -3847,6 +4188,45 @@ export interface components {
             teams: number[];
         };
         /**
+         * MyWay
+         * @description `address`: of push the push service alone. `confirmed`: nobody is called on a way that is not.
+         */
+        MyWay: {
+            /** Id */
+            id: number;
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "push" | "sms" | "email";
+            /** Address */
+            address: string;
+            /**
+             * Language
+             * @enum {string}
+             */
+            language: "nb" | "en";
+            /** Enabled */
+            enabled: boolean;
+            /** Confirmed */
+            confirmed: boolean;
+            /** Broken Since */
+            broken_since: string | null;
+            /** Broken Why */
+            broken_why: string;
+            last: components["schemas"]["LastMessage"] | null;
+        };
+        /**
+         * MyWays
+         * @description In the order in which they are tried: one kind after the other.
+         */
+        MyWays: {
+            /** Offers */
+            offers: components["schemas"]["Offer"][];
+            /** Ways */
+            ways: components["schemas"]["MyWay"][];
+        };
+        /**
          * NationalNumber
          * @description null: none was said.
          */
@@ -3974,6 +4354,19 @@ export interface components {
             /** Rows */
             rows: components["schemas"]["News2Row"][];
         };
+        /**
+         * Offer
+         * @description `public_key`: of push, as PushManager.subscribe() wants it (applicationServerKey).
+         */
+        Offer: {
+            /**
+             * Way
+             * @enum {string}
+             */
+            way: "push" | "sms" | "email";
+            /** Public Key */
+            public_key: string | null;
+        };
         /** OnDuty */
         OnDuty: {
             /**
@@ -4068,7 +4461,8 @@ export interface components {
         };
         /**
          * Passed
-         * @description An event that this team's screens can no longer be shown (a gateway that moved away): only the cursor moves.
+         * @description An event that shows nothing (one about a gateway that moved away, a trial of the alarm path): only the cursor
+         *     moves.
          */
         Passed: {
             /**
@@ -4080,6 +4474,11 @@ export interface components {
             team: number;
             /** Seq */
             seq: number;
+            /**
+             * Proof
+             * @description a gateway's daily trial of the alarm path got here: answer `proven` with it
+             */
+            proof?: number | null;
         };
         /**
          * Pathway
@@ -4269,6 +4668,19 @@ export interface components {
          * @enum {string}
          */
         Priority: "red" | "yellow" | "grey";
+        /**
+         * Proven
+         * @description The trial of the alarm path that `passed` told of is on this screen.
+         */
+        Proven: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "proven";
+            /** Proof */
+            proof: number;
+        };
         /** PutOff */
         PutOff: {
             /**
@@ -5233,6 +5645,8 @@ export interface components {
              */
             version: string;
             config: components["schemas"]["ConfigState"] | null;
+            /** @description null: it was never asked */
+            proof: components["schemas"]["AlarmProof"] | null;
             /** Devices */
             devices: components["schemas"]["DeviceState"][];
             /**
@@ -10983,6 +11397,672 @@ export interface operations {
             };
         };
     };
+    get_ways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddWay"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_code: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmWay"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeWay"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_way: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                way: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyWays"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_deliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deliveries"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_municipalities: {
         parameters: {
             query?: never;
@@ -14182,7 +15262,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Hello"] | components["schemas"]["Seen"] | components["schemas"]["Ping"];
+                "application/json": components["schemas"]["Hello"] | components["schemas"]["Seen"] | components["schemas"]["Proven"] | components["schemas"]["Ping"];
             };
         };
         responses: {

@@ -421,6 +421,16 @@ describe('seen', () => {
     expect(socket.sent.at(-1)).toEqual({ type: 'seen', alerts: [7] })
   })
 
+  test('a trial of the alarm path that gets here is answered, once', async () => {
+    const socket = await connected()
+    const before = socket.sent.length
+    const trial = { type: 'passed', team: 1, seq: 11, proof: 5 } as const
+    socket.says(trial)
+    socket.says(trial)
+    socket.says({ type: 'passed', team: 1, seq: 12, proof: null })
+    expect(socket.sent.slice(before)).toEqual([{ type: 'proven', proof: 5 }])
+  })
+
   test('never more than five hundred are kept', async () => {
     const ids = Array.from({ length: 700 }, (_, id) => id)
     live.seen(ids)

@@ -207,6 +207,8 @@ export class Live {
     if (!this.#synced) return
     switch (order(this.#parts.known().cursors, event)) {
       case 'next':
+        // A daily trial of the alarm path: the answer says that this screen listens.
+        if (event.type === 'passed' && typeof event.proof === 'number') this.#send({ type: 'proven', proof: event.proof })
         return this.#parts.message(event)
       case 'gap':
         return this.#closed()

@@ -41,6 +41,7 @@ export const TECHNICAL = [
   'not_assessed',
   'not_reached',
   'nobody_on_duty',
+  'proof_missing',
 ] as const
 
 /** Rules of one name. */

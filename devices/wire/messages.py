@@ -230,7 +230,8 @@ class Command(Message, frozen=True, kw_only=True, omit_defaults=True):
     """Said again until the gateway's Status names its `id` or `until` has passed; carried out once.
 
     `command` is "acknowledged": a person has the alert that `device` caused at `occurred_at` (an event `type`, or a
-    limit of `kind`). Others are ignored and counted."""
+    limit of `kind`). "prove": send an event of the type "proof" the way that alarms go. Others are ignored and
+    counted."""
 
     command: Annotated[str, Meta(max_length=40)]
     id: OutboxId | None = None

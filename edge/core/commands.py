@@ -7,7 +7,9 @@ from typing import Final
 
 from devices.wire.messages import Command
 
-KNOWN: Final = frozenset({"acknowledged"})
+ACKNOWLEDGED: Final = "acknowledged"
+PROVE: Final = "prove"
+KNOWN: Final = frozenset({ACKNOWLEDGED, PROVE})
 REMEMBERED: Final = 16  # Status.done has room for so many
 
 

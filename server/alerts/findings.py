@@ -115,6 +115,7 @@ BATTERY_LOW = "technical:battery_low"
 CLOCK_WRONG = "technical:clock_wrong"
 NOT_REACHED = "technical:not_reached"
 NOBODY_ON_DUTY = "technical:nobody_on_duty"
+PROOF_MISSING = "technical:proof_missing"
 
 TECHNICAL_RULES = (
     SENSOR_OFF,
@@ -130,6 +131,7 @@ TECHNICAL_RULES = (
     CLOCK_WRONG,
     NOT_REACHED,
     NOBODY_ON_DUTY,
+    PROOF_MISSING,
 )
 
 
@@ -174,6 +176,17 @@ def config_not_taken(subject: Subject, at: datetime, *, cause: str) -> Fault:
 
 def config_taken(subject: Subject, at: datetime) -> FaultOver:
     return FaultOver(subject=subject, rule=CONFIG_NOT_TAKEN, at=at)
+
+
+def proof_missing(subject: Subject, at: datetime, *, asked_at: datetime) -> Fault:
+    """A gateway that answers was asked to try the way of its alarms, and nothing came of it."""
+    waited_s = (at - asked_at).total_seconds()
+    cause = "the daily trial of its alarm path did not arrive: a call for help may not either"
+    return Fault(subject=subject, rule=PROOF_MISSING, at=at, cause=cause, numbers={"waited_s": waited_s})
+
+
+def proof_arrived(subject: Subject, at: datetime) -> FaultOver:
+    return FaultOver(subject=subject, rule=PROOF_MISSING, at=at)
 
 
 def not_assessed(subject: Subject, at: datetime, *, streams: int, why: str) -> Fault:

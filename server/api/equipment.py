@@ -9,17 +9,19 @@ from devices.wire.columns import from_millis
 from devices.wire.messages import DeviceHealth, Status
 from server.api import schemas, shapes
 from server.store import board
+from server.store.proofs import ProofRow
 from server.store.technical import ConfigRow
 
 DEVICES_MAX: Final = 64
 
 
-def gateway(row: board.GatewayRow, config: ConfigRow | None) -> schemas.TechnicalGateway:
+def gateway(row: board.GatewayRow, config: ConfigRow | None, proof: ProofRow | None) -> schemas.TechnicalGateway:
     status = _status(row)
     return schemas.TechnicalGateway(
         **shapes.gateway(row).model_dump(),
         version="" if status is None else status.version,
         config=None if config is None else _config(config),
+        proof=None if proof is None else _proof(proof),
         devices=[] if status is None else [_device(each) for each in status.devices[:DEVICES_MAX]],
         clock_ahead_s=_clock_ahead_s(status, row.heard_at),
     )
@@ -43,6 +45,10 @@ def _config(row: ConfigRow) -> schemas.ConfigState:
         refused=row.refused,
         fault=row.fault,
     )
+
+
+def _proof(row: ProofRow) -> schemas.AlarmProof:
+    return schemas.AlarmProof(day=row.day, asked_at=row.asked_at, server_s=row.server_s, screen_s=row.screen_s)
 
 
 def _device(said: DeviceHealth) -> schemas.DeviceState:

@@ -23,9 +23,9 @@ from server.access import Deed
 from server.api import log as team_log
 from server.api.desk import Pool
 from server.api.log import NewestValues
-from server.api.schemas import Hello, ResetReason, Seen
+from server.api.schemas import Hello, Proven, ResetReason, Seen
 from server.api.screen import Feed, LoggedEvent, Screen, why_reset
-from server.store import access_log, board, screens, sessions
+from server.store import access_log, board, proofs, screens, sessions
 from server.store.screens import SeenAlerts
 from server.store.sessions import Caller
 from server.store.signals import Channel
@@ -147,6 +147,10 @@ class Hub:
             told = await self._as(client, lambda conn: screens.see(conn, seen.alerts, screen=name, now=now))
             for each in told:  # our own screens do not depend on the signal, which other processes get
                 self._hear_seen(each)
+
+    async def prove(self, client: Client, proven: Proven) -> None:
+        now = self._now()
+        await self._as(client, lambda conn: proofs.see(conn, proven.proof, now))
 
     def pong(self, client: Client) -> None:
         client.screen.pong(self._now())

@@ -69,7 +69,8 @@ def _text(
     elif row.type == "joined":
         message = schemas.PatientJoined(type="joined", team=team, seq=row.seq, patient=_patient(row))
     else:
-        message = schemas.Passed(type="passed", team=team, seq=row.seq)
+        proof = row.body.get("proof") if row.type == "proof" else None
+        message = schemas.Passed(type="passed", team=team, seq=row.seq, proof=proof if isinstance(proof, int) else None)
     return message.model_dump_json()
 
 

@@ -311,9 +311,20 @@ class DeviceState(Shape):
     model: Annotated[str, Field(description="maker, model and firmware, as the device says them")]
 
 
+class AlarmProof(Shape):
+    """The newest daily trial of the way of alarms: from the server's question over the gateway to a screen. A null is
+    a half that was not proven: `server_s`, it never came; `screen_s`, no screen of the team was listening."""
+
+    day: date
+    asked_at: datetime
+    server_s: Annotated[float | None, Field(description="seconds until it was stored")]
+    screen_s: Annotated[float | None, Field(description="seconds until a screen had it")]
+
+
 class TechnicalGateway(GatewayRow):
     version: Annotated[str, Field(description="of its program")]
     config: ConfigState | None
+    proof: Annotated[AlarmProof | None, Field(description="null: it was never asked")]
     devices: list[DeviceState]
     clock_ahead_s: Annotated[
         float | None, Field(description="its clock minus the server's, the way included; null: it has not said")
@@ -366,11 +377,18 @@ class Seen(Shape):
     alerts: Annotated[list[Annotated[int, Field(ge=1, le=2**53)]], Field(max_length=500)]
 
 
+class Proven(Shape):
+    """The trial of the alarm path that `passed` told of is on this screen."""
+
+    type: Literal["proven"]
+    proof: Annotated[int, Field(ge=1, le=2**53)]
+
+
 class Ping(Shape):
     type: Literal["ping"]
 
 
-ClientMessage = Annotated[Hello | Seen | Ping, Field(discriminator="type")]
+ClientMessage = Annotated[Hello | Seen | Proven | Ping, Field(discriminator="type")]
 
 # ---- the socket: server to client
 
@@ -409,11 +427,15 @@ class GatewayChanged(Shape):
 
 
 class Passed(Shape):
-    """An event that this team's screens can no longer be shown (a gateway that moved away): only the cursor moves."""
+    """An event that shows nothing (one about a gateway that moved away, a trial of the alarm path): only the cursor
+    moves."""
 
     type: Literal["passed"]
     team: int
     seq: int
+    proof: Annotated[
+        int | None, Field(description="a gateway's daily trial of the alarm path got here: answer `proven` with it")
+    ] = None
 
 
 class EmergencyOpened(Shape):

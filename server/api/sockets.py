@@ -10,13 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 from server.api.auth import is_own_page
 from server.api.desk import COOKIE, digest
 from server.api.live import NO_DATABASE, SIGNED_OUT, TRY_AGAIN, Client, Hub
-from server.api.schemas import ClientMessage, Hello, Ping, Seen
+from server.api.schemas import ClientMessage, Hello, Ping, Proven, Seen
 
 HELLO_WITHIN_S: Final = 10.0
 CLOSE_WITHIN_S: Final = 1.0
 NOT_UNDERSTOOD: Final = 1008
 
-_messages: Final[TypeAdapter[Hello | Seen | Ping]] = TypeAdapter(ClientMessage)
+_messages: Final[TypeAdapter[Hello | Seen | Proven | Ping]] = TypeAdapter(ClientMessage)
 
 
 def router(hub: Hub) -> APIRouter:
@@ -89,12 +89,14 @@ async def _text(websocket: WebSocket) -> str:
     return text if isinstance(text, str) else ""
 
 
-async def _answer(hub: Hub, client: Client, message: Hello | Seen | Ping) -> None:
+async def _answer(hub: Hub, client: Client, message: Hello | Seen | Proven | Ping) -> None:
     match message:
         case Hello():
             await hub.greet(client, message)
         case Seen():
             await hub.see(client, message)
+        case Proven():
+            await hub.prove(client, message)
         case Ping():
             hub.pong(client)
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from server.access import Deed
 from server.api import equipment, schemas
 from server.api.desk import DeskOfApp, Token, Work
-from server.store import board, technical
+from server.store import board, proofs, technical
 
 router = APIRouter(prefix="/api/v1", tags=["technical"])
 
@@ -30,7 +30,8 @@ def get_technical(desk: DeskOfApp, token: Token) -> schemas.Technical:
 def _gateways(work: Work, teams: frozenset[int]) -> list[schemas.TechnicalGateway]:
     rows = board.gateways(work.conn, teams) + technical.homeless_gateways(work.conn)
     configs = technical.configs(work.conn, [row.id for row in rows])
-    return [equipment.gateway(row, configs.get(row.id)) for row in rows]
+    proven = proofs.newest(work.conn, [row.id for row in rows])
+    return [equipment.gateway(row, configs.get(row.id), proven.get(row.id)) for row in rows]
 
 
 def _local_alarms(rows: list[technical.LocalAlarmRow]) -> list[schemas.LocalAlarm]:

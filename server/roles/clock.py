@@ -17,7 +17,7 @@ from typing import Final
 import psycopg
 
 from server.notify import Sender
-from server.store import duty, escalations, expiry, facts, homes, housekeeping, pool, rebinding, rolelife
+from server.store import duty, escalations, expiry, facts, homes, housekeeping, pool, proofs, rebinding, rolelife
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 from server.store.ledger import Ledger
@@ -26,6 +26,7 @@ from server.ways.carrier import Carrier
 POLL_S: Final = 1.0
 RETRY_S: Final = 1.0
 CHORES_EVERY_S: Final = 3600.0
+PROOFS_EVERY_S: Final = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Clock:
         self._carrier = carrier or Carrier()
         self._stopping = threading.Event()
         self._started = datetime.now(UTC)
-        self._chores_at = 0.0
+        self._chores_at = self._proofs_at = 0.0
         self._told_of_facts_until: datetime | None = None
         self.leads = threading.Event()
 
@@ -94,6 +95,9 @@ class Clock:
             pass
         duty.watch(conn, now)
         homes.renew(conn, now)
+        if time.monotonic() >= self._proofs_at:
+            asked = proofs.ask(conn, now)
+            self._proofs_at = time.monotonic() + (0.0 if asked == proofs.AT_ONCE else PROOFS_EVERY_S)
         ledger.round(now, monitor_hears=deaf_since is None)
         self._told_of_facts_until = facts.tell_of_turns(conn, self._told_of_facts_until, now)
         rebinding.refile_some(conn, now)

@@ -20,6 +20,7 @@ from server.store import queries, signals
 
 SQL: Final = queries.load("commands")
 ACKNOWLEDGED: Final = "acknowledged"
+PROVE: Final = "prove"
 GIVEN_FOR: Final = timedelta(minutes=10)
 OPEN_MAX: Final = 2000  # looked at in one round, the oldest first
 _EVENTS: Final = frozenset(EventType)
@@ -58,6 +59,15 @@ def acknowledged(conn: psycopg.Connection, alert: Alert, now: datetime) -> int:
         _give(conn, id_, command, now)
     signals.send(conn, signals.Channel.COMMAND)
     return len(gateways)
+
+
+def prove(conn: psycopg.Connection, gateway_id: int, name: str, now: datetime) -> str:
+    """Ask a gateway to try the way of its alarms; the command's id."""
+    id_ = secrets.token_hex(8)
+    at, until = to_millis(now), to_millis(now + GIVEN_FOR)
+    _give(conn, gateway_id, Command(gateway=name, command=PROVE, id=id_, at=at, until=until), now)
+    signals.send(conn, signals.Channel.COMMAND)
+    return id_
 
 
 def still_open(conn: psycopg.Connection, now: datetime) -> dict[str, tuple[Topic, bytes]]:

@@ -28,6 +28,7 @@ class DeadlineType(StrEnum):
     MEASUREMENT = "measurement"  # of a kind, planned for a patient: the ledger looks at it when it is due
     SNOOZE = "snooze"  # `part`: an alert that was put off; expired: it rings again
     SENSOR = "sensor"  # a device's sign of life, battery and clock: the ledger looks at it when it is due
+    PROOF = "proof"  # met by a gateway's trial of its alarm path; expired: an alert
 
 
 # Rows that are never just over: server/store/expectations.py and sensors.py judge them, and they are due again.

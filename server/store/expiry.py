@@ -10,12 +10,12 @@ import psycopg
 from server.alerts import policy
 from server.alerts.findings import IDENTITY_CONFLICT, MONITOR_WAS_DOWN, Finding, fault_over, gateway_silent
 from server.alerts.model import Subject, SubjectType, gateway_subject
-from server.store import alerts, deadlines, gateways, homes, snoozes, teamlog
+from server.store import alerts, deadlines, gateways, homes, proofs, snoozes, teamlog
 from server.store.deadlines import LEDGER, DeadlineType, Due
 from server.store.gateways import Gateway
 
 # What silence means only while somebody listens.
-HEARD_BY_MONITOR: Final = frozenset({DeadlineType.GATEWAY_SILENT, DeadlineType.HOME})
+HEARD_BY_MONITOR: Final = frozenset({DeadlineType.GATEWAY_SILENT, DeadlineType.HOME, DeadlineType.PROOF})
 log = logging.getLogger(__name__)
 
 
@@ -53,6 +53,9 @@ def _tell(
                     log.warning("gateway %s was awaited, but is no more", due.reference)
             case DeadlineType.IDENTITY_CONFLICT:
                 findings.append(fault_over(_subject(due, standing), IDENTITY_CONFLICT, now))
+            case DeadlineType.PROOF:
+                if gateway := standing.get(int(due.reference)):
+                    findings += proofs.expire(conn, gateway, now)
             case DeadlineType.MONITOR_BACK:
                 findings.append(fault_over(_subject(due, standing), MONITOR_WAS_DOWN, now))
     changes = policy.decide(alerts.open_alerts(conn, {due.subject_id for due in found}), findings, now)

@@ -6,13 +6,14 @@ from typing import Final
 import numpy as np
 import psycopg
 
-from server.store import commands, delivery, observations, queries, retention
+from server.store import commands, delivery, observations, proofs, queries, retention
 
 SQL: Final = queries.load("housekeeping")
 LEADER: Final = 0x686A656D6B6C6B6B  # "hjemklkk"
 DAYS_AHEAD: Final = 7
 SET_ASIDE_MAX: Final = 10_000
 COMMANDS_KEPT: Final = timedelta(days=1)
+PROOFS_KEPT: Final = timedelta(days=400)
 
 
 def take_the_lead(conn: psycopg.Connection) -> bool:
@@ -28,4 +29,5 @@ def chores(conn: psycopg.Connection, now: datetime) -> None:
     conn.execute(SQL["prune_sessions"], {"before": now - timedelta(days=1)})
     delivery.prune_set_aside(conn, SET_ASIDE_MAX)
     commands.prune(conn, now - COMMANDS_KEPT)
+    proofs.prune(conn, (now - PROOFS_KEPT).date())
     retention.carry_out(conn, now)

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 import psycopg
 
+from devices.vocabulary import EventType
 from devices.wire.columns import to_millis
 from devices.wire.messages import Lane, Receipt, Refusal
 from devices.wire.topics import Channel, Topic
@@ -37,6 +38,7 @@ from server.store import (
     heartbeats,
     homes,
     observations,
+    proofs,
     signals,
     streams,
     teamlog,
@@ -80,6 +82,7 @@ class _Gathered:
     asides: list[Aside] = field(default_factory=list)
     unfiled: Counter[tuple[int, str]] = field(default_factory=Counter)  # rows set aside by gateway and reason
     findings: list[Finding] = field(default_factory=list)
+    proofs: list[FiledEvent] = field(default_factory=list)
     delta: Delta | None = None
     awaits: Mapping[Subject, Mapping[str, datetime | None]] = field(default_factory=dict)  # of homes
     marked: Marks | None = None
@@ -244,9 +247,9 @@ class Ingest:
             signals.send(self._conn, signals.Channel.READINGS, batch.number)
 
     def _file_events(self, accepted: Sequence[Accepted], gathered: _Gathered, now: datetime) -> None:
-        fresh = events.file_events(
-            self._conn, [event for each in accepted for event in events_of(each, self._names.devices, self._bindings)]
-        )
+        heard = [event for each in accepted for event in events_of(each, self._names.devices, self._bindings)]
+        gathered.proofs = [event for event in heard if event.type is EventType.PROOF]
+        fresh = events.file_events(self._conn, [event for event in heard if event.type is not EventType.PROOF])
         if not fresh:
             return
         doors = [event for event in fresh if happenings.is_front_door_opening(event)]
@@ -287,12 +290,14 @@ class Ingest:
         heard = heartbeats.of(beats, self._names.gateways)
         subjects = {subject_of(finding) for finding in gathered.findings} | {beat.subject for beat in heard}
         subjects |= gathered.awaits.keys()
+        subjects |= {gateway_subject(proof.gateway_id) for proof in gathered.proofs}
         if not subjects:
             return
         held = alerts.hold(conn, subjects)
         found, entries = heartbeats.hear(conn, heard, held)
+        proven, told = proofs.hear(conn, gathered.proofs, held, now)
         homes.expect(conn, gathered.awaits, held)
-        findings = [*gathered.findings, *found]
+        findings, entries = [*gathered.findings, *found, *proven], [*entries, *told]
         if findings:
             changes = alerts.decided(conn, held, findings, now)
             entries = [*alerts.write(conn, changes), *entries]

@@ -18,10 +18,10 @@ SQL: Final = queries.load("alerts")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """`body` of an alert: {"ring": bool, "action": text}; of a gateway: {"gateway": its name}; of a patient who left
-    the team or joined it: {"patient": id}."""
+    the team or joined it: {"patient": id}; of a trial of the alarm path: {"proof": its number}."""
 
     team_id: int
-    type: Literal["alert", "gateway", "duty", "left", "joined"]
+    type: Literal["alert", "gateway", "duty", "left", "joined", "proof"]
     alert_id: int | None = None
     body: Mapping[str, object] = field(default_factory=dict)
 

@@ -268,6 +268,15 @@ def test_a_receipt_that_tells_the_time_is_read_for_ever() -> None:
     assert decode_receipt(golden("v1_receipt")).at is None
 
 
+def test_the_trial_of_the_alarm_path_is_read_for_ever() -> None:
+    command = decode_command(golden("v1_command_prove"))
+    assert (command.command, command.id, command.device) == ("prove", "00112233445566aa", None)
+    header, rows = batch("v1_batch_proof")
+    assert header.lane is Lane.ALARM
+    at = datetime(2025, 1, 1, 12, 1, 1, tzinfo=UTC)
+    assert rows == [(4, Event(device="00:00:00:00:00:00", type=EventType.PROOF, occurred_at=at))]
+
+
 def test_a_heartbeat_about_its_config_and_commands_is_read_for_ever() -> None:
     status = decode_status(golden("v1_status_config"))
     assert status.config == 1735732800
@@ -282,6 +291,8 @@ def test_a_heartbeat_about_its_config_and_commands_is_read_for_ever() -> None:
     [
         ("v1_config_full", GatewayConfig),
         ("v1_command_acknowledged", Command),
+        ("v1_command_prove", Command),
+        ("v1_batch_proof", Batch),
         ("v1_receipt_at", Receipt),
         ("v1_status_config", Status),
     ],

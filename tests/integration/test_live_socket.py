@@ -337,7 +337,7 @@ async def test_a_gateway_that_moved_to_another_team_only_moves_the_cursor(api, t
         screen = screen_of(socket_)
         await screen.hello(board)
         passed = await screen.next("passed", "gateway")
-        assert passed == {"type": "passed", "team": town.teams["east"], "seq": town.head("east")}
+        assert passed == {"type": "passed", "team": town.teams["east"], "seq": town.head("east"), "proof": None}
 
 
 @pytest.mark.parametrize(("login", "code"), [(None, 4401), ("tor", 4403), ("rune", 4403)])

@@ -147,6 +147,9 @@ insert into break_glass (staff_id, patient_id, team_id, reason, at, until_at)
 values (1, 1, 1, 'nobody answered', '2026-02-01Z', '2026-02-01 04:00Z');
 insert into access_log (staff_id, team_id, deed, what, roster_id) select 1, 1, 'board', 'board', id from roster;
 """,
+    21: """
+insert into alarm_proof (gateway_id, day, command, asked_at) values (1, '2026-02-01', 'c', '2026-02-01Z');
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

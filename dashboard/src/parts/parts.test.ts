@@ -159,8 +159,10 @@ describe('a gateway for the technician', () => {
   const NINE = Date.parse(at(-3 * 3600)) / 1000 // 09:00 in Oslo
   const config = { version: NINE, made_at: at(-3 * 3600), published_at: at(-3 * 3600), in_use: NINE, taken_at: at(-3599), refused: '', fault: '' }
 
+  const tried = { day: '2025-01-01', asked_at: at(-3 * 3600), server_s: 0.46, screen_s: null }
+
   function facts(change: Partial<TechnicalGateway>, language: 'nb' | 'en' = 'nb'): string {
-    const gateway = { ...aGateway(), version: '0.2.0', config, devices: [], clock_ahead_s: 0.1, ...change }
+    const gateway = { ...aGateway(), version: '0.2.0', config, devices: [], proof: null, clock_ahead_s: 0.1, ...change }
     const desk = deskWith(anAlert())
     desk.language = language
     return render(GatewayFacts, { gateway, desk }).container.textContent?.replace(/\s+/g, ' ') ?? ''
@@ -177,6 +179,9 @@ describe('a gateway for the technician', () => {
     [{ clock_ahead_s: 200 }, 'klokken går 3 min for fort'],
     [{ clock_ahead_s: -7300 }, 'klokken går 2 t for sakte'],
     [{ troubles: ['no Bluetooth'] }, 'no Bluetooth'],
+    [{ proof: { ...tried, screen_s: 0.84 } }, 'prøvealarm kl. 09:00: hos serveren etter 0,5 s, på en skjerm etter 0,8 s'],
+    [{ proof: tried }, 'hos serveren etter 0,5 s, ingen skjerm lyttet'],
+    [{ proof: { ...tried, server_s: null } }, 'prøvealarm kl. 09:00: ikke kommet fram'],
   ])('%# says it', (change, says) => {
     expect(facts(change)).toContain(says)
   })

@@ -126,6 +126,9 @@ export const en: Words = {
     battery: (percent) => `battery ${percent}%`,
     signal: (dbm) => `signal at ${dbm} dBm`,
     devices: (count) => `Devices: ${count}`,
+    proof: (day: string, server: string, screen: string) => `trial alarm ${day}: at the server after ${server} s, on a screen after ${screen} s`,
+    proofUnseen: (day: string, server: string) => `trial alarm ${day}: at the server after ${server} s, no screen was listening`,
+    proofMissing: (day: string) => `trial alarm ${day}: has not arrived`,
     localAlarms: 'Alarms at home without the line',
     localAlarm: (time, device) => `It gave the alarm at home itself at ${time} while the line was down, because of ${device}`,
     config: {
@@ -236,6 +239,7 @@ export const en: Words = {
     sensor_silent: 'The sensor is silent',
     battery_low: 'Low battery',
     clock_wrong: 'The clock is wrong',
+    proof_missing: 'Today’s trial alarm did not arrive: try the alarm button in the home',
     gateway_silent: 'The gateway is silent',
     rows_lost: 'Readings were lost on the way',
     identity_conflict: 'Two gateways use one identity',

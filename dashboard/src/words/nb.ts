@@ -134,6 +134,9 @@ export const nb = {
     battery: (percent: string) => `batteri ${percent} %`,
     signal: (dbm: string) => `signal ${dbm} dBm`,
     devices: (count: number) => `Apparater: ${count}`,
+    proof: (day: string, server: string, screen: string) => `prøvealarm ${day}: hos serveren etter ${server} s, på en skjerm etter ${screen} s`,
+    proofUnseen: (day: string, server: string) => `prøvealarm ${day}: hos serveren etter ${server} s, ingen skjerm lyttet`,
+    proofMissing: (day: string) => `prøvealarm ${day}: ikke kommet fram`,
     localAlarms: 'Varslet hjemme uten linje',
     localAlarm: (time: string, device: string) => `Varslet selv hjemme ${time} mens linjen var nede, på grunn av ${device}`,
     config: {
@@ -247,6 +250,7 @@ export const nb = {
     sensor_silent: 'Sensoren er taus',
     battery_low: 'Lavt batteri',
     clock_wrong: 'Klokken går feil',
+    proof_missing: 'Dagens prøvealarm kom ikke fram: prøv trygghetsalarmen i hjemmet',
     gateway_silent: 'Hjemmesentralen er taus',
     rows_lost: 'Målinger gikk tapt på veien',
     identity_conflict: 'To hjemmesentraler bruker samme identitet',
