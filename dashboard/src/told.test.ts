@@ -247,6 +247,7 @@ describe('technical', () => {
     ['battery_low', { percent: 9 }, 'Lavt batteri: 9 %', 'Low battery: 9 %'],
     ['clock_wrong', { ahead_s: 312 }, 'Klokken går 5 min for fort', 'The clock is 5 min fast'],
     ['clock_wrong', { ahead_s: -5400 }, 'Klokken går 1 t 30 min for sakte', 'The clock is 1 h 30 min slow'],
+    ['not_reached', { calls: 2 }, 'Varsler på push, SMS eller e-post kommer ikke fram (2)', 'Alerts sent by push, SMS or e-mail do not arrive (2)'],
     ['not_assessed', { streams: 12 }, 'Serveren får ikke vurdert utviklingen i 12 målerekker', 'The server cannot assess 12 series of readings'],
   ])('%s with its number', (rule, numbers, norwegian, english) => {
     expect(measured(fault(rule, numbers), nb)).toBe(norwegian)

@@ -45,12 +45,15 @@ class Identity:
 def identity(data: Path, contact: str) -> Identity:
     """Made at the first use."""
     file = data / FILE
-    if not file.exists():
-        _make(file)
     try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            _make(file)
         key = load_pem_private_key(file.read_bytes(), None)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read as a private key: put back the file that was there.") from error
+        raise ConfigError(
+            f"{file} cannot be read or made as a private key: put back the file that was there, or let us write."
+        ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != CURVE.name:
         raise ConfigError(f"{file} is not a key of the curve P-256: put back the file that was there.")
     return Identity(key, contact)

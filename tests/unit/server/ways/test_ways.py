@@ -153,3 +153,9 @@ def test_a_key_that_is_no_key_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="put back the file"):
         identity(tmp_path, "mailto:a@b.no")
     assert (tmp_path / "vapid.pem").read_text() == "not a key"
+
+
+def test_a_key_that_cannot_be_kept_is_said_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="let us write"):
+        identity(tmp_path / "file" / "data", "mailto:a@b.no")
