@@ -17,6 +17,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def rig(database: Database) -> Iterator[Rig]:
     made = build(database.owner)
+    made.tell("insert into duty (team_id, staff_id, part, from_at) select id, 1, 'duty', '2026-01-01Z' from team")
     yield made
     made.conn.close()
 
