@@ -1,4 +1,5 @@
 import createClient from 'openapi-fetch'
+import type { Reply } from './answer'
 import type { paths } from './api.gen'
 import type { Alert, AlertConflict, Board, Me, Outcome, Technical } from './protocol'
 import { unfolded } from './unfold'
@@ -74,13 +75,47 @@ function deed({ data, error, response }: Answer<Alert>): Deed {
   return { alert: taken({ data, error, response } as Answer<Alert>), conflict: false }
 }
 
+/** What a nurse says about an alert; `minutes`: for how long she puts it off. */
+export type Said = { readonly answer: Exclude<Reply, 'snooze'> } | { readonly answer: 'snooze'; readonly minutes: number; readonly reason: string }
+
+/** `now`: the server's. */
+export async function answer(id: number, rev: number, said: Said, now: number): Promise<Deed> {
+  const params = once(id)
+  const body = { rev }
+  switch (said.answer) {
+    case 'take_back':
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/take-back', { params, body, ...init })))
+    case 'on_my_way':
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/on-my-way', { params, body, ...init })))
+    case 'there':
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/there', { params, body, ...init })))
+    case 'contact':
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/contact', { params, body, ...init })))
+    case 'release':
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/release', { params, body, ...init })))
+    case 'end_snooze':
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/snooze/end', { params, body, ...init })))
+    case 'snooze': {
+      const until = new Date(now + said.minutes * 60_000).toISOString()
+      const lease = { rev, until, reason: said.reason }
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/snooze', { params, body: lease, ...init })))
+    }
+  }
+}
+
+function once(id: number) {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  const key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return { path: { alert: id }, header: { 'Idempotency-Key': key } }
+}
+
 export async function acknowledge(id: number, rev: number): Promise<Deed> {
-  const params = { path: { alert: id } }
+  const params = once(id)
   return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/acknowledge', { params, body: { rev }, ...init })))
 }
 
 export async function handle(id: number, rev: number, outcome: Outcome, note: string): Promise<Deed> {
-  const params = { path: { alert: id } }
+  const params = once(id)
   const body = { rev, outcome, note: note.trim() || null }
   return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/handle', { params, body, ...init })))
 }

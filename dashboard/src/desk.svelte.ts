@@ -120,6 +120,10 @@ export class Desk {
     await this.#deed(alert, () => api.handle(alert.id, alert.rev, outcome, note))
   }
 
+  async answer(alert: Alert, said: api.Said): Promise<void> {
+    await this.#deed(alert, () => api.answer(alert.id, alert.rev, said, this.now))
+  }
+
   #enter(me: Me): void {
     this.me = me
     this.notice = null

@@ -72,8 +72,8 @@ def busy(town):
 
 def open_everything(page: Page, alerts: dict[str, int]) -> None:
     """Every state of a card and every fold at once."""
-    card(page, alerts["taken"]).get_by_role("button").click()
-    card(page, alerts["taken"]).get_by_role("button").click()
+    card(page, alerts["taken"]).locator("button.acknowledge").click()
+    card(page, alerts["taken"]).locator("button.close").click()
     expect(card(page, alerts["taken"]).get_by_role("textbox")).to_be_visible()
     page.locator("details:not([open]) summary").last.click()
     row(page, LONG).scroll_into_view_if_needed()

@@ -1,5 +1,5 @@
 // What the parts say about one alert or one value; the whole page is tested in a real browser.
-import { cleanup, render, screen } from '@testing-library/svelte'
+import { cleanup, fireEvent, render, screen } from '@testing-library/svelte'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Desk } from '../desk.svelte'
 import { aBoard, aGateway, anAlert, aPatient, aReading, at, aVital, NOON, someEvidence } from '../examples'
@@ -193,5 +193,52 @@ describe('a gateway for the technician', () => {
   test('names each device with what it is', () => {
     const device = { device: 'C0:11:00:00:00:01', state: 'connected', seen_at: at(-60), rssi_dbm: -71, battery_percent: 80, refused: 0, model: 'Nonin 3230' }
     expect(facts({ devices: [device] })).toMatch(/Apparater: 1 .*C0:11:00:00:00:01 Nonin 3230 connected hørt for 1 min siden batteri 80 % signal .71 dBm/)
+  })
+})
+
+describe('an alert that somebody answers', () => {
+  const mine = { state: 'acknowledged', owner: kari, acknowledged_at: at(-60) } as const
+
+  test('offers who has it to say that she comes, to give it away and, of a yellow one, to put it off', () => {
+    shown(anAlert({ ...mine, priority: 'yellow' }))
+    for (const name of ['På vei', 'Framme', 'Utsett …', 'Gi fra deg', 'Avslutt …']) {
+      expect(screen.getByRole('button', { name })).toBeTruthy()
+    }
+    expect(screen.queryByRole('button', { name: 'Angre' })).toBeNull()
+  })
+
+  test('shows everybody who is coming, since when, and offers the others nothing', () => {
+    const text = shown(anAlert({ ...mine, owner: ola, on_way_at: at(-120), there_at: at(-60) }))
+    expect(text).toContain('på vei kl. 11:58 · framme kl. 11:59')
+    expect(screen.queryByRole('button', { name: 'Gi fra deg' })).toBeNull()
+  })
+
+  test('shows until when it is put off, and lets anybody end that', () => {
+    expect(shown(anAlert({ ...mine, priority: 'yellow', owner: ola, snoozed_until: at(3600) }))).toContain('utsatt til kl. 13:00')
+    expect(screen.getByRole('button', { name: 'Ikke utsett lenger' })).toBeTruthy()
+  })
+
+  test('is not closed after a second call before somebody has made contact', () => {
+    const again = { ...mine, rule: 'call:sos', contact_needed: true }
+    expect(shown(anAlert(again))).toContain('avsluttes først når noen har hatt kontakt')
+    expect(screen.queryByRole('button', { name: 'Avslutt …' })).toBeNull()
+    expect(screen.getByRole('button', { name: 'Har hatt kontakt' })).toBeTruthy()
+  })
+
+  test('that waits for a colleague says for whom', () => {
+    expect(shown(anAlert({ owner: ola }))).toContain('Venter på Ola Vaktesen')
+  })
+
+  test('is put off only with a reason and for a chosen time', async () => {
+    const alert = anAlert({ ...mine, priority: 'yellow' })
+    const desk = deskWith(alert)
+    const said = vi.spyOn(desk, 'answer').mockResolvedValue()
+    render(AlertCard, { alert, desk, theme: 'light' })
+    await fireEvent.click(screen.getByRole('button', { name: 'Utsett …' }))
+    const hour = screen.getByRole('button', { name: '1 time' })
+    expect(hour).toHaveProperty('disabled', true)
+    await fireEvent.input(screen.getByLabelText('Hvorfor'), { target: { value: ' spiser middag ' } })
+    await fireEvent.click(hour)
+    expect(said).toHaveBeenCalledWith(alert, { answer: 'snooze', minutes: 60, reason: 'spiser middag' })
   })
 })

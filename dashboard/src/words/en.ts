@@ -91,6 +91,30 @@ export const en: Words = {
     refused: (why) => `Not saved: ${why}`,
   },
 
+  answer: {
+    say: {
+      take_back: 'Undo',
+      on_my_way: 'On my way',
+      there: 'There',
+      contact: 'Contact made',
+      release: 'Give away',
+      snooze: 'Snooze …',
+      end_snooze: 'End the snooze',
+    },
+    meantFor: (name) => `Waiting for ${name}`,
+    onWay: (time) => `on the way since ${time}`,
+    there: (time) => `there at ${time}`,
+    contact: (time) => `contact at ${time}`,
+    contactNeeded: 'Called several times: closed only when somebody has made contact',
+    snoozed: (time) => `snoozed until ${time}`,
+    howLong: 'How long?',
+    ringsAgain: 'If it gets worse, it rings at once.',
+    why: 'Why',
+    minutes: (count) => `${count} min`,
+    hour: '1 hour',
+    hours: (count) => `${count} hours`,
+  },
+
   outcome: {
     real_acted: 'Real – acted',
     real_no_action: 'Real – no action',

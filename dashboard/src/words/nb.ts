@@ -1,3 +1,4 @@
+import type { Reply } from '../answer'
 import type { GatewayState, Kind, Outcome, Pathway } from '../protocol'
 import type { FoundBy, Named, News2Parameter, OfTheHome, Symptom } from '../rules'
 import type { Tone, Unease } from '../ward'
@@ -97,6 +98,30 @@ export const nb = {
     changed: 'Varselet endret seg i mellomtiden. Se på det og trykk igjen.',
     notSent: 'Ikke sendt: ingen kontakt med serveren. Prøv igjen.',
     refused: (why: string) => `Ikke lagret: ${why}`,
+  },
+
+  answer: {
+    say: {
+      take_back: 'Angre',
+      on_my_way: 'På vei',
+      there: 'Framme',
+      contact: 'Har hatt kontakt',
+      release: 'Gi fra deg',
+      snooze: 'Utsett …',
+      end_snooze: 'Ikke utsett lenger',
+    } satisfies Record<Reply, string>,
+    meantFor: (name: string) => `Venter på ${name}`,
+    onWay: (time: string) => `på vei ${time}`,
+    there: (time: string) => `framme ${time}`,
+    contact: (time: string) => `kontakt ${time}`,
+    contactNeeded: 'Har kalt flere ganger: avsluttes først når noen har hatt kontakt',
+    snoozed: (time: string) => `utsatt til ${time}`,
+    howLong: 'Hvor lenge?',
+    ringsAgain: 'Blir det verre, ringer det straks.',
+    why: 'Hvorfor',
+    minutes: (count: string) => `${count} min`,
+    hour: '1 time',
+    hours: (count: string) => `${count} timer`,
   },
 
   outcome: {

@@ -48,6 +48,7 @@ test('one English word is the Norwegian one only where both languages say so', (
   expect(same).toEqual([
     'product',
     'alerts.device(1)',
+    'answer.minutes(1)',
     'pathway.diabetes',
     'kind.spo2',
     'kind.peak_flow',
