@@ -14,7 +14,7 @@ from server.access import Deed
 from server.api import passwords
 from server.api.access_schemas import OpenSession, OpenSessions
 from server.api.attempts import Attempts
-from server.api.desk import COOKIE, Desk, DeskOfApp, Token, Work, digest
+from server.api.desk import Desk, DeskOfApp, Token, Work, cookie_name, digest
 from server.api.problems import RefusedError
 from server.api.schemas import Credentials, Me, StaffMember, TeamMembership
 from server.store import sessions
@@ -63,7 +63,7 @@ def router(door: Door) -> APIRouter:
         with desk.pool.connection() as conn:
             sessions.open_session(conn, staff=staff, token_hash=digest(token), now=now, expires_at=now + SESSION_LASTS)
         response.set_cookie(
-            COOKIE,
+            cookie_name(request.url.scheme),
             token,
             max_age=int(SESSION_LASTS.total_seconds()),
             httponly=True,
@@ -84,7 +84,8 @@ def router(door: Door) -> APIRouter:
         if token:
             with desk.pool.connection() as conn:
                 sessions.close(conn, digest(token))
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+        scheme = request.url.scheme
+        response.delete_cookie(cookie_name(scheme), httponly=True, samesite="strict", secure=scheme == "https")
 
     @routes.get("/staff/{staff}/sessions")
     def get_sessions(staff: StaffId, desk: DeskOfApp, token: Token) -> OpenSessions:

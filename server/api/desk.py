@@ -21,7 +21,17 @@ from server.store.sessions import Caller
 COOKIE = "hjemvakt_session"
 cookie_of = APIKeyCookie(name=COOKIE, auto_error=False, description="set by POST /api/v1/session")
 
-Token: TypeAlias = Annotated[str | None, Security(cookie_of)]
+
+def cookie_name(scheme: str) -> str:
+    """Under https one that no other host, no path and nothing in the open can have set (RFC 6265bis, 4.1.3.2)."""
+    return f"__Host-{COOKIE}" if scheme in ("https", "wss") else COOKIE
+
+
+def _token(request: Request, _documented: Annotated[str | None, Security(cookie_of)]) -> str | None:
+    return request.cookies.get(cookie_name(request.url.scheme))
+
+
+Token: TypeAlias = Annotated[str | None, Depends(_token)]
 Pool: TypeAlias = ConnectionPool[Connection]
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter, ValidationError
 
 from server.api.auth import is_own_page
-from server.api.desk import COOKIE, digest
+from server.api.desk import cookie_name, digest
 from server.api.live import NO_DATABASE, SIGNED_OUT, TRY_AGAIN, Client, Hub
 from server.api.schemas import ClientMessage, Hello, Ping, Proven, Seen
 
@@ -28,7 +28,7 @@ def router(hub: Hub) -> APIRouter:
             await websocket.close()  # refused before it is open: 403
             return
         await websocket.accept()
-        token = websocket.cookies.get(COOKIE)
+        token = websocket.cookies.get(cookie_name(websocket.url.scheme))
         client = await hub.admit(digest(token)) if token else (SIGNED_OUT, "not signed in")
         if not isinstance(client, Client):
             await _close(websocket, *client)

@@ -305,11 +305,12 @@ async def test_signing_out_closes_the_sockets_of_that_session_only(api, town, sc
 
 async def test_a_socket_ends_with_its_session(api, town, screen_of):
     kari = api.signed_in("kari")
+    board = board_of(kari)
     soon = datetime.now(UTC) + timedelta(seconds=2)
     town.sql("update session set expires_at = %s where token_hash = %s", soon, digest(kari.cookies["hjemvakt_session"]))
     async with api.live(kari) as socket_:
         screen = screen_of(socket_)
-        await screen.hello(board_of(kari))
+        await screen.hello(board)
         assert await screen.closed() == 4401
 
 

@@ -140,6 +140,15 @@ WALK: dict[str, Ask] = {
     "get_dispatch": care(),
     "get_recalls": Ask(may=EQUIPMENT, own=True),
     "set_fetched": Ask(may=EQUIPMENT),
+    # the ways on which one is called oneself
+    "get_ways": Ask(may=EVERYBODY, own=True),
+    "add_way": Ask(may=EVERYBODY, own=True),
+    "send_code": Ask(may=EVERYBODY),
+    "confirm_way": Ask(may=EVERYBODY, body={"code": "000000"}),
+    "test_way": Ask(may=EVERYBODY),
+    "change_way": Ask(may=EVERYBODY),
+    "remove_way": Ask(may=EVERYBODY),
+    "get_deliveries": Ask(may=EQUIPMENT, own=True),
     # who saw whom
     "get_access_log": Ask(may=AUDITOR, own=True),
     "print_access_log": Ask(may=AUDITOR),
