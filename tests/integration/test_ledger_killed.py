@@ -89,6 +89,7 @@ def await_window(dsn: str, due_at: datetime) -> None:
 def clocks(database: Database) -> Iterator[Clocks]:
     with psycopg.connect(database.owner) as conn:
         conn.execute(WORLD.encode())
+        conn.execute("insert into duty (team_id, staff_id, part, from_at) select id, 1, 'duty', now() from team")
     made = Clocks(database.owner)
     yield made
     made.end()
@@ -143,6 +144,7 @@ def test_of_two_clocks_one_tells_though_its_database_restarts_and_one_of_them_is
         migrate.migrate(postgres.dsn())
         with psycopg.connect(postgres.dsn()) as conn:
             conn.execute(WORLD.encode())
+            conn.execute("insert into duty (team_id, staff_id, part, from_at) select id, 1, 'duty', now() from team")
         due_at = soon(10)
         await_window(clocks.dsn, due_at)
         first, _ = clocks.start(), clocks.start()
