@@ -2540,12 +2540,12 @@ export interface components {
             weekdays: number[];
             /**
              * From Time
-             * Format: time
+             * @example 08:00
              */
             from_time: string;
             /**
              * To Time
-             * Format: time
+             * @example 08:00
              */
             to_time: string;
             /** Steps */
@@ -3949,12 +3949,12 @@ export interface components {
             weekdays: number[];
             /**
              * From Time
-             * Format: time
+             * @example 08:00
              */
             from_time: string;
             /**
              * To Time
-             * Format: time
+             * @example 08:00
              */
             to_time: string;
         };
@@ -11498,6 +11498,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The length of the body is not said */
             411: {
                 headers: {
@@ -12154,6 +12163,15 @@ export interface operations {
             };
             /** @description Not with this role, or not from this page */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15070,6 +15088,15 @@ export interface operations {
             };
             /** @description Not with this role, or not from this page */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

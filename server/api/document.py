@@ -111,6 +111,8 @@ def _refusals(method: str, operation: dict[str, Any]) -> Iterator[tuple[str, str
             yield from SOMETHING.items()
     if "security" in operation:
         yield from (STRANGER | SIGNED_IN).items()
+        if "requestBody" in operation:  # which may name somebody
+            yield from SOMETHING.items()
     elif "requestBody" in operation:
         yield from KNOCKING.items()
     if operation["operationId"] != "alive":

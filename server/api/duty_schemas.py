@@ -1,11 +1,11 @@
 """The public shapes of duty, chains and service hours. Hours are those of the clocks in Norway; 1 is Monday."""
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from server.api.care_schemas import TEXT, Reason, Rev
+from server.api.care_schemas import TEXT, Reason, Rev, TimeOfDay
 from server.api.schemas import Pathway, Priority, Shape, StaffMember
 
 Part = Literal["duty", "backup", "coordinator"]
@@ -64,8 +64,8 @@ class Chain(Shape):
     """`to_time` not after `from_time`: until the next day; the same: a whole day."""
 
     weekdays: Weekdays
-    from_time: time
-    to_time: time
+    from_time: TimeOfDay
+    to_time: TimeOfDay
     steps: Annotated[list[ChainStep], Field(min_length=1, max_length=10)]
 
 
@@ -96,8 +96,8 @@ class SetChains(Shape):
 
 class Hours(Shape):
     weekdays: Weekdays
-    from_time: time
-    to_time: time
+    from_time: TimeOfDay
+    to_time: TimeOfDay
 
 
 class ServiceHours(Shape):

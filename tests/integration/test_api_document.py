@@ -23,7 +23,7 @@ from server.api.app import create_app
 from tests.integration.care_rig import done, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
-EXAMPLES: Final = int(os.environ.get("HJEMVAKT_API_EXAMPLES", "6"))
+EXAMPLES: Final = int(os.environ.get("HJEMVAKT_API_EXAMPLES", "2"))
 MOST_S: Final = 5.0  # for one answer
 STRANGER: Final = "stranger"
 CARE: Final = ("doctor", "coordinator", "nurse")
