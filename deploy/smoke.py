@@ -229,7 +229,7 @@ MARKS = "select g.name, w.lane, w.seq from watermark w join gateway g on g.id = 
 # Battery and contact are a device's own state, said anew by every run of an agent: no readings to count.
 STATES = ("battery", "sensor_on", "sensor_off")
 # Nor is it in the book of the virtual home what a sensor says beside its values.
-BESIDE = ("rr_interval", "perfusion_index", "local_alarm")
+BESIDE = ("rr_interval", "perfusion_index", "local_alarm", "proof")
 ACCEPTED = f"""
     select content ->> 'device', sum(coalesce(content ->> 'n', 1)) from item
     where type <> 'g' and coalesce(content ->> 'kind', content ->> 'type') not in {STATES + BESIDE}

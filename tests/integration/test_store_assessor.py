@@ -374,6 +374,8 @@ def clock_process(rig) -> "subprocess.Popen[bytes]":
 
 def test_a_clock_role_that_is_killed_between_reading_and_writing_loses_nothing(rig, send):
     now = datetime.now(UTC)
+    with psycopg.connect(rig.dsn) as conn:
+        conn.execute("insert into duty (team_id, staff_id, part, from_at) select id, 1, 'duty', now() from team")
     send(days(Kind.WEIGHT, [80.0, 80.1, 80.2, 82.5], last=now), now=now)
     with psycopg.connect(rig.dsn) as door:
         door.execute("lock table care_fact in access exclusive mode")
