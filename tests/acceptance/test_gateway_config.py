@@ -155,4 +155,5 @@ def test_the_home_hears_that_a_person_has_the_alert(town: Town) -> None:
     await_true(lambda: bool(ask(town.dsn, rule)), LIMIT_S)
     ((alert,),) = ask(town.dsn, rule)
     assert town.nurse.post(f"/api/v1/alerts/{alert}/acknowledge", json={"rev": 1}).status_code == 200
-    await_true(lambda: ask(town.dsn, "select done_at is not null from gateway_command") == [(True,)], LIMIT_S)
+    told = "select done_at is not null from gateway_command where position('prove' in content) = 0"
+    await_true(lambda: ask(town.dsn, told) == [(True,)], LIMIT_S)

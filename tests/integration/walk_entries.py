@@ -237,6 +237,8 @@ def _text(schema: Mapping[str, Any]) -> str:
             return NOW.date().isoformat()
         case "time":
             return "08:00:00"
+    if schema.get("examples"):
+        return schema["examples"][0]
     if schema.get("pattern") == "^[0-9a-f]{16}$":
         return REV
     return "a" * max(1, int(schema.get("minLength", 1)))
