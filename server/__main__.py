@@ -21,7 +21,7 @@ import psycopg
 from server import serving
 from server.alerts import replay_words
 from server.child import EmbeddedServiceError
-from server.clinical.settings import HERE
+from server.clinical.here import HERE
 from server.config import DEFAULT_HTTP_PORT, Config, read
 from server.errors import ConfigError, ServerError
 from server.store import (

@@ -12,9 +12,10 @@ from types import MappingProxyType
 from typing import Final
 
 from server.alerts.findings import NOBODY_ON_DUTY
-from server.alerts.hours import HERE, Period, ServiceHours, hours_of
+from server.alerts.hours import Period, ServiceHours, hours_of
 from server.alerts.lifecycle import Happening, done, nobodys
 from server.alerts.model import Action, Alert, Change, Priority, State
+from server.clinical.here import HERE
 
 
 class Part(StrEnum):

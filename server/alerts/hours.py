@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from server.alerts.model import Priority
+from server.clinical.here import HERE
 
-HERE: Final = ZoneInfo("Europe/Oslo")
 EVERY_DAY: Final = frozenset(range(1, 8))
 WEEK: Final = timedelta(days=8)  # the longest that hours can be closed, and a day
 MIDNIGHT: Final = time(0, 0)

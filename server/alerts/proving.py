@@ -3,9 +3,9 @@
 import hashlib
 from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
-HERE: Final = ZoneInfo("Europe/Oslo")
+from server.clinical.here import HERE
+
 MINUTES: Final = 24 * 60
 ANSWER_WITHIN: Final = timedelta(minutes=15)  # longer than the command is repeated [proposal]
 SEEN_WITHIN: Final = timedelta(minutes=1)  # a screen that gets it later was not listening

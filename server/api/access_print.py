@@ -5,11 +5,10 @@ from datetime import date, datetime
 from html import escape
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from server.clinical.here import HERE
 from server.store.access_log import Entry
 
-HERE: Final = ZoneInfo("Europe/Oslo")
 ROLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "nurse": "sykepleier",

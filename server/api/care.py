@@ -17,7 +17,7 @@ from server.api.desk import DeskOfApp, Token, Work
 from server.api.problems import RefusedError
 from server.clinical import deeds
 from server.clinical.change import CHANGES
-from server.clinical.settings import HERE
+from server.clinical.here import HERE
 from server.detection.rules import DEVIATION
 from server.store import decisions, excuses, facts
 from server.store.decisions import ChangeRow, Whose

@@ -3,7 +3,6 @@
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 
@@ -14,9 +13,9 @@ from server.api.desk import DeskOfApp, Token
 from server.api.problems import RefusedError
 from server.clinical import copd, glucose, glucose_day, glucose_days, glucose_episodes, glucose_targets, news2_trail
 from server.clinical.glucose_targets import Group
+from server.clinical.here import HERE
 from server.store import clinic, facts
 
-HERE: Final = ZoneInfo("Europe/Oslo")
 NEWS2_LOOKS_BACK: Final = timedelta(days=7)  # an older reading is as good as none
 TRAIL_REMEMBERS: Final = timedelta(days=1)
 TRAIL_LONGEST_DAYS: Final = 31

@@ -14,8 +14,8 @@ from msgspec import Meta
 from devices.vocabulary import KINDS, Kind
 from server.clinical.change import CHANGES
 from server.clinical.copd import Symptom
+from server.clinical.here import HERE
 from server.clinical.news2 import Consciousness, Scale
-from server.clinical.settings import HERE
 from server.errors import CareError
 
 REASON_MAX: Final = 500

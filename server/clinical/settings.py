@@ -11,10 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
-from zoneinfo import ZoneInfo
 
 from devices.limits import Limit
 from devices.vocabulary import Kind
+from server.clinical.here import HERE
 from server.clinical.pathways import DEFAULTS, Pathway
 from server.clinical.references import PERSONAL, Reference
 from server.clinical.saturation import Fact, Oxygen, PrescribedRange, SaturationBaseline, saturation_limit
@@ -75,7 +75,6 @@ class CountingLimit:
     until: datetime | None = None
 
 
-HERE: Final = ZoneInfo("Europe/Oslo")
 NO_LIMIT: Final = CountingLimit(limit=None, source=None)
 NO_FACTS: Final = SaturationFacts()
 

@@ -7,11 +7,10 @@ from enum import StrEnum
 from itertools import pairwise
 from operator import attrgetter
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from server.clinical.here import HERE
 from server.clinical.plans import PlanItem
 
-ZONE: Final = ZoneInfo("Europe/Oslo")
 DAY: Final = timedelta(days=1)
 SETTLES: Final = timedelta(
     minutes=10
@@ -120,7 +119,7 @@ def windows(plan: Iterable[PlanItem], after: datetime, until: datetime) -> list[
     do, the middle between two times divides them."""
     items = list(plan)
     longest = max((item.before + item.after for item in items), default=timedelta(0))
-    first, last = ((at.astimezone(ZONE)).date() for at in (after - longest - DAY, until + longest + DAY))
+    first, last = (at.astimezone(HERE).date() for at in (after - longest - DAY, until + longest + DAY))
     found = {window.due: window for item in items for window in _of_item(item, first, last)}
     apart = _apart(sorted(found.values(), key=attrgetter("due")))
     return [window for window in apart if window.ends > after and window.begins < until and window.begins < window.ends]
@@ -138,7 +137,7 @@ def _of_item(item: PlanItem, first: date, last: date) -> Iterator[Window]:
 def _instants(day: date, at: time) -> tuple[datetime, datetime]:
     """In autumn a time comes twice: either will do. In spring one never comes: it is the time on a clock that was not
     put forward."""
-    local = datetime.combine(day, at, ZONE)
+    local = datetime.combine(day, at, HERE)
     one, two = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     return (one, two) if one < two else (one, one)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from server.clinical.here import HERE
 from server.detection import home_usual
-from server.detection.home_rules import FRONT_DOOR, HERE, WINTER_MONTHS, HomeRules, OutNightRule
+from server.detection.home_rules import FRONT_DOOR, WINTER_MONTHS, HomeRules, OutNightRule
 from server.detection.home_state import Bed, HomeState, all_in_bed
 from server.detection.home_usual import Line
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, time
 from types import MappingProxyType
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
+from server.clinical.here import HERE
 from server.clinical.references import HJEMVAKT_PROPOSAL, Reference
 
-HERE: Final = ZoneInfo("Europe/Oslo")
 FRONT_DOOR: Final = "front door"  # binding.place
 BED: Final = "bed"
 NO_STEP: Final = frozenset({"bedroom", "bathroom"})

@@ -12,8 +12,9 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from devices.vocabulary import EventType
+from server.clinical.here import HERE
 from server.detection import home_usual
-from server.detection.home_rules import BED, FRONT_DOOR, HERE, NO_STEP, HomeRules
+from server.detection.home_rules import BED, FRONT_DOOR, NO_STEP, HomeRules
 from server.detection.home_usual import Line
 
 STEPS_MAX: Final = 20  # as many as a rule can ask for

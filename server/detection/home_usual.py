@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from server.detection.home_rules import HERE, InactiveRule
+from server.clinical.here import HERE
+from server.detection.home_rules import InactiveRule
 
 DAYS_KEPT: Final = 28
 HOURS: Final = 24

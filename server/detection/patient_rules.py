@@ -4,18 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from devices.vocabulary import KINDS, Kind, Observation
 from server.clinical import copd, news2
 from server.clinical.copd import Symptom
+from server.clinical.here import HERE
 from server.clinical.news2 import Consciousness, Observed, Risk, Scale2Choice, Score, Seen
 from server.clinical.news2_inputs import PULSES, observed
 from server.detection.baseline import AcceptedBaseline
 from server.detection.rule_findings import EPOCH, MS, RuleFinding, rule_finding
 from server.detection.rules import ExacerbationRule, News2Rule
 
-HERE: Final = ZoneInfo("Europe/Oslo")
 DAY: Final = timedelta(days=1)
 NEWS2_KINDS: Final = PULSES | {Kind.RESPIRATORY_RATE, Kind.SPO2, Kind.SYSTOLIC, Kind.BODY_TEMPERATURE}
 # The kind of a finding about all of them: the one that moves first.

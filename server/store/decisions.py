@@ -11,9 +11,10 @@ from psycopg import Connection
 
 from devices.vocabulary import KINDS, Kind
 from server.clinical.glucose_days import midnight
+from server.clinical.here import HERE
 from server.clinical.pathways import Pathway
 from server.clinical.plans import PLANS, PlanItem
-from server.clinical.settings import HERE, CountingLimit, pathway_limits, reached
+from server.clinical.settings import CountingLimit, pathway_limits, reached
 from server.detection.chosen_rules import RuleSetting, set_to
 from server.detection.days import Hours
 from server.detection.proposal import REMEMBERED_DAYS, Proposal, proposal

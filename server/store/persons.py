@@ -11,9 +11,9 @@ import psycopg
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from server.clinical.here import HERE
 from server.clinical.national_number import must_fit, read
 from server.clinical.person import RECORDS, Record, must_be_recordable
-from server.clinical.settings import HERE
 from server.errors import CareError
 from server.store import queries
 from server.store.sealing import Seals

@@ -10,7 +10,7 @@ import psycopg
 
 from devices.vocabulary import KIND_BY_NUMBER, KINDS, Kind, Observation, Sign
 from devices.wire.columns import to_millis
-from server.clinical.settings import HERE
+from server.clinical.here import HERE
 from server.detection.assess import DAYS_BACK
 from server.detection.days import USUAL_DAYS, Hours
 from server.detection.glucose_rate import points_of
