@@ -5518,6 +5518,30 @@ export interface components {
             /** Symptoms */
             symptoms: ("dyspnoea" | "sputum_volume" | "sputum_purulence" | "cold" | "fever" | "wheeze" | "cough" | "faster")[];
         };
+        /**
+         * TakeBack
+         * @description What stands behind it counts again.
+         */
+        TakeBack: {
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /**
+         * TakeBackAcknowledgement
+         * @description Within ten seconds of one's own acknowledgement.
+         */
+        TakeBackAcknowledgement: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: number;
+        };
         /** TakeBackHours */
         TakeBackHours: {
             /**
@@ -5813,30 +5837,6 @@ export interface components {
             rev: number;
             /** Note */
             note: string;
-        };
-        /**
-         * TakeBack
-         * @description Within ten seconds of one's own acknowledgement.
-         */
-        server__api__alert_schemas__TakeBack: {
-            /**
-             * Rev
-             * @description as the screen got it
-             */
-            rev: number;
-        };
-        /**
-         * TakeBack
-         * @description What stands behind it counts again.
-         */
-        server__api__care_schemas__TakeBack: {
-            /** Reason */
-            reason: string;
-            /**
-             * Rev
-             * @description as the screen got it
-             */
-            rev: string;
         };
         /**
          * Problem
@@ -7600,7 +7600,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
+                "application/json": components["schemas"]["TakeBack"];
             };
         };
         responses: {
@@ -7906,7 +7906,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
+                "application/json": components["schemas"]["TakeBack"];
             };
         };
         responses: {
@@ -8206,7 +8206,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
+                "application/json": components["schemas"]["TakeBack"];
             };
         };
         responses: {
@@ -8512,7 +8512,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
+                "application/json": components["schemas"]["TakeBack"];
             };
         };
         responses: {
@@ -8812,7 +8812,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
+                "application/json": components["schemas"]["TakeBack"];
             };
         };
         responses: {
@@ -9118,7 +9118,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
+                "application/json": components["schemas"]["TakeBack"];
             };
         };
         responses: {
@@ -9926,7 +9926,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__alert_schemas__TakeBack"];
+                "application/json": components["schemas"]["TakeBackAcknowledgement"];
             };
         };
         responses: {
@@ -10954,7 +10954,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["server__api__care_schemas__TakeBack"];
+                "application/json": components["schemas"]["TakeBack"];
             };
         };
         responses: {

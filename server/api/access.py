@@ -11,9 +11,9 @@ from server.access import Deed
 from server.api import access_print, case
 from server.api import access_schemas as shapes
 from server.api.attempts import Attempts
-from server.api.care_schemas import Instant
 from server.api.case import Asks, PatientId
 from server.api.desk import DeskOfApp, Token, Work
+from server.api.fields import Instant
 from server.api.problems import RefusedError
 from server.api.schemas import StaffMember
 from server.store import access_log, break_glass

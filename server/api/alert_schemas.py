@@ -1,5 +1,5 @@
-"""The public shapes of what staff do with an alert. `rev` is the revision on the screen: when the alert has changed
-since, the change is refused with the alert as it stands."""
+"""The public shapes of an alert, and of what staff do with it. `rev` is the revision on the screen: when the alert has
+changed since, the change is refused with the alert as it stands."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -7,18 +7,128 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from devices.vocabulary import Kind
-from server.api.care_schemas import TEXT, Instant, Reason
-from server.api.schemas import Alert, Outcome, Shape, StaffMember
+from server.api.fields import TEXT, Instant, Reason
+from server.api.schemas import Direction, Level, Priority, Problem, Shape, StaffMember
+
+AlertState = Literal["raised", "acknowledged", "cleared", "handled", "ended"]
+Outcome = Literal["real_acted", "real_no_action", "measuring_error", "technical", "wrong_limit"]
 
 Rev = Annotated[int, Field(ge=1, le=2**31 - 1, description="as the screen got it")]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=TEXT)]
+
+
+class Evidence(Shape):
+    """Why: the rule, the numbers, the window and the reference it rests on."""
+
+    kind: Kind | None = None
+    value: float | None = None
+    sign: Annotated[int, Field(ge=-1, le=1)] = 0
+    limit: float | None = None
+    level: Level | None = None
+    direction: Direction | None = None
+    event: str | None = None
+    place: str | None = None
+    cause: str | None = None
+    since: datetime | None = None
+    reference: str = ""
+    low: Annotated[float | None, Field(description="the least in an interval of which `value` is the median")] = None
+    high: float | None = None
+    span_s: Annotated[float | None, Field(description="how long that interval was; null: a single reading")] = None
+    rules: Annotated[list[str], Field(description="that found it, the one first that `numbers` are of")] = []
+    numbers: Annotated[
+        dict[str, float],
+        Field(
+            description="what the rule compared, by name; those of the other rules begin with `<rule>_`. Of any alert: "
+            "`calls` for help in a row, none more than `within_min` after the one before; `urgent`: called again soon; "
+            "`steps`: how bad it was when it last rang"
+        ),
+    ] = {}
+    from_at: Annotated[datetime | None, Field(description="the window that ended at `since`")] = None
+    readings: Annotated[int | None, Field(description="how many days, points or windows the numbers rest on")] = None
+
+
+class Alert(Shape):
+    id: int
+    team: int
+    rev: int
+    rule: str
+    priority: Priority
+    state: AlertState
+    patient: int | None
+    home: int | None
+    gateway: str | None
+    device: str | None
+    lives_there: Annotated[list[int], Field(description="patients in the home, for an alarm of the home")]
+    began_at: datetime
+    raised_at: datetime
+    last_at: datetime
+    late: Annotated[bool, Field(description="out of a backlog: it began then, it is not known to be so now")]
+    count: int
+    condition_ended_at: datetime | None
+    owner: Annotated[
+        StaffMember | None, Field(description="of a raised one: whom it rings for, who has not taken it yet")
+    ]
+    acknowledged_at: datetime | None
+    on_way_at: Annotated[datetime | None, Field(description="its owner is")]
+    there_at: datetime | None
+    contact_at: Annotated[datetime | None, Field(description="somebody spoke with who called, since the newest call")]
+    contact_needed: Annotated[bool, Field(description="it cannot be closed before `contact_at`")]
+    snoozed_until: Annotated[datetime | None, Field(description="its owner has put it off; then it rings again")]
+    step: Annotated[int, Field(description="where it stands in its chain")]
+    next_at: Annotated[datetime | None, Field(description="when it goes on along its chain")]
+    quiet: Annotated[bool, Field(description="it waits for the morning list")]
+    response: Annotated[str | None, Field(description="what was agreed to happen out of hours")]
+    handled_by: StaffMember | None
+    handled_at: datetime | None
+    outcome: Outcome | None
+    seen_on: Annotated[int, Field(description="number of screens that have shown it")]
+    evidence: Evidence
+
+
+class HistoryEntry(Shape):
+    rev: int
+    at: datetime
+    action: str
+    staff: Annotated[StaffMember | None, Field(description="null: the system")]
+    note: str | None
+    to: Annotated[StaffMember | None, Field(description="whom it was assigned to")] = None
+    until: Annotated[datetime | None, Field(description="until when it was put off")] = None
+    outcome: Outcome | None = None
+
+
+class Snooze(Shape):
+    """A lease on an alert: what is worse than `up_to` rings nevertheless, and so does every other rule."""
+
+    until: datetime
+    up_to: Literal["yellow", "red"]
+    by: StaffMember
+    reason: str
+    begun_at: datetime
+    ended_at: datetime | None
+    ended_by: Annotated[StaffMember | None, Field(description="null: the time was up, or it turned for the worse")]
+    ended_because: Annotated[str | None, Field(description="the action in the history that ended it")]
+
+
+class AlertDetail(Shape):
+    alert: Alert
+    history: list[HistoryEntry]
+    snoozes: Annotated[list[Snooze], Field(description="the newest first")]
+
+
+class AlertConflict(Problem):
+    """Somebody was first: `alert` is as it stands now, with who has it."""
+
+    alert: Alert
+
+
+# ---- what staff do
 
 
 class Acknowledge(Shape):
     rev: Rev
 
 
-class TakeBack(Shape):
+class TakeBackAcknowledgement(Shape):
     """Within ten seconds of one's own acknowledgement."""
 
     rev: Rev

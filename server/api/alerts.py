@@ -13,7 +13,7 @@ from server.access import Deed
 from server.alerts import lifecycle, model
 from server.alerts.model import Action, Change, Conflict, Outcome
 from server.alerts.snoozing import NotSo
-from server.api import alert_schemas, case, schemas, shapes
+from server.api import alert_schemas, case, shapes
 from server.api.case import SIGNED_IN, Key
 from server.api.desk import Desk, DeskOfApp, Token, Work
 from server.api.problems import ConflictError, RefusedError
@@ -34,18 +34,18 @@ KeyOrNone: TypeAlias = Annotated[
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"], dependencies=SIGNED_IN)
 CONFLICT: dict[int | str, dict[str, Any]] = {
     HTTPStatus.CONFLICT.value: {
-        "model": schemas.AlertConflict,
+        "model": alert_schemas.AlertConflict,
         "description": "Somebody was first, or it cannot be now",
     }
 }
 TAKES: tuple[Action, ...] = (Action.ACKNOWLEDGED, Action.HANDLED, Action.SNOOZED)
 
-A = TypeVar("A", bound=schemas.Alert)
+A = TypeVar("A", bound=alert_schemas.Alert)
 Decide = Callable[[model.Alert, Work], Change | Conflict | NotSo]
 
 
 @router.get("/{alert}")
-def get_alert(alert: AlertId, desk: DeskOfApp, token: Token) -> schemas.AlertDetail:
+def get_alert(alert: AlertId, desk: DeskOfApp, token: Token) -> alert_schemas.AlertDetail:
     """With everything that was done about it."""
     with desk.work(token) as work:
         row = visible(work, alert, Deed.SEE_PATIENTS)
@@ -53,7 +53,7 @@ def get_alert(alert: AlertId, desk: DeskOfApp, token: Token) -> schemas.AlertDet
             board.remember_look(work.conn, patient, f"alert {alert}", work.now)
         history = board.history(work.conn, alert)
         put_off = _put_off(work, snoozes.of_alert(work.conn, alert))
-    return schemas.AlertDetail(
+    return alert_schemas.AlertDetail(
         alert=shapes.alert(row), history=[shapes.history(each) for each in history], snoozes=put_off
     )
 
@@ -70,37 +70,39 @@ def get_colleagues(alert: AlertId, desk: DeskOfApp, token: Token) -> alert_schem
 @router.post("/{alert}/acknowledge", responses=CONFLICT)
 def acknowledge(
     alert: AlertId, wish: alert_schemas.Acknowledge, desk: DeskOfApp, token: Token, key: KeyOrNone = None
-) -> schemas.Alert:
+) -> alert_schemas.Alert:
     """Whoever acknowledges has it."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
         return lifecycle.acknowledge(standing, wish.rev, work.caller.staff, work.now)
 
-    return change(Asked(desk, token, key, alert, "acknowledge", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "acknowledge", wish), decide, alert_schemas.Alert)
 
 
 @router.post("/{alert}/take-back", responses=CONFLICT)
-def take_back(alert: AlertId, wish: alert_schemas.TakeBack, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def take_back(
+    alert: AlertId, wish: alert_schemas.TakeBackAcknowledgement, key: Key, desk: DeskOfApp, token: Token
+) -> alert_schemas.Alert:
     """The finger slipped: within ten seconds of one's own acknowledgement it stands as before, and history says so."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
         return lifecycle.take_back(standing, wish.rev, work.caller.staff, work.now)
 
-    return change(Asked(desk, token, key, alert, "take_back", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "take_back", wish), decide, alert_schemas.Alert)
 
 
 @router.post("/{alert}/release", responses=CONFLICT)
-def release(alert: AlertId, wish: alert_schemas.Remark, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def release(alert: AlertId, wish: alert_schemas.Remark, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
     """Given away by who has it: it is in the queue again, and rings for the others."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
         return lifecycle.release(standing, wish.rev, work.caller.staff, work.now, note=wish.note)
 
-    return change(Asked(desk, token, key, alert, "release", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "release", wish), decide, alert_schemas.Alert)
 
 
 @router.post("/{alert}/assign", responses=CONFLICT)
-def assign(alert: AlertId, wish: alert_schemas.Assign, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def assign(alert: AlertId, wish: alert_schemas.Assign, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
     """It rings until the colleague takes it. `to` oneself: taken at once, also from who has it."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
@@ -111,7 +113,7 @@ def assign(alert: AlertId, wish: alert_schemas.Assign, key: Key, desk: DeskOfApp
             )
         return lifecycle.assign(standing, wish.rev, work.caller.staff, wish.to, work.now, note=wish.note)
 
-    return change(Asked(desk, token, key, alert, "assign", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "assign", wish), decide, alert_schemas.Alert)
 
 
 @router.post("/{alert}/handle", responses=CONFLICT)
@@ -129,14 +131,14 @@ def handle(
 
 
 @router.post("/{alert}/reopen", responses=CONFLICT)
-def reopen(alert: AlertId, wish: alert_schemas.Reopen, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def reopen(alert: AlertId, wish: alert_schemas.Reopen, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
     """Closed by mistake or too early: in the queue again, by anybody of the team, within some hours."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
         others = answering.beside(work.conn, alert)
         return lifecycle.reopen(standing, others, wish.rev, work.caller.staff, work.now, note=wish.note)
 
-    return change(Asked(desk, token, key, alert, "reopen", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "reopen", wish), decide, alert_schemas.Alert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,7 @@ def _change(work: Work, alert: int, decide: Decide, made: type[A]) -> A:
     return made.model_validate(shapes.alert(_row(work, alert)).model_dump())
 
 
-def _who_was_first(conflict: Conflict, alert: schemas.Alert) -> str:
+def _who_was_first(conflict: Conflict, alert: alert_schemas.Alert) -> str:
     return conflict.why if alert.owner is None else f"{conflict.why} {alert.owner.name} has it."
 
 
@@ -205,10 +207,10 @@ def _suggests(handled: alert_schemas.HandledAlert) -> alert_schemas.LimitHint | 
     return alert_schemas.LimitHint(patient=patient, kind=kind, try_out=f"/api/v1/patients/{patient}/try-out")
 
 
-def _put_off(work: Work, found: list[Snooze]) -> list[schemas.Snooze]:
+def _put_off(work: Work, found: list[Snooze]) -> list[alert_schemas.Snooze]:
     people = case.people(work, [id_ for each in found for id_ in (each.said_by, each.ended_by)])
     return [
-        schemas.Snooze.model_validate(
+        alert_schemas.Snooze.model_validate(
             {
                 "until": each.until_at,
                 "up_to": each.up_to,

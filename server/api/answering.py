@@ -9,7 +9,7 @@ from server.access import Deed
 from server.alerts import answering, model, snoozing
 from server.alerts.model import Change, Conflict, Priority
 from server.alerts.snoozing import NotSo
-from server.api import alert_schemas, case, schemas
+from server.api import alert_schemas, case
 from server.api.alerts import CONFLICT, AlertId, Asked, change, visible
 from server.api.case import SIGNED_IN, Key, TeamId
 from server.api.desk import DeskOfApp, Token, Work
@@ -22,33 +22,35 @@ COLOURS = (Priority.YELLOW, Priority.RED)
 
 
 @router.post("/on-my-way", responses=CONFLICT)
-def on_my_way(alert: AlertId, wish: alert_schemas.Coming, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def on_my_way(
+    alert: AlertId, wish: alert_schemas.Coming, key: Key, desk: DeskOfApp, token: Token
+) -> alert_schemas.Alert:
     """Said by who has it."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
         return answering.on_my_way(standing, wish.rev, work.caller.staff, work.now)
 
-    return change(Asked(desk, token, key, alert, "on_my_way", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "on_my_way", wish), decide, alert_schemas.Alert)
 
 
 @router.post("/there", responses=CONFLICT)
-def there(alert: AlertId, wish: alert_schemas.Coming, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def there(alert: AlertId, wish: alert_schemas.Coming, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
     """Said by who has it, at the door."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
         return answering.there(standing, wish.rev, work.caller.staff, work.now)
 
-    return change(Asked(desk, token, key, alert, "there", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "there", wish), decide, alert_schemas.Alert)
 
 
 @router.post("/contact", responses=CONFLICT)
-def contact(alert: AlertId, wish: alert_schemas.Remark, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def contact(alert: AlertId, wish: alert_schemas.Remark, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
     """Somebody spoke with who called for help, or with somebody who is there."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
         return answering.contact(standing, wish.rev, work.caller.staff, work.now, note=wish.note)
 
-    return change(Asked(desk, token, key, alert, "contact", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "contact", wish), decide, alert_schemas.Alert)
 
 
 @router.post("/measure-again", responses=CONFLICT)
@@ -64,17 +66,17 @@ def measure_again(
 
 
 @router.post("/note", responses=CONFLICT)
-def note(alert: AlertId, wish: alert_schemas.WriteNote, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def note(alert: AlertId, wish: alert_schemas.WriteNote, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
     """Also of one that is closed."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
         return answering.note(standing, wish.rev, work.caller.staff, work.now, note=wish.note)
 
-    return change(Asked(desk, token, key, alert, "note", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "note", wish), decide, alert_schemas.Alert)
 
 
 @router.post("/snooze", responses=CONFLICT)
-def snooze(alert: AlertId, wish: alert_schemas.PutOff, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def snooze(alert: AlertId, wish: alert_schemas.PutOff, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
     """Put off by who has it or takes it, for at most as long as the team allows. What is worse rings at once."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict | NotSo:
@@ -82,17 +84,19 @@ def snooze(alert: AlertId, wish: alert_schemas.PutOff, key: Key, desk: DeskOfApp
         staff = work.caller.staff
         return snoozing.snooze(standing, wish.rev, staff, wish.until, wish.reason, work.now, most=most)
 
-    return change(Asked(desk, token, key, alert, "snooze", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "snooze", wish), decide, alert_schemas.Alert)
 
 
 @router.post("/snooze/end", responses=CONFLICT)
-def end_snooze(alert: AlertId, wish: alert_schemas.Coming, key: Key, desk: DeskOfApp, token: Token) -> schemas.Alert:
+def end_snooze(
+    alert: AlertId, wish: alert_schemas.Coming, key: Key, desk: DeskOfApp, token: Token
+) -> alert_schemas.Alert:
     """Before its time: its owner goes on with it; ended by anybody else, it is in the queue again and rings."""
 
     def decide(standing: model.Alert, work: Work) -> Change | Conflict:
         return snoozing.end_early(standing, wish.rev, work.caller.staff, work.now)
 
-    return change(Asked(desk, token, key, alert, "end_snooze", wish), decide, schemas.Alert)
+    return change(Asked(desk, token, key, alert, "end_snooze", wish), decide, alert_schemas.Alert)
 
 
 @of_team.get("/snooze")

@@ -6,7 +6,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
 from server.access import Deed
-from server.api import board_json, schemas
+from server.api import board_json, board_schemas
 from server.api.desk import Desk, DeskOfApp, Token
 from server.api.problems import RefusedError
 from server.store import access_log, board, sessions
@@ -34,7 +34,7 @@ class Boards:
 def router(boards: Boards) -> APIRouter:
     routes = APIRouter(prefix="/api/v1", tags=["board"])
 
-    @routes.get("/board", response_model=schemas.Board)
+    @routes.get("/board", response_model=board_schemas.Board)
     async def get_board(desk: DeskOfApp, token: Token) -> Response:
         """Say hello on the socket with this epoch and these cursors: what happened since is then replayed."""
         return Response(await boards.build(desk, token), media_type="application/json")

@@ -9,11 +9,10 @@ from fastapi import APIRouter, Path, Query
 
 from devices.vocabulary import Kind
 from server.access import Deed
-from server.api import care_schemas as shapes
-from server.api import care_shapes, case
-from server.api.care_schemas import Day
+from server.api import care_schemas, care_shapes, case, fact_schemas
 from server.api.case import CONFLICT, Key, PatientId
 from server.api.desk import DeskOfApp, Token, Work
+from server.api.fields import Day
 from server.api.problems import RefusedError
 from server.clinical import deeds
 from server.clinical.change import CHANGES
@@ -42,17 +41,19 @@ router = APIRouter(prefix="/api/v1/patients/{patient}", tags=["care"], dependenc
 
 
 @router.get("/facts")
-def get_facts(patient: PatientId, desk: DeskOfApp, token: Token) -> shapes.Facts:
+def get_facts(patient: PatientId, desk: DeskOfApp, token: Token) -> fact_schemas.Facts:
     with case.look(desk, token, patient, "facts") as work:
         return _facts(work, patient)
 
 
 @router.post("/facts", status_code=HTTPStatus.CREATED, responses=CONFLICT)
-def say_fact(patient: PatientId, wish: shapes.SayFact, key: Key, desk: DeskOfApp, token: Token) -> shapes.SaidFact:
+def say_fact(
+    patient: PatientId, wish: fact_schemas.SayFact, key: Key, desk: DeskOfApp, token: Token
+) -> fact_schemas.SaidFact:
     """Who says it and when is kept. A prescribed range and NEWS2's scale are for doctors."""
     type_ = wish.fact.type
 
-    def say() -> shapes.SaidFact:
+    def say() -> fact_schemas.SaidFact:
         _must_rest_on(work, patient, type_, wish.rev)
         at = _not_far_ahead(wish.at or work.now, work.now)
         given = care_shapes.fact(wish.fact)
@@ -61,14 +62,16 @@ def say_fact(patient: PatientId, wish: shapes.SayFact, key: Key, desk: DeskOfApp
         return _said(work, patient, made)
 
     with case.change(desk, token, patient, f"says {type_}", deeds.to_say(type_)) as work:
-        return case.once_only(work, key, ("say_fact", patient), wish, say, shapes.SaidFact)
+        return case.once_only(work, key, ("say_fact", patient), wish, say, fact_schemas.SaidFact)
 
 
 @router.post("/facts/end", status_code=HTTPStatus.CREATED, responses=CONFLICT)
-def end_fact(patient: PatientId, wish: shapes.EndFact, key: Key, desk: DeskOfApp, token: Token) -> shapes.SaidFact:
+def end_fact(
+    patient: PatientId, wish: fact_schemas.EndFact, key: Key, desk: DeskOfApp, token: Token
+) -> fact_schemas.SaidFact:
     """The end is a dated fact of its own."""
 
-    def end() -> shapes.SaidFact:
+    def end() -> fact_schemas.SaidFact:
         _must_rest_on(work, patient, wish.type, wish.rev)
         at = _not_far_ahead(wish.at or work.now, work.now)
         by, reason = work.caller.staff, wish.reason
@@ -76,16 +79,16 @@ def end_fact(patient: PatientId, wish: shapes.EndFact, key: Key, desk: DeskOfApp
         return _said(work, patient, made)
 
     with case.change(desk, token, patient, f"ends {wish.type}", deeds.to_say(wish.type)) as work:
-        return case.once_only(work, key, ("end_fact", patient), wish, end, shapes.SaidFact)
+        return case.once_only(work, key, ("end_fact", patient), wish, end, fact_schemas.SaidFact)
 
 
 @router.post("/facts/{fact}/withdraw", responses=CONFLICT)
 def withdraw_fact(
-    patient: PatientId, fact: RecordId, wish: shapes.Withdraw, key: Key, desk: DeskOfApp, token: Token
-) -> shapes.SaidFact:
+    patient: PatientId, fact: RecordId, wish: fact_schemas.Withdraw, key: Key, desk: DeskOfApp, token: Token
+) -> fact_schemas.SaidFact:
     """Only for a mistake: what is no longer so is said anew, or ended."""
 
-    def withdraw() -> shapes.SaidFact:
+    def withdraw() -> fact_schemas.SaidFact:
         before = _row(work, patient, fact)
         case.must_do(work, case.followed(work, patient).team, deeds.to_say(before.type))
         case.must_be(wish.rev, _facts(work, patient).rev, "facts")
@@ -95,16 +98,20 @@ def withdraw_fact(
         return _said(work, patient, fact)
 
     with case.change(desk, token, patient, f"withdraws fact {fact}", Deed.SAY_FACTS) as work:
-        return case.once_only(work, key, ("withdraw_fact", patient, fact), wish, withdraw, shapes.SaidFact)
+        return case.once_only(work, key, ("withdraw_fact", patient, fact), wish, withdraw, fact_schemas.SaidFact)
 
 
-def _facts(work: Work, patient: int) -> shapes.Facts:
+def _facts(work: Work, patient: int) -> fact_schemas.Facts:
     """`rev` is about what stands: a symptom that is reported meanwhile is in nobody's way."""
     rows = [row for row in facts.history(work.conn, patient) if row.withdrawn_at is None]
     stand = [row for row in rows if row.type in STANDING]
     people = _people(work, rows)
-    rev = case.rev_of(shapes.Facts(patient=patient, rev="", facts=[care_shapes.said(row, people) for row in stand]))
-    return shapes.Facts(patient=patient, rev=rev, facts=[care_shapes.said(row, people) for row in rows[:FACTS_SHOWN]])
+    rev = case.rev_of(
+        fact_schemas.Facts(patient=patient, rev="", facts=[care_shapes.said(row, people) for row in stand])
+    )
+    return fact_schemas.Facts(
+        patient=patient, rev=rev, facts=[care_shapes.said(row, people) for row in rows[:FACTS_SHOWN]]
+    )
 
 
 def _must_rest_on(work: Work, patient: int, type_: str, rev: str | None) -> None:
@@ -132,7 +139,7 @@ def _row(work: Work, patient: int, fact: int) -> FactRow:
     return row
 
 
-def _said(work: Work, patient: int, fact: int) -> shapes.SaidFact:
+def _said(work: Work, patient: int, fact: int) -> fact_schemas.SaidFact:
     row = _row(work, patient, fact)
     return care_shapes.said(row, _people(work, [row]))
 
@@ -152,18 +159,18 @@ def get_baseline_proposal(
     token: Token,
     last_day: Annotated[Day | None, Query(description="null: yesterday, by the clock in Norway")] = None,
     window_days: Window = WINDOW_DAYS,
-) -> shapes.BaselineProposal:
+) -> fact_schemas.BaselineProposal:
     with case.look(desk, token, patient, f"baseline {kind}") as work:
         return _proposal(work, patient, kind, last_day or _yesterday(work.now), window_days)
 
 
 @router.post("/baselines/{kind}/accept", status_code=HTTPStatus.CREATED, responses=CONFLICT)
 def accept_baseline(
-    patient: PatientId, kind: Kind, wish: shapes.AcceptBaseline, key: Key, desk: DeskOfApp, token: Token
-) -> shapes.SaidFact:
+    patient: PatientId, kind: Kind, wish: fact_schemas.AcceptBaseline, key: Key, desk: DeskOfApp, token: Token
+) -> fact_schemas.SaidFact:
     """It stands from now on, and never moves by itself."""
 
-    def accept() -> shapes.SaidFact:
+    def accept() -> fact_schemas.SaidFact:
         seen = _proposal(work, patient, kind, wish.last_day, wish.window_days)
         case.must_be(wish.rev, seen.rev, "days")
         if seen.center is None or seen.mad is None or not seen.enough:
@@ -183,10 +190,10 @@ def accept_baseline(
         )
 
     with case.change(desk, token, patient, f"accepts baseline {kind}", deeds.to_say("baseline")) as work:
-        return case.once_only(work, key, ("accept_baseline", patient, kind), wish, accept, shapes.SaidFact)
+        return case.once_only(work, key, ("accept_baseline", patient, kind), wish, accept, fact_schemas.SaidFact)
 
 
-def _proposal(work: Work, patient: int, kind: Kind, last_day: date, window_days: int) -> shapes.BaselineProposal:
+def _proposal(work: Work, patient: int, kind: Kind, last_day: date, window_days: int) -> fact_schemas.BaselineProposal:
     if kind not in CHANGES:
         known = ", ".join(sorted(CHANGES))
         raise RefusedError(
@@ -217,17 +224,19 @@ def _yesterday(now: datetime) -> date:
 
 
 @router.get("/excuses")
-def get_excuses(patient: PatientId, desk: DeskOfApp, token: Token) -> shapes.Excuses:
+def get_excuses(patient: PatientId, desk: DeskOfApp, token: Token) -> care_schemas.Excuses:
     """Why nothing is, was or will be awaited of the patient, with what was said of the patient's home."""
     with case.look(desk, token, patient, "excuses") as work:
-        return shapes.Excuses(patient=patient, excuses=_excuses(work, patient))
+        return care_schemas.Excuses(patient=patient, excuses=_excuses(work, patient))
 
 
 @router.post("/excuses", status_code=HTTPStatus.CREATED)
-def say_excuse(patient: PatientId, wish: shapes.SayExcuse, key: Key, desk: DeskOfApp, token: Token) -> shapes.Excuse:
+def say_excuse(
+    patient: PatientId, wish: care_schemas.SayExcuse, key: Key, desk: DeskOfApp, token: Token
+) -> care_schemas.Excuse:
     """In hospital, away: nothing is missed then. Calls for help ring as always."""
 
-    def say() -> shapes.Excuse:
+    def say() -> care_schemas.Excuse:
         from_at = wish.from_at or work.now
         if not work.now - EXCUSE_BACK <= from_at <= work.now + EXCUSE_AHEAD:
             sentence = "An excuse begins at most a month ago and at most a year ahead."
@@ -245,16 +254,16 @@ def say_excuse(patient: PatientId, wish: shapes.SayExcuse, key: Key, desk: DeskO
         return _excuse(work, patient, made)
 
     with case.change(desk, token, patient, f"excuses: {wish.why}", Deed.SAY_FACTS) as work:
-        return case.once_only(work, key, ("say_excuse", patient), wish, say, shapes.Excuse)
+        return case.once_only(work, key, ("say_excuse", patient), wish, say, care_schemas.Excuse)
 
 
 @router.post("/excuses/{excuse}/end")
 def end_excuse(
-    patient: PatientId, excuse: RecordId, wish: shapes.EndExcuse, key: Key, desk: DeskOfApp, token: Token
-) -> shapes.Excuse:
+    patient: PatientId, excuse: RecordId, wish: care_schemas.EndExcuse, key: Key, desk: DeskOfApp, token: Token
+) -> care_schemas.Excuse:
     """Earlier than was said: from now on everything is awaited again."""
 
-    def end() -> shapes.Excuse:
+    def end() -> care_schemas.Excuse:
         _excuse(work, patient, excuse)
         if not excuses.end(work.conn, excuse, work.caller.staff, work.now):
             raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "This excuse is over: there is nothing to end.")
@@ -262,16 +271,16 @@ def end_excuse(
         return _excuse(work, patient, excuse)
 
     with case.change(desk, token, patient, f"ends excuse {excuse}", Deed.SAY_FACTS) as work:
-        return case.once_only(work, key, ("end_excuse", patient, excuse), wish, end, shapes.Excuse)
+        return case.once_only(work, key, ("end_excuse", patient, excuse), wish, end, care_schemas.Excuse)
 
 
-def _excuses(work: Work, patient: int) -> list[shapes.Excuse]:
+def _excuses(work: Work, patient: int) -> list[care_schemas.Excuse]:
     rows = excuses.history(work.conn, patient=patient)
     people = case.people(work, [id_ for row in rows for id_ in (row.said_by, row.ended_by)])
     return [care_shapes.excuse(row, people, work.now) for row in rows]
 
 
-def _excuse(work: Work, patient: int, excuse: int) -> shapes.Excuse:
+def _excuse(work: Work, patient: int, excuse: int) -> care_schemas.Excuse:
     found = next((each for each in _excuses(work, patient) if each.id == excuse), None)
     if found is None:
         raise RefusedError(HTTPStatus.NOT_FOUND, "Of this patient there is no excuse with this number.")
@@ -288,7 +297,7 @@ def get_changes(
     token: Token,
     before: Cursor = None,
     most: Annotated[int, Query(ge=1, le=CHANGES_AT_ONCE)] = 50,
-) -> shapes.Changes:
+) -> care_schemas.Changes:
     """All that was said and decided about the patient, and for the pathway in the team. `before`: `next` of a page."""
     with case.look(desk, token, patient, "changes") as work:
         mine = case.followed(work, patient)
@@ -296,7 +305,7 @@ def get_changes(
         return changes(work, whose, before, most)
 
 
-def changes(work: Work, whose: Whose, before: str | None, most: int) -> shapes.Changes:
+def changes(work: Work, whose: Whose, before: str | None, most: int) -> care_schemas.Changes:
     place = None if before is None else care_shapes.place_of(before)
     rows: Iterable[ChangeRow] = decisions.changes(work.conn, whose, before=place, most=most + 1)
     found = list(rows)

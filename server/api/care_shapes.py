@@ -9,8 +9,7 @@ import msgspec
 
 from devices.limits import Limit
 from devices.vocabulary import KIND_BY_NUMBER, KINDS, Kind
-from server.api import care_schemas as shapes
-from server.api import schemas
+from server.api import care_schemas, fact_schemas, schemas, settings_schemas
 from server.api.case import rev_of
 from server.api.clinic_shapes import references
 from server.api.problems import RefusedError
@@ -29,13 +28,13 @@ NO_REV: Final = ""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def fact(given: shapes.Fact) -> facts.Fact:
+def fact(given: fact_schemas.Fact) -> facts.Fact:
     """As the store wants it."""
     return msgspec.convert(given.model_dump(mode="json"), facts.TYPES[given.type])
 
 
-def said(row: FactRow, people: People) -> shapes.SaidFact:
-    return shapes.SaidFact.model_validate(
+def said(row: FactRow, people: People) -> fact_schemas.SaidFact:
+    return fact_schemas.SaidFact.model_validate(
         {
             "id": row.id,
             "type": row.type,
@@ -52,15 +51,15 @@ def said(row: FactRow, people: People) -> shapes.SaidFact:
     )
 
 
-def limits(found: Mapping[Kind, CountingLimit], people: People) -> shapes.EffectiveLimits:
+def limits(found: Mapping[Kind, CountingLimit], people: People) -> settings_schemas.EffectiveLimits:
     """A kind that is not there has none, and nobody said so."""
     shown = [_limit(kind, found[kind], people) for kind in Kind if kind in found]
-    made = shapes.EffectiveLimits(rev=NO_REV, limits=shown)
+    made = settings_schemas.EffectiveLimits(rev=NO_REV, limits=shown)
     return made.model_copy(update={"rev": rev_of(made)})
 
 
-def _limit(kind: Kind, found: CountingLimit, people: People) -> shapes.EffectiveLimit:
-    return shapes.EffectiveLimit(
+def _limit(kind: Kind, found: CountingLimit, people: People) -> settings_schemas.EffectiveLimit:
+    return settings_schemas.EffectiveLimit(
         kind=kind,
         unit=KINDS[kind].ucum,
         decimals=KINDS[kind].decimals,
@@ -108,13 +107,13 @@ def edges(limit: Limit) -> schemas.Limits:
     )
 
 
-def rules(found: Sequence[CountingRule], people: People) -> shapes.EffectiveRules:
-    made = shapes.EffectiveRules(rev=NO_REV, rules=[_rule(each, people) for each in found])
+def rules(found: Sequence[CountingRule], people: People) -> settings_schemas.EffectiveRules:
+    made = settings_schemas.EffectiveRules(rev=NO_REV, rules=[_rule(each, people) for each in found])
     return made.model_copy(update={"rev": rev_of(made)})
 
 
-def _rule(found: CountingRule, people: People) -> shapes.EffectiveRule:
-    return shapes.EffectiveRule(
+def _rule(found: CountingRule, people: People) -> settings_schemas.EffectiveRule:
+    return settings_schemas.EffectiveRule(
         rule=found.rule.name,
         version=found.rule.version,
         colour=found.rule.colour,
@@ -130,14 +129,14 @@ def _rule(found: CountingRule, people: People) -> shapes.EffectiveRule:
     )
 
 
-def plans(found: Sequence[CountingPlan], people: People) -> shapes.EffectivePlans:
-    made = shapes.EffectivePlans(rev=NO_REV, plan=[_plan(each, people) for each in found])
+def plans(found: Sequence[CountingPlan], people: People) -> settings_schemas.EffectivePlans:
+    made = settings_schemas.EffectivePlans(rev=NO_REV, plan=[_plan(each, people) for each in found])
     return made.model_copy(update={"rev": rev_of(made)})
 
 
-def _plan(found: CountingPlan, people: People) -> shapes.EffectivePlan:
+def _plan(found: CountingPlan, people: People) -> settings_schemas.EffectivePlan:
     item = found.item
-    return shapes.EffectivePlan(
+    return settings_schemas.EffectivePlan(
         kind=item.kind,
         weekdays=sorted(item.weekdays),
         times=list(item.times),
@@ -152,7 +151,7 @@ def _plan(found: CountingPlan, people: People) -> shapes.EffectivePlan:
     )
 
 
-def plan_item(kind: Kind, wish: shapes.SetPlan) -> PlanItem:
+def plan_item(kind: Kind, wish: settings_schemas.SetPlan) -> PlanItem:
     return PlanItem(
         kind=kind,
         weekdays=frozenset(wish.weekdays),
@@ -162,9 +161,9 @@ def plan_item(kind: Kind, wish: shapes.SetPlan) -> PlanItem:
     )
 
 
-def excuse(row: Excuse, people: People, now: datetime) -> shapes.Excuse:
+def excuse(row: Excuse, people: People, now: datetime) -> care_schemas.Excuse:
     ends = row.to_at if row.ended_at is None else min(row.to_at, row.ended_at)
-    return shapes.Excuse(
+    return care_schemas.Excuse(
         id=row.id,
         of_home=row.home is not None,
         why=row.why.value,
@@ -187,9 +186,9 @@ def proposal(
     first_day: date,
     last_day: date,
     least_days: int,
-    accepted: shapes.SaidFact | None,
-) -> shapes.BaselineProposal:
-    made = shapes.BaselineProposal(
+    accepted: fact_schemas.SaidFact | None,
+) -> fact_schemas.BaselineProposal:
+    made = fact_schemas.BaselineProposal(
         patient=patient,
         rev=NO_REV,
         kind=kind,
@@ -199,7 +198,7 @@ def proposal(
         last_day=last_day,
         center=found.center,
         mad=found.mad,
-        days=[shapes.BaselineDay(day=day, value=value) for day, value in found.days],
+        days=[fact_schemas.BaselineDay(day=day, value=value) for day, value in found.days],
         least_days=least_days,
         enough=len(found.days) >= least_days,
         accepted=accepted,
@@ -207,10 +206,10 @@ def proposal(
     return made.model_copy(update={"rev": rev_of(made)})
 
 
-def changes(rows: Sequence[ChangeRow], people: People, whose: decisions.Whose, most: int) -> shapes.Changes:
+def changes(rows: Sequence[ChangeRow], people: People, whose: decisions.Whose, most: int) -> care_schemas.Changes:
     """`rows`: one more than `most`, if there is an older one."""
     shown = rows[:most]
-    return shapes.Changes(
+    return care_schemas.Changes(
         changes=[_change(row, people, whose) for row in shown],
         next=cursor_of(shown[-1].place) if len(rows) > most else None,
     )
@@ -237,9 +236,9 @@ _TYPE: Final = {
 }
 
 
-def _change(row: ChangeRow, people: People, whose: decisions.Whose) -> shapes.Change:
+def _change(row: ChangeRow, people: People, whose: decisions.Whose) -> care_schemas.Change:
     type_ = _TYPE[row.rank]
-    return shapes.Change.model_validate(
+    return care_schemas.Change.model_validate(
         {
             "at": row.at,
             "type": type_,

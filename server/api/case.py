@@ -11,10 +11,9 @@ from fastapi import Depends, Header, Path
 from pydantic import BaseModel
 
 from server.access import MAY, Deed
-from server.api.care_schemas import CareConflict
 from server.api.desk import Desk, DeskOfApp, Token, Work
 from server.api.problems import ChangedMeanwhileError, RefusedError
-from server.api.schemas import StaffMember
+from server.api.schemas import CareConflict, StaffMember
 from server.store import access_log, clinic, once
 from server.store.clinic import Followed, StaffRow
 

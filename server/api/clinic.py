@@ -7,9 +7,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 
 from server.api import case, clinic_schemas, clinic_shapes
-from server.api.care_schemas import Day, Instant
 from server.api.case import PatientId
 from server.api.desk import DeskOfApp, Token
+from server.api.fields import Day, Instant
 from server.api.problems import RefusedError
 from server.clinical import copd, glucose, glucose_day, glucose_days, glucose_episodes, glucose_targets, news2_trail
 from server.clinical.glucose_targets import Group

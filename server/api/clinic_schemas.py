@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from devices.vocabulary import Kind
-from server.api.care_schemas import Acvpu, Edge, Reference, Scale, Symptom
+from server.api.fact_schemas import Acvpu, Scale, Symptom
+from server.api.fields import Edge
 from server.api.schemas import Direction, Level, Limits, Shape, StaffMember
+from server.api.settings_schemas import Reference
 
 News2Parameter = Literal["respiration", "spo2", "oxygen", "systolic", "pulse", "consciousness", "temperature"]
 News2Risk = Literal["none", "low", "one_red", "medium", "high"]

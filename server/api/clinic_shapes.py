@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.vocabulary import Sign
-from server.api import care_schemas
 from server.api import clinic_schemas as shapes
+from server.api import settings_schemas
 from server.api.schemas import StaffMember
 from server.clinical import copd, glucose, news2
 from server.clinical.copd import Symptom
@@ -36,10 +36,10 @@ FIELD: Final = {
 }
 
 
-def references(given: Iterable[Reference]) -> list[care_schemas.Reference]:
+def references(given: Iterable[Reference]) -> list[settings_schemas.Reference]:
     """Each once."""
     return [
-        care_schemas.Reference(document=each.document, edition=each.edition, page=each.page, checked=each.checked)
+        settings_schemas.Reference(document=each.document, edition=each.edition, page=each.page, checked=each.checked)
         for each in dict.fromkeys(given)
     ]
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from server.api.live_schemas import ClientMessage, ServerMessage
 from server.api.problems import MEDIA_TYPE
-from server.api.schemas import ClientMessage, Problem, ServerMessage
+from server.api.schemas import Problem
 
 VERSION: Final = "1"
 PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}

@@ -14,11 +14,11 @@ from server.alerts.escalation import Part, Person, Step
 from server.alerts.model import Priority
 from server.api import case
 from server.api import duty_schemas as shapes
-from server.api.care_schemas import TakeBack
 from server.api.case import CONFLICT, Asks, TeamId
 from server.api.desk import DeskOfApp, Token, Work
 from server.api.problems import RefusedError
 from server.api.schemas import Shape, StaffMember
+from server.api.settings_schemas import TakeBack
 from server.errors import CareError
 from server.store import answering, chains, duty
 

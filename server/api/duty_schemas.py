@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from server.api.care_schemas import TEXT, Reason, Rev, TimeOfDay
+from server.api.fields import TEXT, Reason, Rev, TimeOfDay
 from server.api.schemas import Pathway, Priority, Shape, StaffMember
 
 Part = Literal["duty", "backup", "coordinator"]

@@ -7,7 +7,7 @@ import msgspec
 
 from devices.wire.columns import from_millis
 from devices.wire.messages import DeviceHealth, Status
-from server.api import schemas, shapes
+from server.api import shapes, technical_schemas
 from server.store import board
 from server.store.proofs import ProofRow
 from server.store.technical import ConfigRow
@@ -15,9 +15,11 @@ from server.store.technical import ConfigRow
 DEVICES_MAX: Final = 64
 
 
-def gateway(row: board.GatewayRow, config: ConfigRow | None, proof: ProofRow | None) -> schemas.TechnicalGateway:
+def gateway(
+    row: board.GatewayRow, config: ConfigRow | None, proof: ProofRow | None
+) -> technical_schemas.TechnicalGateway:
     status = _status(row)
-    return schemas.TechnicalGateway(
+    return technical_schemas.TechnicalGateway(
         **shapes.gateway(row).model_dump(),
         version="" if status is None else status.version,
         config=None if config is None else _config(config),
@@ -35,8 +37,8 @@ def _status(row: board.GatewayRow) -> Status | None:
         return None
 
 
-def _config(row: ConfigRow) -> schemas.ConfigState:
-    return schemas.ConfigState(
+def _config(row: ConfigRow) -> technical_schemas.ConfigState:
+    return technical_schemas.ConfigState(
         version=row.version,
         made_at=row.made_at,
         published_at=row.published_at,
@@ -47,12 +49,14 @@ def _config(row: ConfigRow) -> schemas.ConfigState:
     )
 
 
-def _proof(row: ProofRow) -> schemas.AlarmProof:
-    return schemas.AlarmProof(day=row.day, asked_at=row.asked_at, server_s=row.server_s, screen_s=row.screen_s)
+def _proof(row: ProofRow) -> technical_schemas.AlarmProof:
+    return technical_schemas.AlarmProof(
+        day=row.day, asked_at=row.asked_at, server_s=row.server_s, screen_s=row.screen_s
+    )
 
 
-def _device(said: DeviceHealth) -> schemas.DeviceState:
-    return schemas.DeviceState(
+def _device(said: DeviceHealth) -> technical_schemas.DeviceState:
+    return technical_schemas.DeviceState(
         device=said.device,
         state=said.state,
         seen_at=None if said.seen_at is None else from_millis(said.seen_at),

@@ -22,8 +22,8 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from server.access import Deed
 from server.api import log as team_log
 from server.api.desk import Pool
+from server.api.live_schemas import Hello, Proven, ResetReason, Seen
 from server.api.log import NewestValues
-from server.api.schemas import Hello, Proven, ResetReason, Seen
 from server.api.screen import Feed, LoggedEvent, Screen, why_reset
 from server.store import access_log, board, proofs, screens, sessions
 from server.store.screens import SeenAlerts

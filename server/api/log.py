@@ -10,7 +10,7 @@ from datetime import datetime
 
 from psycopg import Connection
 
-from server.api import schemas, shapes
+from server.api import live_schemas, schemas, shapes
 from server.api.screen import LoggedEvent, ReadingKey
 from server.store import board, break_glass, screens, settings
 from server.store.break_glass import Opened
@@ -39,7 +39,7 @@ def _opened(row: LogRow) -> int:
 def _emergency(team: int, row: LogRow, opened: Mapping[int, Opened]) -> str:
     """Also one that is over by now: whoever was asleep then must hear of it."""
     it = opened[_opened(row)]
-    return schemas.EmergencyOpened(
+    return live_schemas.EmergencyOpened(
         type="emergency",
         team=team,
         seq=row.seq,
@@ -56,21 +56,27 @@ def _text(
     alert = alerts.get(row.alert_id) if row.alert_id is not None else None
     gateway = gateways.get(str(row.body.get("gateway")))
     message: (
-        schemas.AlertChanged | schemas.GatewayChanged | schemas.PatientLeft | schemas.PatientJoined | schemas.Passed
+        live_schemas.AlertChanged
+        | live_schemas.GatewayChanged
+        | live_schemas.PatientLeft
+        | live_schemas.PatientJoined
+        | live_schemas.Passed
     )
     if row.type == "alert" and alert is not None:
         ring = row.body.get("ring") is True and alert.state in STILL_RINGS
-        message = schemas.AlertChanged(type="alert", team=team, seq=row.seq, ring=ring, alert=shapes.alert(alert))
+        message = live_schemas.AlertChanged(type="alert", team=team, seq=row.seq, ring=ring, alert=shapes.alert(alert))
     elif row.type == "gateway" and gateway is not None:
         shown = shapes.gateway(gateway)
-        message = schemas.GatewayChanged(type="gateway", team=team, seq=row.seq, gateway=shown)
+        message = live_schemas.GatewayChanged(type="gateway", team=team, seq=row.seq, gateway=shown)
     elif row.type == "left":
-        message = schemas.PatientLeft(type="left", team=team, seq=row.seq, patient=_patient(row))
+        message = live_schemas.PatientLeft(type="left", team=team, seq=row.seq, patient=_patient(row))
     elif row.type == "joined":
-        message = schemas.PatientJoined(type="joined", team=team, seq=row.seq, patient=_patient(row))
+        message = live_schemas.PatientJoined(type="joined", team=team, seq=row.seq, patient=_patient(row))
     else:
         proof = row.body.get("proof") if row.type == "proof" else None
-        message = schemas.Passed(type="passed", team=team, seq=row.seq, proof=proof if isinstance(proof, int) else None)
+        message = live_schemas.Passed(
+            type="passed", team=team, seq=row.seq, proof=proof if isinstance(proof, int) else None
+        )
     return message.model_dump_json()
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 
 from devices.vocabulary import KINDS, Kind, Mode
-from server.api import case, schemas
+from server.api import board_schemas, case
 from server.api.desk import DeskOfApp, Token
 from server.api.problems import RefusedError
 from server.clinical.limits import join_within_s
@@ -33,7 +33,7 @@ def get_series(
     desk: DeskOfApp,
     token: Token,
     points: Annotated[int, Query(ge=10, le=2000)] = 500,
-) -> schemas.Series:
+) -> board_schemas.Series:
     """`value` null marks a gap: the points beside it are not joined. The look is remembered in the access log."""
     if not timedelta(0) < to - from_ <= LONGEST:
         raise RefusedError(
@@ -58,7 +58,7 @@ def get_days(
     to: date,
     desk: DeskOfApp,
     token: Token,
-) -> schemas.Days:
+) -> board_schemas.Days:
     """Days in Norway from `from` to `to`, both included; a day without a reading is not there."""
     if not timedelta(0) <= to - from_ <= LONGEST:
         raise RefusedError(
@@ -66,12 +66,12 @@ def get_days(
         )
     with case.look(desk, token, patient, f"days {kind}") as work:
         rows = hours.days(work.conn, patient, kind, first=from_, last=to)
-    return schemas.Days(
+    return board_schemas.Days(
         patient=patient,
         kind=kind,
         unit=KINDS[kind].ucum,
         days=[
-            schemas.Day(day=row.day, mean=row.mean, low=row.low, high=row.high, readings=row.readings, n=row.n)
+            board_schemas.Day(day=row.day, mean=row.mean, low=row.low, high=row.high, readings=row.readings, n=row.n)
             for row in rows
         ],
     )
@@ -89,11 +89,11 @@ def gaps_between(buckets: Sequence[Bucket], kind: Kind, *, bucket_s: float, at_m
     return sorted(at for _, at in longest)
 
 
-def _series(patient: int, kind: Kind, buckets: Sequence[Bucket], gaps: Sequence[datetime]) -> schemas.Series:
+def _series(patient: int, kind: Kind, buckets: Sequence[Bucket], gaps: Sequence[datetime]) -> board_schemas.Series:
     points: list[tuple[datetime, Bucket | None]] = [(each.at, each) for each in buckets]
     points += [(at, None) for at in gaps]
     points.sort(key=lambda point: point[0])
-    return schemas.Series(
+    return board_schemas.Series(
         patient=patient,
         kind=kind,
         unit=KINDS[kind].ucum,

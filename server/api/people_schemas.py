@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from server.api.care_schemas import TEXT, Day, Instant, Reason, Remark, Rev
+from server.api.fields import TEXT, Day, Instant, Reason, Remark, Rev
 from server.api.schemas import Pathway, Shape, StaffMember
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120, pattern=TEXT)]

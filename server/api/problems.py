@@ -11,9 +11,9 @@ from fastapi.responses import Response
 from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
 
-from server.api.care_schemas import CareConflict
+from server.api.alert_schemas import Alert, AlertConflict
 from server.api.passwords import LoginBusyError
-from server.api.schemas import Alert, AlertConflict, Problem
+from server.api.schemas import CareConflict, Problem
 from server.errors import CareError, SealError, TryOutError
 
 MEDIA_TYPE = "application/problem+json"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from server.api.schemas import Heartbeat, Pong, Reset, ResetReason, Resumed, SeenOn
+from server.api.live_schemas import Heartbeat, Pong, Reset, ResetReason, Resumed, SeenOn
 
 QUEUE_LIMIT: Final = 256
 REPLAY_LIMIT: Final = 2000

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Path, Query
 from devices.limits import Limit
 from devices.vocabulary import Kind
 from server.access import Deed
-from server.api import care, care_shapes, case
-from server.api import care_schemas as shapes
+from server.api import care, care_schemas, care_shapes, case, settings_schemas
 from server.api.care import CHANGES_AT_ONCE, Cursor
 from server.api.case import CONFLICT, Asks, PatientId, TeamId
 from server.api.desk import DeskOfApp, Token, Work
@@ -23,8 +22,10 @@ from server.store.decisions import Whose
 from server.store.settings import OfPathway, OfPatient
 
 RuleName = Annotated[str, Path(pattern=r"^[a-z0-9_]{1,60}$")]
-Wish = shapes.SetLimit | shapes.SetRule | shapes.SetPlan | shapes.TakeBack
-Shown = TypeVar("Shown", shapes.EffectiveLimits, shapes.EffectiveRules, shapes.EffectivePlans)
+Wish = settings_schemas.SetLimit | settings_schemas.SetRule | settings_schemas.SetPlan | settings_schemas.TakeBack
+Shown = TypeVar(
+    "Shown", settings_schemas.EffectiveLimits, settings_schemas.EffectiveRules, settings_schemas.EffectivePlans
+)
 Decide = Callable[[Work, Whose], None]
 
 OF_PATIENT = "/patients/{patient}"
@@ -38,7 +39,7 @@ changing: dict[str, Any] = {"responses": CONFLICT}
 
 
 @router.get(OF_PATIENT + "/limits")
-def get_limits(patient: PatientId, desk: DeskOfApp, token: Token) -> shapes.EffectiveLimits:
+def get_limits(patient: PatientId, desk: DeskOfApp, token: Token) -> settings_schemas.EffectiveLimits:
     """What counts now: the patient's own, else a prescribed range or an accepted baseline, else the team's, else the
     shipped one. A kind that is not there never alerts by its value."""
     with case.look(desk, token, patient, "limits") as work:
@@ -46,7 +47,9 @@ def get_limits(patient: PatientId, desk: DeskOfApp, token: Token) -> shapes.Effe
 
 
 @router.post(OF_PATIENT + "/limits/{kind}", **changing)
-def set_limit(patient: PatientId, kind: Kind, wish: shapes.SetLimit, asks: Asks) -> shapes.EffectiveLimits:
+def set_limit(
+    patient: PatientId, kind: Kind, wish: settings_schemas.SetLimit, asks: Asks
+) -> settings_schemas.EffectiveLimits:
     """The patient's own, in place of all others. In palliative care only a doctor sets them."""
     limit = care_shapes.limit(wish)
     return _for_patient(
@@ -61,7 +64,9 @@ def set_limit(patient: PatientId, kind: Kind, wish: shapes.SetLimit, asks: Asks)
 
 
 @router.post(OF_PATIENT + "/limits/{kind}/take-back", **changing)
-def take_back_limit(patient: PatientId, kind: Kind, wish: shapes.TakeBack, asks: Asks) -> shapes.EffectiveLimits:
+def take_back_limit(
+    patient: PatientId, kind: Kind, wish: settings_schemas.TakeBack, asks: Asks
+) -> settings_schemas.EffectiveLimits:
     return _for_patient(
         asks,
         patient,
@@ -74,15 +79,17 @@ def take_back_limit(patient: PatientId, kind: Kind, wish: shapes.TakeBack, asks:
 
 
 @router.get(OF_PATHWAY + "/limits")
-def get_pathway_limits(team: TeamId, pathway: Pathway, desk: DeskOfApp, token: Token) -> shapes.EffectiveLimits:
+def get_pathway_limits(
+    team: TeamId, pathway: Pathway, desk: DeskOfApp, token: Token
+) -> settings_schemas.EffectiveLimits:
     with desk.work(token) as work:
         return _limits(work, _pathway_of(work, team, pathway))
 
 
 @router.post(OF_PATHWAY + "/limits/{kind}", **changing)
 def set_pathway_limit(
-    team: TeamId, pathway: Pathway, kind: Kind, wish: shapes.SetLimit, asks: Asks
-) -> shapes.EffectiveLimits:
+    team: TeamId, pathway: Pathway, kind: Kind, wish: settings_schemas.SetLimit, asks: Asks
+) -> settings_schemas.EffectiveLimits:
     """For all of the team's patients in the pathway who have nothing nearer."""
     limit = care_shapes.limit(wish)
     return _for_pathway(
@@ -98,8 +105,8 @@ def set_pathway_limit(
 
 @router.post(OF_PATHWAY + "/limits/{kind}/take-back", **changing)
 def take_back_pathway_limit(
-    team: TeamId, pathway: Pathway, kind: Kind, wish: shapes.TakeBack, asks: Asks
-) -> shapes.EffectiveLimits:
+    team: TeamId, pathway: Pathway, kind: Kind, wish: settings_schemas.TakeBack, asks: Asks
+) -> settings_schemas.EffectiveLimits:
     return _for_pathway(
         asks,
         team,
@@ -115,14 +122,16 @@ def take_back_pathway_limit(
 
 
 @router.get(OF_PATIENT + "/rules")
-def get_rules(patient: PatientId, desk: DeskOfApp, token: Token) -> shapes.EffectiveRules:
+def get_rules(patient: PatientId, desk: DeskOfApp, token: Token) -> settings_schemas.EffectiveRules:
     """All rules, also those that are off for this patient."""
     with case.look(desk, token, patient, "rules") as work:
         return _rules(work, _whose(work, patient))
 
 
 @router.post(OF_PATIENT + "/rules/{rule}", **changing)
-def set_rule(patient: PatientId, rule: RuleName, wish: shapes.SetRule, asks: Asks) -> shapes.EffectiveRules:
+def set_rule(
+    patient: PatientId, rule: RuleName, wish: settings_schemas.SetRule, asks: Asks
+) -> settings_schemas.EffectiveRules:
     """In palliative care only a doctor sets them."""
     return _for_patient(
         asks, patient, f"rule {rule}", _deed, wish, _rules, lambda work, whose: _set_rule(work, whose, rule, wish)
@@ -130,22 +139,24 @@ def set_rule(patient: PatientId, rule: RuleName, wish: shapes.SetRule, asks: Ask
 
 
 @router.post(OF_PATIENT + "/rules/{rule}/take-back", **changing)
-def take_back_rule(patient: PatientId, rule: RuleName, wish: shapes.TakeBack, asks: Asks) -> shapes.EffectiveRules:
+def take_back_rule(
+    patient: PatientId, rule: RuleName, wish: settings_schemas.TakeBack, asks: Asks
+) -> settings_schemas.EffectiveRules:
     return _for_patient(
         asks, patient, f"rule {rule} back", _deed, wish, _rules, lambda work, whose: _set_rule(work, whose, rule, wish)
     )
 
 
 @router.get(OF_PATHWAY + "/rules")
-def get_pathway_rules(team: TeamId, pathway: Pathway, desk: DeskOfApp, token: Token) -> shapes.EffectiveRules:
+def get_pathway_rules(team: TeamId, pathway: Pathway, desk: DeskOfApp, token: Token) -> settings_schemas.EffectiveRules:
     with desk.work(token) as work:
         return _rules(work, _pathway_of(work, team, pathway))
 
 
 @router.post(OF_PATHWAY + "/rules/{rule}", **changing)
 def set_pathway_rule(
-    team: TeamId, pathway: Pathway, rule: RuleName, wish: shapes.SetRule, asks: Asks
-) -> shapes.EffectiveRules:
+    team: TeamId, pathway: Pathway, rule: RuleName, wish: settings_schemas.SetRule, asks: Asks
+) -> settings_schemas.EffectiveRules:
     return _for_pathway(
         asks, team, pathway, f"rule {rule}", wish, _rules, lambda work, whose: _set_rule(work, whose, rule, wish)
     )
@@ -153,8 +164,8 @@ def set_pathway_rule(
 
 @router.post(OF_PATHWAY + "/rules/{rule}/take-back", **changing)
 def take_back_pathway_rule(
-    team: TeamId, pathway: Pathway, rule: RuleName, wish: shapes.TakeBack, asks: Asks
-) -> shapes.EffectiveRules:
+    team: TeamId, pathway: Pathway, rule: RuleName, wish: settings_schemas.TakeBack, asks: Asks
+) -> settings_schemas.EffectiveRules:
     return _for_pathway(
         asks, team, pathway, f"rule {rule} back", wish, _rules, lambda work, whose: _set_rule(work, whose, rule, wish)
     )
@@ -164,14 +175,16 @@ def take_back_pathway_rule(
 
 
 @router.get(OF_PATIENT + "/plan")
-def get_plan(patient: PatientId, desk: DeskOfApp, token: Token) -> shapes.EffectivePlans:
+def get_plan(patient: PatientId, desk: DeskOfApp, token: Token) -> settings_schemas.EffectivePlans:
     """What the patient should measure, and when. It is awaited only while a device for it is bound to the patient."""
     with case.look(desk, token, patient, "plan") as work:
         return _plans(work, _whose(work, patient))
 
 
 @router.post(OF_PATIENT + "/plan/{kind}", **changing)
-def set_plan(patient: PatientId, kind: Kind, wish: shapes.SetPlan, asks: Asks) -> shapes.EffectivePlans:
+def set_plan(
+    patient: PatientId, kind: Kind, wish: settings_schemas.SetPlan, asks: Asks
+) -> settings_schemas.EffectivePlans:
     """Without `times` nothing is awaited of this kind."""
     return _for_patient(
         asks,
@@ -185,7 +198,9 @@ def set_plan(patient: PatientId, kind: Kind, wish: shapes.SetPlan, asks: Asks) -
 
 
 @router.post(OF_PATIENT + "/plan/{kind}/take-back", **changing)
-def take_back_plan(patient: PatientId, kind: Kind, wish: shapes.TakeBack, asks: Asks) -> shapes.EffectivePlans:
+def take_back_plan(
+    patient: PatientId, kind: Kind, wish: settings_schemas.TakeBack, asks: Asks
+) -> settings_schemas.EffectivePlans:
     return _for_patient(
         asks,
         patient,
@@ -198,15 +213,15 @@ def take_back_plan(patient: PatientId, kind: Kind, wish: shapes.TakeBack, asks: 
 
 
 @router.get(OF_PATHWAY + "/plan")
-def get_pathway_plan(team: TeamId, pathway: Pathway, desk: DeskOfApp, token: Token) -> shapes.EffectivePlans:
+def get_pathway_plan(team: TeamId, pathway: Pathway, desk: DeskOfApp, token: Token) -> settings_schemas.EffectivePlans:
     with desk.work(token) as work:
         return _plans(work, _pathway_of(work, team, pathway))
 
 
 @router.post(OF_PATHWAY + "/plan/{kind}", **changing)
 def set_pathway_plan(
-    team: TeamId, pathway: Pathway, kind: Kind, wish: shapes.SetPlan, asks: Asks
-) -> shapes.EffectivePlans:
+    team: TeamId, pathway: Pathway, kind: Kind, wish: settings_schemas.SetPlan, asks: Asks
+) -> settings_schemas.EffectivePlans:
     return _for_pathway(
         asks, team, pathway, f"plan {kind}", wish, _plans, lambda work, whose: _set_plan(work, whose, kind, wish)
     )
@@ -214,8 +229,8 @@ def set_pathway_plan(
 
 @router.post(OF_PATHWAY + "/plan/{kind}/take-back", **changing)
 def take_back_pathway_plan(
-    team: TeamId, pathway: Pathway, kind: Kind, wish: shapes.TakeBack, asks: Asks
-) -> shapes.EffectivePlans:
+    team: TeamId, pathway: Pathway, kind: Kind, wish: settings_schemas.TakeBack, asks: Asks
+) -> settings_schemas.EffectivePlans:
     return _for_pathway(
         asks, team, pathway, f"plan {kind} back", wish, _plans, lambda work, whose: _set_plan(work, whose, kind, wish)
     )
@@ -229,7 +244,7 @@ def get_pathway_changes(
     token: Token,
     before: Cursor = None,
     most: Annotated[int, Query(ge=1, le=CHANGES_AT_ONCE)] = 50,
-) -> shapes.Changes:
+) -> care_schemas.Changes:
     """Who decided what for the pathway, and why. `before`: `next` of a page."""
     with desk.work(token) as work:
         return care.changes(work, _pathway_of(work, team, pathway), before, most)
@@ -238,7 +253,7 @@ def get_pathway_changes(
 # ---- what counts now
 
 
-def _limits(work: Work, whose: Whose) -> shapes.EffectiveLimits:
+def _limits(work: Work, whose: Whose) -> settings_schemas.EffectiveLimits:
     if whose.patient is None:
         found = decisions.limits_of_pathway(work.conn, whose.team, whose.pathway)
     else:
@@ -246,12 +261,12 @@ def _limits(work: Work, whose: Whose) -> shapes.EffectiveLimits:
     return care_shapes.limits(found, case.people(work, [each.by for each in found.values()]))
 
 
-def _rules(work: Work, whose: Whose) -> shapes.EffectiveRules:
+def _rules(work: Work, whose: Whose) -> settings_schemas.EffectiveRules:
     found = decisions.rules(work.conn, whose)
     return care_shapes.rules(found, case.people(work, [each.decided.by for each in found]))
 
 
-def _plans(work: Work, whose: Whose) -> shapes.EffectivePlans:
+def _plans(work: Work, whose: Whose) -> settings_schemas.EffectivePlans:
     found = decisions.plans(work.conn, whose)
     return care_shapes.plans(found, case.people(work, [each.decided.by for each in found]))
 
@@ -304,7 +319,11 @@ def _decide(
 
 
 def _set_limit(
-    work: Work, whose: Whose, kind: Kind, limit: Limit | None, wish: shapes.SetLimit | shapes.TakeBack
+    work: Work,
+    whose: Whose,
+    kind: Kind,
+    limit: Limit | None,
+    wish: settings_schemas.SetLimit | settings_schemas.TakeBack,
 ) -> None:
     by, now, reason = work.caller.staff, work.now, wish.reason
     if whose.patient is not None:
@@ -314,14 +333,14 @@ def _set_limit(
         settings.set_pathway_limit(work.conn, team, pathway, kind, limit, by=by, now=now, reason=reason)
 
 
-def _set_rule(work: Work, whose: Whose, rule: str, wish: shapes.SetRule | shapes.TakeBack) -> None:
-    enabled, numbers = (wish.enabled, wish.numbers) if isinstance(wish, shapes.SetRule) else (None, {})
+def _set_rule(work: Work, whose: Whose, rule: str, wish: settings_schemas.SetRule | settings_schemas.TakeBack) -> None:
+    enabled, numbers = (wish.enabled, wish.numbers) if isinstance(wish, settings_schemas.SetRule) else (None, {})
     by, now, reason = work.caller.staff, work.now, wish.reason
     settings.set_rule(work.conn, _place(whose), rule, enabled=enabled, numbers=numbers, by=by, now=now, reason=reason)
 
 
-def _set_plan(work: Work, whose: Whose, kind: Kind, wish: shapes.SetPlan | shapes.TakeBack) -> None:
-    item = care_shapes.plan_item(kind, wish) if isinstance(wish, shapes.SetPlan) else None
+def _set_plan(work: Work, whose: Whose, kind: Kind, wish: settings_schemas.SetPlan | settings_schemas.TakeBack) -> None:
+    item = care_shapes.plan_item(kind, wish) if isinstance(wish, settings_schemas.SetPlan) else None
     by, now, reason = work.caller.staff, work.now, wish.reason
     settings.set_plan(work.conn, _place(whose), kind, item, by=by, now=now, reason=reason)
 

@@ -7,17 +7,17 @@ from pydantic import ValidationError
 
 from devices.limits import Limit
 from devices.vocabulary import KIND_BY_NUMBER, KINDS, Quality, Sign
-from server.api import schemas
+from server.api import alert_schemas, board_schemas, schemas
 from server.store import board
 from server.store.settings import LimitsOf
 
-EVIDENCE_NAMES = frozenset(schemas.Evidence.model_fields)
+EVIDENCE_NAMES = frozenset(alert_schemas.Evidence.model_fields)
 TROUBLES_MAX = 20
-UNREADABLE = schemas.Evidence(reference="The stored evidence could not be read.")
+UNREADABLE = alert_schemas.Evidence(reference="The stored evidence could not be read.")
 
 
-def alert(row: board.AlertRow) -> schemas.Alert:
-    return schemas.Alert.model_validate(
+def alert(row: board.AlertRow) -> alert_schemas.Alert:
+    return alert_schemas.Alert.model_validate(
         {
             "id": row.id,
             "team": row.team,
@@ -56,11 +56,11 @@ def alert(row: board.AlertRow) -> schemas.Alert:
     )
 
 
-def _evidence(row: board.AlertRow) -> schemas.Evidence:
+def _evidence(row: board.AlertRow) -> alert_schemas.Evidence:
     """One alert's evidence that a newer or older program wrote must not take the whole board away."""
     known = {name: value for name, value in row.evidence.items() if name in EVIDENCE_NAMES}
     try:
-        return schemas.Evidence.model_validate(known)
+        return alert_schemas.Evidence.model_validate(known)
     except ValidationError:
         return UNREADABLE
 
@@ -71,9 +71,9 @@ def _person(id_: int | None, name: str | None, initials: str | None) -> schemas.
     return schemas.StaffMember(id=id_, name=name, initials=initials)
 
 
-def history(row: board.HistoryRow) -> schemas.HistoryEntry:
+def history(row: board.HistoryRow) -> alert_schemas.HistoryEntry:
     note, until = row.detail.get("note"), row.detail.get("until")
-    return schemas.HistoryEntry(
+    return alert_schemas.HistoryEntry(
         rev=row.rev,
         at=row.at,
         action=row.action,
@@ -85,9 +85,9 @@ def history(row: board.HistoryRow) -> schemas.HistoryEntry:
     )
 
 
-def latest(row: board.ValueRow, limit: Limit | None) -> schemas.LatestValue:
+def latest(row: board.ValueRow, limit: Limit | None) -> board_schemas.LatestValue:
     kind = KIND_BY_NUMBER[row.kind]
-    return schemas.LatestValue(
+    return board_schemas.LatestValue(
         patient=row.patient,
         kind=kind,
         value=row.value,
@@ -116,9 +116,9 @@ def level_of(row: board.ValueRow, limit: Limit | None) -> int | None:
     return int(limit.level_of(row.value, Sign(row.sign), decimals=KINDS[KIND_BY_NUMBER[row.kind]].decimals))
 
 
-def gateway(row: board.GatewayRow) -> schemas.GatewayRow:
+def gateway(row: board.GatewayRow) -> board_schemas.GatewayRow:
     waiting = sum(_count(row.status.get(name)) for name in ("waiting_alarm", "waiting_bulk"))
-    return schemas.GatewayRow.model_validate(
+    return board_schemas.GatewayRow.model_validate(
         {
             "id": row.id,
             "home": row.home,

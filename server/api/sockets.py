@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from server.api.auth import is_own_page
 from server.api.desk import cookie_name, digest
 from server.api.live import NO_DATABASE, SIGNED_OUT, TRY_AGAIN, Client, Hub
-from server.api.schemas import ClientMessage, Hello, Ping, Proven, Seen
+from server.api.live_schemas import ClientMessage, Hello, Ping, Proven, Seen
 
 HELLO_WITHIN_S: Final = 10.0
 CLOSE_WITHIN_S: Final = 1.0

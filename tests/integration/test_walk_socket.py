@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from server.api.schemas import ClientMessage
+from server.api.live_schemas import ClientMessage
 from tests.integration.walk_entries import CARE, ROLES
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from devices.limits import Limit
 from devices.vocabulary import KIND_BY_NUMBER, KINDS, Kind
-from server.api import board_json, schemas, shapes
+from server.api import board_json, board_schemas, shapes
 from server.clinical.pathways import Pathway
 from server.clinical.settings import CountingLimit, Source
 from server.store import board
@@ -126,7 +126,7 @@ def boards(draw: st.DrawFn) -> board.Snapshot:
 @given(boards())
 def test_the_bytes_are_a_board_as_it_is_documented(seen: board.Snapshot) -> None:
     text = board_json.as_json(seen, NOW)
-    documented = schemas.Board.model_validate_json(text, strict=True)
+    documented = board_schemas.Board.model_validate_json(text, strict=True)
     assert json.loads(documented.model_dump_json()) == json.loads(text)
 
 
