@@ -20,15 +20,21 @@ class Boards:
 
     def __init__(self) -> None:
         self._turn = CapacityLimiter(AT_ONCE)
+        self._asked = 0
+        """those being built and those that wait; the limiter counts one only after the loop has gone on"""
 
     async def build(self, desk: Desk, token: str | None) -> bytes:
-        if self._turn.statistics().tasks_waiting >= WAITING_MAX:
+        if self._asked >= AT_ONCE + WAITING_MAX:
             raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "Too many screens ask for their board just now: try again in a few seconds.",
                 headers={"Retry-After": "5"},
             )
-        return await to_thread.run_sync(_build, desk, token, limiter=self._turn)
+        self._asked += 1
+        try:
+            return await to_thread.run_sync(_build, desk, token, limiter=self._turn)
+        finally:
+            self._asked -= 1
 
 
 def router(boards: Boards) -> APIRouter:
