@@ -1,11 +1,10 @@
 """Alerts leave the house: sends the calls that are due on push, SMS and e-mail, and notes what became of them.
 
-A thread of the clock role with a connection of its own. There is one by an advisory lock, the others stand by. A call
-is this sender's for a while before it is sent; when the sender dies in between, it is sent again: at least once.
-Every provider has a few threads of its own, so that a slow one holds up nobody else's calls.
+A thread of the clock role with a connection of its own. A call is this sender's for a while before it is sent; when the
+sender dies in between, it is sent again: at least once. Every provider has a few threads of its own, so that a slow one
+holds up nobody else's calls.
 """
 
-import contextlib
 import logging
 import queue
 import random
@@ -19,8 +18,9 @@ from typing import Final, assert_never
 import psycopg
 
 from server.alerts.findings import NOT_REACHED, fault_over, not_reached
-from server.store import alerts, notices, pool, signals
+from server.store import alerts, notices, signals
 from server.store.notices import Notice
+from server.store.standby import Standby
 from server.ways import said
 from server.ways.carrier import Carrier
 from server.ways.outcome import Failed, Sent, Why, again_after_s, passing
@@ -28,8 +28,6 @@ from server.ways.outcome import Failed, Sent, Why, again_after_s, passing
 CAUSE: Final = "notify"
 POLL_S: Final = 1.0
 BUSY_S: Final = 0.05  # while something is under way: its outcome is noted soon
-STANDBY_S: Final = 1.0
-RETRY_S: Final = 1.0
 LANE_AT_ONCE: Final = 4
 AT_ONCE: Final = 32  # in all lanes; each known provider has its threads
 CLAIMED_FOR: Final = timedelta(seconds=60)  # longer than any send takes
@@ -39,43 +37,30 @@ FAREWELL_S: Final = 5.0
 log = logging.getLogger(__name__)
 
 
-class Sender:
+class Sender(Standby):
+    name = "notify"
+    lock = 0x686A656D6E6F7469  # "hjemnoti"
+
     def __init__(self, *, dsn: str, now: Callable[[], datetime], carrier: Carrier) -> None:
-        self._dsn = dsn
-        self._now = now
+        super().__init__(dsn=dsn, now=now)
         self._carrier = carrier
-        self._stopping = threading.Event()
         self._under_way: Counter[str] = Counter()
         self._done: queue.SimpleQueue[tuple[Notice, Sent | Failed]] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="notify")
         self._looked_back_at: datetime | None = None
 
     def run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with contextlib.closing(pool.connect(self._dsn, name="notify", autocommit=True)) as conn:
-                    self._stand_by(conn)
-                    self._work(conn)
-                    self._farewell(conn)
-            except psycopg.Error as error:
-                log.warning("notify: the database is gone: %s", " ".join(str(error).split()))
-            self._stopping.wait(RETRY_S * random.uniform(0.5, 1.5))
+        super().run()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def stop(self) -> None:
-        self._stopping.set()
-
-    def _stand_by(self, conn: psycopg.Connection) -> None:
-        while not self._stopping.is_set() and not notices.take_the_sending(conn):
-            self._stopping.wait(STANDBY_S)
-
-    def _work(self, conn: psycopg.Connection) -> None:
+    def work(self, conn: psycopg.Connection) -> None:
         self._offer(conn)
         signals.listen(conn, [signals.Channel.NOTICE])
         while not self._stopping.is_set():
             self.round(conn, self._now())
             for _ in signals.wait(conn, BUSY_S if self._under_way.total() else POLL_S):
                 pass
+        self._farewell(conn)
 
     def round(self, conn: psycopg.Connection, now: datetime) -> None:
         self._note_all(conn, now)

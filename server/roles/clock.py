@@ -1,12 +1,9 @@
 """The clock: ends deadlines that nobody met, makes partitions ahead of time, clears away what is over.
 
-One leader by an advisory lock, on the connection that it also works on: a leader whose connection is gone is no leader.
-The others stand by.
+Beside it work the keeper, the assessor and the sender, each one of its sort, too.
 """
 
 import contextlib
-import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,40 +14,44 @@ from typing import Final
 import psycopg
 
 from server.notify import Sender
-from server.store import duty, escalations, expiry, facts, homes, housekeeping, pool, proofs, rebinding, rolelife
+from server.store import duty, escalations, expiry, facts, homes, housekeeping, proofs, rebinding, rolelife
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 from server.store.ledger import Ledger
+from server.store.standby import Standby
 from server.ways.carrier import Carrier
 
 POLL_S: Final = 1.0
-RETRY_S: Final = 1.0
 CHORES_EVERY_S: Final = 3600.0
 PROOFS_EVERY_S: Final = 10.0
 
-log = logging.getLogger(__name__)
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
-class Clock:
+class Clock(Standby):
+    name = "clock"
+    lock = 0x686A656D6B6C6B6B  # "hjemklkk"
+
     def __init__(self, *, dsn: str, carrier: Carrier | None = None) -> None:
         """`carrier`: the ways out of the house; None: there are none."""
-        self._dsn = dsn
+        super().__init__(dsn=dsn, now=_now)
         self._carrier = carrier or Carrier()
-        self._stopping = threading.Event()
-        self._started = datetime.now(UTC)
+        self._started = _now()
         self._chores_at = self._proofs_at = 0.0
         self._told_of_facts_until: datetime | None = None
         self.leads = threading.Event()
 
     def run(self) -> None:
         with self._beside(Keeper), self._beside(Assessor), self._beside(partial(Sender, carrier=self._carrier)):
-            self._work()
+            super().run()
 
     @contextlib.contextmanager
-    def _beside(self, worker: Callable[..., Keeper | Assessor | Sender]) -> Iterator[None]:
+    def _beside(self, worker: Callable[..., Standby]) -> Iterator[None]:
         """In a thread and on a connection of its own: it may take long, and the clock must not."""
-        working = worker(dsn=self._dsn, now=lambda: datetime.now(UTC))
-        thread = threading.Thread(target=working.run, name=type(working).__name__.lower())
+        working = worker(dsn=self._dsn, now=_now)
+        thread = threading.Thread(target=working.run, name=working.name)
         thread.start()
         try:
             yield
@@ -58,24 +59,11 @@ class Clock:
             working.stop()
             thread.join()
 
-    def _work(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with contextlib.closing(pool.connect(self._dsn, name="clock", autocommit=True)) as conn:
-                    self._stand_by(conn)
-                    self._lead(conn)
-            except psycopg.Error as error:
-                log.warning("clock: the database is gone: %s", " ".join(str(error).split()))
-            finally:
-                self.leads.clear()
-            self._stopping.wait(RETRY_S * random.uniform(0.5, 1.5))
-
-    def stop(self) -> None:
-        self._stopping.set()
-
-    def _stand_by(self, conn: psycopg.Connection) -> None:
-        while not self._stopping.is_set() and not housekeeping.take_the_lead(conn):
-            self._stopping.wait(POLL_S)
+    def work(self, conn: psycopg.Connection) -> None:
+        try:
+            self._lead(conn)
+        finally:
+            self.leads.clear()
 
     def _lead(self, conn: psycopg.Connection) -> None:
         self._chores_at = time.monotonic()
@@ -83,7 +71,7 @@ class Clock:
         ledger = Ledger(conn)
         while not self._stopping.is_set():
             self.leads.set()
-            self._round(conn, ledger, datetime.now(UTC))
+            self._round(conn, ledger, self._now())
             self._stopping.wait(POLL_S)
 
     def _round(self, conn: psycopg.Connection, ledger: Ledger, now: datetime) -> None:

@@ -20,7 +20,6 @@ from server.store import arrays, queries
 from server.store.arrays import Column
 
 SQL: Final = queries.load("assessing")
-ASSESSOR: Final = 0x686A656D61736573  # "hjemases"
 PATIENT: Final = 0  # the kind of a mark that is not about one stream
 LOOKED_AT_NUMBERS: Final = np.array(sorted(KINDS[kind].number for kind in LOOKED_AT), np.int16)
 
@@ -133,11 +132,6 @@ def plan_once(conn: psycopg.Connection) -> None:
     """Each statement of this connection, at its first use."""
     conn.prepare_threshold = 0
     conn.execute(SQL["plan_once"])
-
-
-def take_the_assessing(conn: psycopg.Connection) -> bool:
-    """Held as long as this connection."""
-    return conn.execute(SQL["take_the_assessing"], {"key": ASSESSOR}).fetchone() == (True,)
 
 
 def columns(conn: psycopg.Connection, name: str, given: Mapping[str, Any]) -> tuple[Column, ...] | None:

@@ -1,15 +1,12 @@
 """The slow rules at work: takes marks that are due, reads back, judges, writes alerts and takes the marks away, all in
 one transaction.
 
-A thread of the clock role with a connection of its own. There is one by an advisory lock, the others stand by. When it
-dies, the marks are still there. What cannot be judged is found by halving the batch, put off, and told to its team.
+A thread of the clock role with a connection of its own. When it dies, the marks are still there. What cannot be judged
+is found by halving the batch, put off, and told to its team.
 """
 
-import contextlib
 import logging
-import random
-import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,15 +18,14 @@ from server.alerts.findings import NOT_ASSESSED, Finding, fault_over, not_assess
 from server.detection.assess import Assessed, assess
 from server.detection.histories import Judged, RulesOf
 from server.detection.patient_rules import Known
-from server.store import alerts, assessing, facts, pool, reading_back, settings, signals, teamlog
+from server.store import alerts, assessing, facts, reading_back, settings, signals, teamlog
 from server.store.assessing import Mark
+from server.store.standby import Standby
 
 CAUSE: Final = "assessor"
 MARKS_AT_ONCE: Final = 500
 POLL_S: Final = 1.0
 REST_S: Final = 0.05  # readings come in many small batches: a few of them at once
-STANDBY_S: Final = 1.0
-RETRY_S: Final = 1.0
 AFTER_MIDNIGHT: Final = timedelta(minutes=5)  # the last readings of a day are there by then
 AGAIN_AFTER: Final = timedelta(minutes=1)  # doubled with each failure
 AGAIN_AT_MOST: Final = timedelta(hours=6)
@@ -38,30 +34,11 @@ NOT_SYMPTOMS: Final = ("baseline", "oxygen_seen", "consciousness", "news2_scale"
 log = logging.getLogger(__name__)
 
 
-class Assessor:
-    def __init__(self, *, dsn: str, now: Callable[[], datetime]) -> None:
-        self._dsn = dsn
-        self._now = now
-        self._stopping = threading.Event()
+class Assessor(Standby):
+    name = "assessor"
+    lock = 0x686A656D61736573  # "hjemases"
 
-    def run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with contextlib.closing(pool.connect(self._dsn, name="assessor", autocommit=True)) as conn:
-                    self._stand_by(conn)
-                    self._work(conn)
-            except psycopg.Error as error:
-                log.warning("assessor: the database is gone: %s", " ".join(str(error).split()))
-            self._stopping.wait(RETRY_S * random.uniform(0.5, 1.5))
-
-    def stop(self) -> None:
-        self._stopping.set()
-
-    def _stand_by(self, conn: psycopg.Connection) -> None:
-        while not self._stopping.is_set() and not assessing.take_the_assessing(conn):
-            self._stopping.wait(STANDBY_S)
-
-    def _work(self, conn: psycopg.Connection) -> None:
+    def work(self, conn: psycopg.Connection) -> None:
         assessing.plan_once(conn)
         signals.listen(conn, [signals.Channel.READINGS, signals.Channel.ENROLMENT])
         while not self._stopping.is_set():

@@ -18,7 +18,6 @@ from server.store.board import Bucket
 from server.store.rows import Rows
 
 SQL: Final = queries.load("hours")
-KEEPER: Final = 0x686A656D6B656570  # "hjemkeep"
 HOUR: Final = timedelta(hours=1)
 GRACE: Final = timedelta(minutes=5)  # most of an hour's readings are there by then; the others mark it
 MARKS_AT_ONCE: Final = 500
@@ -38,11 +37,6 @@ class DayRow:
     high: float
     readings: int
     n: int
-
-
-def take_the_keeping(conn: psycopg.Connection) -> bool:
-    """Held as long as this connection."""
-    return conn.execute(SQL["take_the_keeping"], {"key": KEEPER}).fetchone() == (True,)
 
 
 def seal(conn: psycopg.Connection, now: datetime) -> bool:

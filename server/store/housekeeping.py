@@ -9,16 +9,10 @@ import psycopg
 from server.store import commands, delivery, observations, proofs, queries, retention
 
 SQL: Final = queries.load("housekeeping")
-LEADER: Final = 0x686A656D6B6C6B6B  # "hjemklkk"
 DAYS_AHEAD: Final = 7
 SET_ASIDE_MAX: Final = 10_000
 COMMANDS_KEPT: Final = timedelta(days=1)
 PROOFS_KEPT: Final = timedelta(days=400)
-
-
-def take_the_lead(conn: psycopg.Connection) -> bool:
-    """Held as long as this connection."""
-    return conn.execute(SQL["take_the_lead"], {"key": LEADER}).fetchone() == (True,)
 
 
 def chores(conn: psycopg.Connection, now: datetime) -> None:

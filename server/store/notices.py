@@ -16,7 +16,6 @@ from server.alerts.model import Action
 from server.store import queries, signals
 
 SQL: Final = queries.load("notices")
-SENDER: Final = 0x686A656D6E6F7469  # "hjemnoti"
 NEXT_WAY_AFTER: Final = timedelta(seconds=60)  # without a receipt [proposal]
 LOST_FOR: Final = timedelta(hours=24)  # a call that was given up concerns the team that long
 # What somebody did after a call: then nobody needs it any more.
@@ -94,11 +93,6 @@ class Offer:
     way: Way
     public_key: str
     own_hosts: Sequence[str]
-
-
-def take_the_sending(conn: psycopg.Connection) -> bool:
-    """Held as long as this connection."""
-    return conn.execute(SQL["take_the_sending"], {"key": SENDER}).fetchone() == (True,)
 
 
 def settle(conn: psycopg.Connection, now: datetime) -> None:

@@ -16,7 +16,7 @@ import pytest
 from devices.vocabulary import KINDS, Kind, Mode, Observation
 from server.clinical.copd import Symptom
 from server.clinical.news2 import Consciousness
-from server.store import assessing, facts, pool
+from server.store import facts, pool
 from server.store.assessor import Assessor, look
 from tests.integration import ingest_rig
 from tests.integration.ingest_rig import METER, OXIMETER, batch, sent
@@ -411,8 +411,11 @@ class Running:
 
 def test_one_assessor_looks_and_another_takes_over_when_its_connection_is_cut(rig, send):
     running = [Running(rig.dsn), Running(rig.dsn)]
-    holders = "select pid from pg_locks where locktype = 'advisory' and objid = %s and granted"
-    key = assessing.ASSESSOR & 0xFFFFFFFF
+    holders = (
+        "select pid from pg_locks where locktype = 'advisory' and objid = %s and granted"
+        " and database = (select oid from pg_database where datname = current_database())"
+    )
+    key = Assessor.lock & 0xFFFFFFFF
     try:
         await_true(lambda: len(rig.ask(holders, key)) == 1)
         (pid,) = rig.ask(holders, key)[0]

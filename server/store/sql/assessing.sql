@@ -121,7 +121,3 @@ where s.type = 'patient' and s.reference = any(%(references)s)
 -- name: plan_once
 -- To plan a statement over the partitions of a year takes longer than to carry it out.
 set plan_cache_mode = force_generic_plan
-
--- name: take_the_assessing
--- One assessor at a time; the lock ends with the connection.
-select pg_try_advisory_lock(%(key)s)

@@ -1,7 +1,3 @@
--- name: take_the_keeping
--- One keeper at a time; the lock ends with the connection.
-select pg_try_advisory_lock(%(key)s)
-
 -- name: seal
 -- From now on, whoever stores a reading from before this instant marks its hour.
 select observation_seal(%(until)s)

@@ -26,10 +26,6 @@ with answered as (
 update notice set state = case when answered.seen then 'seen' else 'over' end, ended_at = %(now)s
 from answered where answered.id = notice.id and notice.state in ('waiting', 'sent', 'delivered')
 
--- name: take_the_sending
--- One sender at a time; the lock ends with the connection.
-select pg_try_advisory_lock(%(key)s)
-
 -- name: cover
 -- Calls on a way on which the same was sent after they were made.
 update notice set state = 'over', ended_at = %(now)s
