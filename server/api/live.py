@@ -90,9 +90,6 @@ class Hub:
         self._urgent = ThreadPoolExecutor(1, thread_name_prefix="live-events")
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="live")
 
-    def now(self) -> datetime:
-        return self._now()
-
     async def run(self) -> None:
         """Until cancelled."""
         steps = (self._listen, self._read_logs, self._read_values, self._look, self._check_sessions_at_logout)

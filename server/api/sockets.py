@@ -45,13 +45,9 @@ def router(hub: Hub) -> APIRouter:
 async def _serve(hub: Hub, websocket: WebSocket, client: Client) -> tuple[int, str]:
     """Until one side ends it; the code and reason to close with."""
     tasks = [asyncio.create_task(_read(hub, websocket, client)), asyncio.create_task(_write(websocket, client))]
-    lasts_s = max(0.0, (client.caller.expires_at - hub.now()).total_seconds())
+    watched: list[asyncio.Future[Any]] = [*tasks, client.ending]
     try:
-        async with asyncio.timeout(lasts_s):
-            watched: list[asyncio.Future[Any]] = [*tasks, client.ending]
-            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-    except TimeoutError:
-        client.end(SIGNED_OUT, "the session is over")
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
