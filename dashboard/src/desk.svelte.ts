@@ -1,8 +1,10 @@
 // The open screen: who is signed in, what the board says, what is being sent. Views read it; only it talks to the server.
 import * as api from './api'
 import { Live, type Link, type LiveParts } from './live'
-import type { Alert, Me, Outcome, Role, ServerMessage, Technical } from './protocol'
+import { leave, replace } from './navigation'
+import type { Alert, Me, Outcome, ServerMessage, Technical } from './protocol'
 import type { Remark } from './remark'
+import { caresFor, pathOf, permitted, places, type Route } from './route'
 import { Bell, REPEAT_MS, type Hearing } from './sound'
 import { EMPTY, isOpen, reduce, type Message, type State } from './state'
 import { concerned, homeOf, queue, raisedBetween, unseen } from './ward'
@@ -11,7 +13,7 @@ import { en } from './words/en'
 import { nb, type Words } from './words/nb'
 
 export type Language = 'nb' | 'en'
-export type Phase = 'starting' | 'out' | 'in' | 'equipment'
+export type Phase = 'starting' | 'out' | 'in'
 /** Why somebody who was in stands at the login again. */
 export type Notice = 'over' | 'noBoard' | 'notOut'
 type Surroundings = Pick<LiveParts, 'screen' | 'timers' | 'open' | 'chance'>
@@ -21,13 +23,11 @@ const READINGS_TOGETHER_MS = 200
 const LOOK_AGAIN_MS = 3_000
 const CALM_TICKS = 15
 const TOLD_MS = 12_000
-/** Who sees patients, and who sees only equipment; the server decides, this only chooses the page. */
-const CARE: readonly Role[] = ['nurse', 'coordinator', 'doctor']
-const EQUIPMENT: readonly Role[] = ['technician', 'administrator']
 
 export class Desk {
   phase = $state<Phase>('starting')
   notice = $state<Notice | null>(null)
+  route = $state.raw<Route>({ screen: 'board' })
   me = $state.raw<Me | null>(null)
   state = $state.raw<State>(EMPTY)
   link = $state.raw<Link>({ state: 'connecting' })
@@ -44,6 +44,8 @@ export class Desk {
   calm = $state(Date.now())
 
   readonly words = $derived(WORDS[this.language])
+  readonly roles = $derived(this.me?.teams.map((team) => team.role) ?? [])
+  readonly cares = $derived(caresFor(this.roles))
   /** A blink of the line does not make the values old; from `lost` on they are. */
   readonly current = $derived(this.link.state !== 'lost')
   readonly loaded = $derived(this.state.epoch !== null)
@@ -80,12 +82,32 @@ export class Desk {
     this.#enter(await api.signIn(login, password))
   }
 
+  go(route: Route): void {
+    leave(pathOf(route))
+    this.shown(route)
+  }
+
+  /** The address says so already. */
+  shown(route: Route): void {
+    this.route = route
+    if (this.me) this.#redirect()
+  }
+
+  #redirect(): void {
+    const open = permitted(this.route, this.roles)
+    if (open === this.route) return
+    replace(pathOf(open))
+    this.route = open
+  }
+
   async signOut(): Promise<void> {
     const answered = await api.signOut().then(
       () => true,
       () => false,
     )
     this.#leave(answered ? null : 'notOut') // the screen is emptied even when nobody answers
+    replace('/') // the next one to sign in here did not ask for this patient
+    this.route = { screen: 'board' }
   }
 
   wake(): void {
@@ -127,12 +149,9 @@ export class Desk {
   #enter(me: Me): void {
     this.me = me
     this.notice = null
-    const has = (wanted: readonly Role[]) => me.teams.some((team) => wanted.includes(team.role))
-    if (!has(CARE) && has(EQUIPMENT)) {
-      this.phase = 'equipment'
-      return
-    }
+    this.#redirect()
     this.phase = 'in'
+    if (!this.cares && places(this.roles).length > 0) return // nothing of a patient for them
     this.#live = new Live({
       ...this.#surroundings,
       known: () => ({ epoch: this.state.epoch, cursors: this.state.cursors }),

@@ -3,6 +3,8 @@ import './app.css'
 import App from './App.svelte'
 import { Desk } from './desk.svelte'
 import type { Timers, Wire, WireEvents } from './live'
+import { follow } from './navigation'
+import { routeOf } from './route'
 
 const timers: Timers = {
   now: () => Date.now(),
@@ -36,12 +38,15 @@ function screenId(): string {
 
 const desk = new Desk({ screen: screenId(), timers, open, chance: Math.random })
 if (localStorage.getItem('language') === 'en') desk.language = 'en'
+desk.route = routeOf(location.pathname)
 desk.shortcuts = localStorage.getItem('shortcuts') !== 'off'
 
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') desk.wake()
 })
 for (const event of ['pageshow', 'online']) addEventListener(event, () => desk.wake())
+
+follow(desk)
 
 const target = document.getElementById('app')
 if (!target) throw new Error('index.html has no #app')

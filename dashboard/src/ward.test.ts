@@ -46,9 +46,9 @@ describe('queue', () => {
   test('the tab counts what waits, not what somebody has', () => {
     const alerts = [anAlert({ id: 1 }), anAlert({ id: 2, state: 'acknowledged' }), anAlert({ id: 3, priority: 'yellow', state: 'cleared' })]
     expect(waiting(board({ alerts }))).toEqual({ red: 1, yellow: 1 })
-    expect(tab({ red: 1, yellow: 1 }, nb)).toEqual({ title: '(2) Rød – Hjemvakt – Vakttavle', icon: '/icons/red-1.svg' })
-    expect(tab({ red: 0, yellow: 40 }, nb).icon).toBe('/icons/yellow-10.svg')
-    expect(tab({ red: 0, yellow: 0 }, nb)).toEqual({ title: 'Hjemvakt – Vakttavle', icon: '/icons/icon.svg' })
+    expect(tab({ red: 1, yellow: 1 }, 'Vakttavle', nb)).toEqual({ title: '(2) Rød – Hjemvakt – Vakttavle', icon: '/icons/red-1.svg' })
+    expect(tab({ red: 0, yellow: 40 }, 'Vakttavle', nb).icon).toBe('/icons/yellow-10.svg')
+    expect(tab({ red: 0, yellow: 0 }, 'Vakttavle', nb)).toEqual({ title: 'Hjemvakt – Vakttavle', icon: '/icons/icon.svg' })
   })
 })
 

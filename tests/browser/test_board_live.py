@@ -200,6 +200,7 @@ def test_a_session_that_ended_leads_to_the_login_and_leaves_no_name_behind(town,
     page.reload()
     expect(page.locator("[name=login]")).to_be_visible()
     expect(page.get_by_text("anna")).to_have_count(0)
+    other.get_by_role("button", name="Meny").click()
     other.get_by_role("button", name="Logg ut").click()
     expect(other.locator("[name=login]")).to_be_visible()
     expect(other.get_by_text("anna")).to_have_count(0)

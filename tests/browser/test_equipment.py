@@ -81,6 +81,7 @@ def test_a_technicians_page_says_when_it_can_no_longer_be_fetched_and_logs_out(s
     page.route("**/api/v1/technical", lambda route: route.abort())
     page.clock.run_for(11_000)
     expect(page.get_by_role("status")).to_contain_text("Kunne ikke hentes")
+    page.get_by_role("button", name="Meny").click()
     page.get_by_role("button", name="Logg ut").click()
     expect(page.locator("[name=login]")).to_be_visible()
     expect(page.get_by_text("body: broken")).to_have_count(0)

@@ -1,5 +1,6 @@
 import type { Reply } from '../answer'
 import type { GatewayState, Kind, Outcome, Pathway } from '../protocol'
+import type { Screen } from '../route'
 import type { FoundBy, Named, News2Parameter, OfTheHome, Symptom } from '../rules'
 import type { Tone, Unease } from '../ward'
 
@@ -14,7 +15,22 @@ const AGE_UNITS = { now: '', seconds: 's', minutes: 'min', hours: 't', days: 'd'
 export const nb = {
   locale: 'nb-NO',
   product: 'Hjemvakt',
-  title: 'Vakttavle',
+  screen: {
+    board: 'Vakttavle',
+    patient: 'Pasient',
+    alert: 'Varsel',
+    equipment: 'Utstyr',
+    install: 'Montering',
+    admin: 'Administrasjon',
+    ways: 'Mine varslingsveier',
+    missing: 'Siden finnes ikke',
+  } satisfies Record<Screen, string>,
+  loading: 'Henter …',
+  notLoaded: 'Siden kunne ikke hentes. Programmet kan være fornyet, eller linjen er borte.',
+  loadAgain: 'Last på nytt',
+  menu: 'Meny',
+  back: 'Til vakttavlen',
+  waiting: (red: number, yellow: number) => `${red} røde og ${yellow} gule venter`,
   otherLanguage: 'English',
   practice: 'ØVELSE – virtuelle pasienter',
   skip: 'Hopp til varslene',

@@ -1,0 +1,60 @@
+// Which screen an address means, and the address of a screen. Pure.
+import type { Role } from './protocol'
+
+export type Route =
+  | { readonly screen: 'board' | 'equipment' | 'install' | 'ways' | 'missing' }
+  | { readonly screen: 'patient' | 'alert'; readonly id: number }
+  | { readonly screen: 'admin'; readonly page: string }
+export type Screen = Route['screen']
+/** Screens that stand in the navigation. */
+export type Place = 'board' | 'equipment'
+
+const PLAIN = { board: '/', equipment: '/utstyr', install: '/montering', ways: '/varslingsveier', missing: '/' } as const
+const NUMBERED = { patient: '/pasient/', alert: '/varsel/' } as const
+const ADMIN = '/administrasjon/'
+const MOST = 2 ** 53
+
+/** Who sees patients, and who sees equipment; the server decides, this only chooses the page. */
+const CARE: readonly Role[] = ['nurse', 'coordinator', 'doctor']
+const EQUIPMENT: readonly Role[] = ['coordinator', 'technician', 'administrator']
+
+export function routeOf(pathname: string): Route {
+  const path = pathname.length > 1 ? pathname.replace(/\/$/, '') : pathname
+  for (const screen of ['board', 'equipment', 'install', 'ways'] as const) if (path === PLAIN[screen]) return { screen }
+  for (const screen of ['patient', 'alert'] as const) {
+    const id = path.startsWith(NUMBERED[screen]) ? numbered(path.slice(NUMBERED[screen].length)) : null
+    if (id !== null) return { screen, id }
+  }
+  if (path.startsWith(ADMIN) && /^[a-z-]+$/.test(path.slice(ADMIN.length))) return { screen: 'admin', page: path.slice(ADMIN.length) }
+  return { screen: 'missing' }
+}
+
+export function pathOf(route: Route): string {
+  if ('id' in route) return `${NUMBERED[route.screen]}${route.id}`
+  return 'page' in route ? `${ADMIN}${route.page}` : PLAIN[route.screen]
+}
+
+function numbered(text: string): number | null {
+  const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0
+  return id > 0 && id < MOST ? id : null
+}
+
+export function caresFor(roles: readonly Role[]): boolean {
+  return roles.some((role) => CARE.includes(role))
+}
+
+/** In the order of the navigation; the first is where one begins. Whoever has none is let in nowhere. */
+export function places(roles: readonly Role[]): Place[] {
+  const found: Place[] = []
+  if (caresFor(roles)) found.push('board')
+  if (roles.some((role) => EQUIPMENT.includes(role))) found.push('equipment')
+  return found
+}
+
+/** The screen that somebody gets who asks for this one: their first, when it is not theirs. */
+export function permitted(route: Route, roles: readonly Role[]): Route {
+  const open = places(roles)
+  const needs: Partial<Record<Screen, Place>> = { board: 'board', patient: 'board', alert: 'board', equipment: 'equipment' }
+  const place = needs[route.screen]
+  return place === undefined || open.includes(place) ? route : { screen: open[0] ?? 'board' }
+}
