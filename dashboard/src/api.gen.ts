@@ -7476,10 +7476,10 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
-                /** @description the patient's number */
-                patient: number;
                 /** @description what is measured */
                 kind: components["schemas"]["Kind"];
+                /** @description the patient's number */
+                patient: number;
             };
             cookie?: never;
         };
@@ -7591,10 +7591,10 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
-                /** @description the patient's number */
-                patient: number;
                 /** @description what is measured */
                 kind: components["schemas"]["Kind"];
+                /** @description the patient's number */
+                patient: number;
             };
             cookie?: never;
         };
@@ -7778,12 +7778,12 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description what is measured */
+                kind: components["schemas"]["Kind"];
                 /** @description the team's number */
                 team: number;
                 /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
-                /** @description what is measured */
-                kind: components["schemas"]["Kind"];
             };
             cookie?: never;
         };
@@ -7895,12 +7895,12 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description what is measured */
+                kind: components["schemas"]["Kind"];
                 /** @description the team's number */
                 team: number;
                 /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
-                /** @description what is measured */
-                kind: components["schemas"]["Kind"];
             };
             cookie?: never;
         };
@@ -8082,10 +8082,10 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
-                /** @description the patient's number */
-                patient: number;
                 /** @description the rule's name, from the list of rules */
                 rule: string;
+                /** @description the patient's number */
+                patient: number;
             };
             cookie?: never;
         };
@@ -8197,10 +8197,10 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
-                /** @description the patient's number */
-                patient: number;
                 /** @description the rule's name, from the list of rules */
                 rule: string;
+                /** @description the patient's number */
+                patient: number;
             };
             cookie?: never;
         };
@@ -8384,12 +8384,12 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the rule's name, from the list of rules */
+                rule: string;
                 /** @description the team's number */
                 team: number;
                 /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
-                /** @description the rule's name, from the list of rules */
-                rule: string;
             };
             cookie?: never;
         };
@@ -8501,12 +8501,12 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description the rule's name, from the list of rules */
+                rule: string;
                 /** @description the team's number */
                 team: number;
                 /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
-                /** @description the rule's name, from the list of rules */
-                rule: string;
             };
             cookie?: never;
         };
@@ -8688,10 +8688,10 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
-                /** @description the patient's number */
-                patient: number;
                 /** @description what is measured */
                 kind: components["schemas"]["Kind"];
+                /** @description the patient's number */
+                patient: number;
             };
             cookie?: never;
         };
@@ -8803,10 +8803,10 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
-                /** @description the patient's number */
-                patient: number;
                 /** @description what is measured */
                 kind: components["schemas"]["Kind"];
+                /** @description the patient's number */
+                patient: number;
             };
             cookie?: never;
         };
@@ -8990,12 +8990,12 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description what is measured */
+                kind: components["schemas"]["Kind"];
                 /** @description the team's number */
                 team: number;
                 /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
-                /** @description what is measured */
-                kind: components["schemas"]["Kind"];
             };
             cookie?: never;
         };
@@ -9107,12 +9107,12 @@ export interface operations {
                 "Idempotency-Key": string;
             };
             path: {
+                /** @description what is measured */
+                kind: components["schemas"]["Kind"];
                 /** @description the team's number */
                 team: number;
                 /** @description default limits, rules and measuring plan of a group of patients */
                 pathway: components["schemas"]["Pathway"];
-                /** @description what is measured */
-                kind: components["schemas"]["Kind"];
             };
             cookie?: never;
         };
