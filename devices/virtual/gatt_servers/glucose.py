@@ -1,6 +1,5 @@
 """Glucose Service 1.0.1: a meter with memory. Its records outlive links and readers, until a reader deletes them."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,25 +10,12 @@ from bumble.gatt import Characteristic, Service
 
 from devices.virtual.gatt_servers import racp
 from devices.virtual.gatt_servers.base import Advertising
-from devices.virtual.gatt_servers.connectable import (
-    INDICATE,
-    INDICATIONS_ON,
-    NEEDS_ENCRYPTION,
-    NOTIFICATIONS_ON,
-    NOTIFY,
-    READ,
-    WRITE,
-    WRITEABLE,
-    ConnectablePeripheral,
-    characteristic,
-    service,
-)
+from devices.virtual.gatt_servers.connectable import NOTIFICATIONS_ON, NOTIFY, READ, characteristic, service
+from devices.virtual.gatt_servers.recorder import Recorder
 from devices.virtual.radio import Air
 
-MEASUREMENT, CONTEXT, FEATURE, RECORD_ACCESS = 0x2A18, 0x2A34, 0x2A51, 0x2A52
+MEASUREMENT, CONTEXT, FEATURE = 0x2A18, 0x2A34, 0x2A51
 CURRENT_TIME_SERVICE, CURRENT_TIME = 0x1805, 0x2A2B
-# Core Specification Supplement part B 1.2: common profile error codes
-CCCD_IMPROPERLY_CONFIGURED, PROCEDURE_IN_PROGRESS = 0xFD, 0xFE
 MEMORY_SLOTS = 500
 
 
@@ -43,7 +29,7 @@ class Record:
         return int.from_bytes(self.measurement[1:3], "little")  # 3.1.1.2, after the flags
 
 
-class Glucose(ConnectablePeripheral):
+class Glucose(Recorder):
     """On the air while there is a record that no reader has had in a completed report, or always. `clock` answers who
     asks what time it has; without one it has no Current Time Service.
 
@@ -57,30 +43,17 @@ class Glucose(ConnectablePeripheral):
         air: Air,
         *,
         features: bytes = b"\x00\x00",
-        needs_bond: bool = False,
         is_always_on_the_air: bool = False,
-        pace_s: float = 0.0,
         clock: Callable[[], bytes] | None = None,
         **common: Any,
     ) -> None:
-        super().__init__(air, **common)
+        super().__init__(air, measurement=MEASUREMENT, **common)
         self.lost = 0
         self._records: dict[int, Record] = {}
         self._unreported: set[int] = set()
         self._is_always_on_the_air = is_always_on_the_air
-        self._pace_s = pace_s
-        self._busy: set[Connection] = set()
-        self._aborting: set[Connection] = set()
-        self._measurement = characteristic(MEASUREMENT, NOTIFY)
         self._context = characteristic(CONTEXT, NOTIFY)
         self._feature = characteristic(FEATURE, READ, features)
-        self._record_access = characteristic(
-            RECORD_ACCESS,
-            WRITE | INDICATE,
-            att.AttributeValue(write=self._on_request),
-            WRITEABLE | NEEDS_ENCRYPTION if needs_bond else WRITEABLE,
-        )
-
         self._time = None if clock is None else _current_time(clock)
 
     @property
@@ -104,68 +77,24 @@ class Glucose(ConnectablePeripheral):
     def advertising(self) -> Advertising | None:
         return super().advertising() if self._unreported or self._is_always_on_the_air else None
 
-    def on_disconnected(self, connection: Connection) -> None:
-        super().on_disconnected(connection)
-        self._busy.discard(connection)
-        self._aborting.discard(connection)
+    def numbers(self) -> Sequence[int]:
+        return sorted(self._records)
 
-    def _on_request(self, reader: Connection, request: bytes) -> None:
-        """Refusals of the protocol itself are ATT errors; everything else is answered by an indication."""
-        op = request[0] if request else 0
-        if not self._is_configured(reader, op):
-            raise att.ATT_Error(CCCD_IMPROPERLY_CONFIGURED)
-        if reader in self._busy and op != racp.Op.ABORT:
-            raise att.ATT_Error(PROCEDURE_IN_PROGRESS)
-        decision = racp.decide(request, sorted(self._records))
-        if reader in self._busy:
-            self._aborting.add(reader)  # the running report answers for both
+    def send(self, reader: Connection, number: int) -> None:
+        record = self._records.get(number)
+        if record is None:
             return
-        self._busy.add(reader)
-        self._aborting.discard(reader)
-        self._spawn(self._answer(reader, decision))
-
-    def _is_configured(self, reader: Connection, op: int) -> bool:
-        return self.is_subscribed(reader, self._record_access, INDICATIONS_ON) and (
-            op != racp.Op.REPORT or self.is_subscribed(reader, self._measurement, NOTIFICATIONS_ON)
-        )
-
-    async def _answer(self, reader: Connection, decision: racp.Work | racp.Refusal) -> None:
-        match decision:
-            case racp.Refusal(request_op=op, answer=answer):
-                await self._respond(reader, racp.response(op, answer))
-            case racp.Work(op=racp.Op.COUNT, sequence_numbers=numbers):
-                await self._respond(reader, racp.count_response(len(numbers)))
-            case racp.Work(op=racp.Op.DELETE, sequence_numbers=numbers):
-                for number in numbers:
-                    self._forget(number)
-                await self._respond(reader, racp.response(racp.Op.DELETE, racp.Answer.SUCCESS))
-            case racp.Work(op=racp.Op.REPORT, sequence_numbers=numbers):
-                await self._report(reader, numbers)
-            case racp.Work(op=op):
-                await self._respond(reader, racp.response(op, racp.Answer.SUCCESS))
-        self.changed()
-
-    async def _report(self, reader: Connection, numbers: Sequence[int]) -> None:
-        for number in numbers:
-            await asyncio.sleep(self._pace_s)
-            if reader not in self.connections:
-                return
-            if reader in self._aborting:
-                await self._respond(reader, racp.response(racp.Op.ABORT, racp.Answer.SUCCESS))
-                return
-            if (record := self._records.get(number)) is not None:
-                self._send(reader, record)
-        if await self._respond(reader, racp.response(racp.Op.REPORT, racp.Answer.SUCCESS)):
-            self._unreported.difference_update(numbers)
-
-    def _send(self, reader: Connection, record: Record) -> None:
         self.notify_one(reader, self._measurement, record.measurement)
         if record.context is not None and self.is_subscribed(reader, self._context, NOTIFICATIONS_ON):
             self.notify_one(reader, self._context, record.context)
 
-    async def _respond(self, reader: Connection, value: bytes) -> bool:
-        self._busy.discard(reader)  # the reader may ask again as soon as it has this
-        return await self.indicate(self._record_access, value, reader)
+    def delete(self, numbers: Sequence[int]) -> racp.Answer:
+        for number in numbers:
+            self._forget(number)
+        return racp.Answer.SUCCESS
+
+    def reported(self, numbers: Sequence[int]) -> None:
+        self._unreported.difference_update(numbers)
 
     def _forget(self, number: int) -> None:
         self._records.pop(number, None)
