@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,6 +12,7 @@ from bleak.exc import BleakError, BleakGATTProtocolError
 from devices.virtual.gatt_servers import spot
 from devices.virtual.peripherals import BTHomeAdvertiser, Glucose, Thermometer
 from devices.virtual.radio import Air
+from tests.integration.virtual_radio_rig import PATIENCE_S, find, into, names_on_the_air, nobody_is_on_the_air
 
 pytestmark = pytest.mark.integration
 
@@ -23,34 +24,24 @@ FEATURE = "00002a51-0000-1000-8000-00805f9b34fb"
 RECORD_ACCESS = "00002a52-0000-1000-8000-00805f9b34fb"
 BTHOME = "0000fcd2-0000-1000-8000-00805f9b34fb"
 THERMOMETER, METER, BUTTON = "F1:00:00:00:00:01", "F1:00:00:00:00:02", "F1:00:00:00:00:03"
-PATIENCE_S = 10
 
 # HTS 1.0, 3.1: flags 0x02 = Celsius with time stamp; FLOAT 36.4, 36.5 (mantissa 364, exponent -1); 2026-01-05 08:00:00
 MORNING = bytes.fromhex("026c0100ffea070105080000")
 NOON = bytes.fromhex("026d0100ffea0701050c0000")
 
 
-def into(queue: "asyncio.Queue[bytes]") -> Callable[[object, bytearray], None]:
-    return lambda _characteristic, data: queue.put_nowait(bytes(data))
-
-
-async def names_on_the_air(seconds: float = 0.3) -> set[str | None]:
-    return {device.name for device in await BleakScanner.discover(seconds)}
-
-
 # The thermometer: a spot-check device.
 
 
 async def test_a_thermometer_is_silent_until_it_has_measured_and_again_when_its_time_is_over(air: Air) -> None:
-    async with Thermometer(air, name="TEMP", address=THERMOMETER, on_the_air_s=0.5) as thermometer:
+    async with Thermometer(air, name="TEMP", address=THERMOMETER, on_the_air_s=2) as thermometer:
         assert await names_on_the_air() == set()
         thermometer.measure(MORNING)
-        assert await names_on_the_air() == {"TEMP"}
-        await asyncio.sleep(0.5)
-        assert await names_on_the_air() == set()
+        await find("TEMP")
+        assert await nobody_is_on_the_air()
         assert thermometer.unsent == (MORNING,)
         thermometer.wake()
-        assert await names_on_the_air() == {"TEMP"}
+        await find("TEMP")
 
 
 def test_a_thermometer_is_on_the_air_for_ten_seconds() -> None:
@@ -254,17 +245,17 @@ async def test_a_second_request_during_a_report_is_refused_and_an_abort_ends_it(
 
 
 async def test_a_meter_is_on_the_air_until_a_report_was_completed(air: Air, meter: Glucose) -> None:
-    assert await names_on_the_air() == {"METER"}
+    await find("METER")
     async with BleakClient(METER) as client:
         reading = await Reading(client).begin()
         assert await reading.ask("0104010100" + "0400") == "06000101"
-    assert await names_on_the_air() == {"METER"}  # the fifth has not been reported
+    await find("METER")  # the fifth has not been reported
     async with BleakClient(METER) as client:
         reading = await Reading(client).begin()
         assert await reading.ask("0106") == "06000101"
     assert await names_on_the_air() == set()
     meter.measure(bytes([0x00, 6, 0x00, 0xEA, 0x07, 1, 5, 9, 0, 0]))
-    assert await names_on_the_air() == {"METER"}
+    await find("METER")
 
 
 async def test_a_report_that_a_drop_cuts_short_is_not_completed(air: Air) -> None:

@@ -2,13 +2,14 @@
 makers of such devices say."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
-from bleak import BleakClient, BleakScanner
+from bleak import BleakClient
 
 from devices.virtual.peripherals import BloodPressure, GlucoseSensor, HealthSensor, Scale
 from devices.virtual.radio import Air
+from tests.integration.virtual_radio_rig import find, into, names_on_the_air, next_of
 
 pytestmark = pytest.mark.integration
 
@@ -27,7 +28,6 @@ LIVE = "00002b8b-0000-1000-8000-00805f9b34fb"
 CONTROL_POINT = "00002bf4-0000-1000-8000-00805f9b34fb"
 ELAPSED_TIME = "00002bf2-0000-1000-8000-00805f9b34fb"
 METER = "F2:00:00:00:00:01"
-PATIENCE_S = 10
 
 # BLS 1.1.1, 3.1: 120/80 mmHg, no mean; 118/79.
 FIRST = bytes.fromhex("00 78 00 50 00 ff 07")
@@ -36,25 +36,13 @@ SECOND = bytes.fromhex("00 76 00 4f 00 ff 07")
 MORNING = bytes.fromhex("e9 07 03 09 07 05 1e 07 00 01")
 
 
-def into(queue: "asyncio.Queue[bytes]") -> Callable[[object, bytearray], None]:
-    return lambda _characteristic, data: queue.put_nowait(bytes(data))
-
-
-async def next_of(queue: "asyncio.Queue[bytes]") -> bytes:
-    return await asyncio.wait_for(queue.get(), PATIENCE_S)
-
-
-async def names_on_the_air(seconds: float = 0.3) -> set[str | None]:
-    return {device.name for device in await BleakScanner.discover(seconds)}
-
-
 async def test_a_pressure_meter_is_silent_until_it_has_measured_and_when_all_is_confirmed(air: Air) -> None:
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     async with BloodPressure(air, name="BP", address=METER) as meter:
         assert await names_on_the_air() == set()
         meter.measure(FIRST)
         meter.measure(SECOND)
-        assert await names_on_the_air() == {"BP"}
+        await find("BP")
         async with BleakClient(METER) as client:
             await client.start_notify(PRESSURE, into(heard))
             assert [await next_of(heard), await next_of(heard)] == [FIRST, SECOND]
