@@ -1,6 +1,5 @@
 """Who saw whom: read by auditors, printed for the patient. And one patient of another team, in an emergency."""
 
-import threading
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -10,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from server.access import Deed
 from server.api import access_print, case
 from server.api import access_schemas as shapes
-from server.api.attempts import Attempts
+from server.api.auth import knock
 from server.api.case import Asks, PatientId
 from server.api.desk import DeskOfApp, Token, Work
 from server.api.fields import Instant
@@ -19,6 +18,7 @@ from server.api.schemas import StaffMember
 from server.store import access_log, break_glass
 from server.store.access_log import Entry
 from server.store.break_glass import Opened
+from server.store.knocks import EMERGENCY
 
 PRINTED_MAX: Final = 20_000
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -27,6 +27,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Number = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 
 router = APIRouter(prefix="/api/v1", tags=["access"], dependencies=case.SIGNED_IN)
+of_emergency = APIRouter(prefix="/api/v1/emergency-access", tags=["access"], dependencies=case.SIGNED_IN)
 
 
 @router.get("/access-log")
@@ -65,63 +66,46 @@ def print_access_log(patient: PatientId, desk: DeskOfApp, token: Token) -> HTMLR
     return HTMLResponse(access_print.page(name, born_on, found[:PRINTED_MAX], more=more, now=work.now))
 
 
-class Emergencies:
-    """How often somebody may ask for a patient by what he knows: guessing is no way in."""
-
-    def __init__(self) -> None:
-        self._attempts = Attempts()
-        self._lock = threading.Lock()
-
-    def knock(self, work: Work) -> None:
-        with self._lock:
-            retry_after_s = self._attempts.retry_after_s((str(work.caller.staff), ""), work.now)
-        if retry_after_s is not None:
-            raise RefusedError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"Too many patients asked for: wait {retry_after_s} seconds, or call their team.",
-                headers={"Retry-After": str(retry_after_s)},
-            )
+@of_emergency.post("", status_code=HTTPStatus.CREATED)
+def open_in_emergency(wish: shapes.OpenInEmergency, asks: Asks) -> shapes.EmergencyAccess:
+    """For four hours one patient of another team can be read, and nothing of it changed. The patient's team is told
+    at once on every screen, and the access log keeps the reason."""
+    with asks.desk.work(asks.token) as work:
+        work.teams(Deed.OPEN_IN_EMERGENCY)
+    who = (str(work.caller.staff),)
+    knock(asks.desk, EMERGENCY, who, "Too many patients asked for", ", or call their team")
+    with asks.desk.work(asks.token) as work:
+        work.teams(Deed.OPEN_IN_EMERGENCY)
+        return case.once_only(work, asks.key, ("emergency",), wish, lambda: _open(work, wish), shapes.EmergencyAccess)
 
 
-def emergency_router(emergencies: Emergencies) -> APIRouter:
-    routes = APIRouter(prefix="/api/v1/emergency-access", tags=["access"], dependencies=case.SIGNED_IN)
+@of_emergency.get("")
+def get_emergency_accesses(
+    desk: DeskOfApp, token: Token, before: Before = None, limit: Limit = 100
+) -> shapes.EmergencyAccesses:
+    """Who opened patients of one's teams; and one's own."""
+    with desk.work(token) as work:
+        teams = work.teams(Deed.SEE_PATIENTS)
+        found = break_glass.of_teams(work.conn, teams, before=before, limit=limit + 1)
+    shown = found[:limit]
+    following = shown[-1].id if len(found) > limit else None
+    return shapes.EmergencyAccesses(accesses=[emergency(each) for each in shown], next=following)
 
-    @routes.post("", status_code=HTTPStatus.CREATED)
-    def open_in_emergency(wish: shapes.OpenInEmergency, asks: Asks) -> shapes.EmergencyAccess:
-        """For four hours one patient of another team can be read, and nothing of it changed. The patient's team is told
-        at once on every screen, and the access log keeps the reason."""
-        with asks.desk.work(asks.token) as work:
-            work.teams(Deed.OPEN_IN_EMERGENCY)
-            emergencies.knock(work)
-            return case.once_only(
-                work, asks.key, ("emergency",), wish, lambda: _open(work, wish), shapes.EmergencyAccess
-            )
 
-    @routes.get("")
-    def get_emergency_accesses(
-        desk: DeskOfApp, token: Token, before: Before = None, limit: Limit = 100
-    ) -> shapes.EmergencyAccesses:
-        """Who opened patients of one's teams; and one's own."""
-        with desk.work(token) as work:
-            teams = work.teams(Deed.SEE_PATIENTS)
-            found = break_glass.of_teams(work.conn, teams, before=before, limit=limit + 1)
-        shown = found[:limit]
-        following = shown[-1].id if len(found) > limit else None
-        return shapes.EmergencyAccesses(accesses=[emergency(each) for each in shown], next=following)
-
-    @routes.post("/{access}/end", status_code=HTTPStatus.NO_CONTENT)
-    def end_emergency_access(access: Id, desk: DeskOfApp, token: Token) -> None:
-        """Before its time: by whoever opened it, or by the patient's team. Done twice is done once."""
-        with desk.work(token) as work:
-            _end(work, access)
-
-    return routes
+@of_emergency.post("/{access}/end", status_code=HTTPStatus.NO_CONTENT)
+def end_emergency_access(access: Id, desk: DeskOfApp, token: Token) -> None:
+    """Before its time: by whoever opened it, or by the patient's team. Done twice is done once."""
+    with desk.work(token) as work:
+        _end(work, access)
 
 
 def _open(work: Work, wish: shapes.OpenInEmergency) -> shapes.EmergencyAccess:
     opened = break_glass.open_patient(work.conn, wish.reference, wish.born_on, wish.reason, work.now)
     if opened is None:
-        raise RefusedError(HTTPStatus.NOT_FOUND, "No patient of another team has this reference and this day of birth.")
+        raise RefusedError(
+            HTTPStatus.NOT_FOUND,
+            "No patient of another team of your municipality has this reference and this day of birth.",
+        )
     return emergency(break_glass.by_id(work.conn, [opened])[opened])
 
 

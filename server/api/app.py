@@ -113,7 +113,7 @@ def create_app(
 
 
 def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
-    app.include_router(auth.router(auth.Door()))
+    app.include_router(auth.router)
     app.include_router(board.router(board.Boards()))
     for each in (observations, care, settings, clinic, alerts, duty, technical, ways):
         app.include_router(each.router)
@@ -123,7 +123,7 @@ def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(answering.of_team)
     app.include_router(try_out.router(try_out.Trials()))
     app.include_router(access.router)
-    app.include_router(access.emergency_router(access.Emergencies()))
+    app.include_router(access.of_emergency)
     app.include_router(sockets.router(hub))
     _add_health(app)
     document.declare_socket_messages(app)

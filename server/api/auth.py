@@ -1,7 +1,6 @@
 """Signing in and out, and the rule that only our own pages may change anything."""
 
 import secrets
-import threading
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
@@ -13,11 +12,11 @@ from starlette.datastructures import Headers
 from server.access import Deed
 from server.api import passwords
 from server.api.access_schemas import OpenSession, OpenSessions
-from server.api.attempts import Attempts
 from server.api.desk import Desk, DeskOfApp, Token, Work, cookie_name, digest
 from server.api.problems import RefusedError
 from server.api.schemas import Credentials, Me, StaffMember, TeamMembership
-from server.store import sessions
+from server.store import knocks, sessions
+from server.store.knocks import SIGN_IN, Door
 from server.store.sessions import SessionRow
 
 SESSION_LASTS = timedelta(hours=12)
@@ -25,85 +24,73 @@ StaffId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 SessionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-
-class Door:
-    """Counts the tries to sign in, across the threads that serve requests."""
-
-    def __init__(self) -> None:
-        self._attempts = Attempts()
-        self._lock = threading.Lock()
-
-    def knock(self, login: str, address: str, desk: Desk) -> None:
-        with self._lock:
-            retry_after_s = self._attempts.retry_after_s((login, address), desk.now())
-        if retry_after_s is not None:
-            raise RefusedError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"Too many tries with this login: wait {retry_after_s} seconds.",
-                headers={"Retry-After": str(retry_after_s)},
-            )
-
-    def opened(self, login: str, address: str) -> None:
-        with self._lock:
-            self._attempts.succeeded((login, address))
+router = APIRouter(prefix="/api/v1", tags=["session"])
 
 
-def router(door: Door) -> APIRouter:
-    routes = APIRouter(prefix="/api/v1", tags=["session"])
+@router.post("/session")
+def sign_in(credentials: Credentials, request: Request, response: Response, desk: DeskOfApp) -> Me:
+    """Sets a cookie that lasts 12 hours."""
+    who = (credentials.login, request.client.host if request.client else "")
+    knock(desk, SIGN_IN, who, "Too many tries with this login")
+    staff = _verify(desk, credentials)
+    token = secrets.token_urlsafe(32)
+    now = desk.now()
+    with desk.pool.connection() as conn:
+        knocks.opened(conn, SIGN_IN, who)
+        sessions.open_session(conn, staff=staff, token_hash=digest(token), now=now, expires_at=now + SESSION_LASTS)
+    response.set_cookie(
+        cookie_name(request.url.scheme),
+        token,
+        max_age=int(SESSION_LASTS.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    with desk.work(token) as work:
+        return _me(work)
 
-    @routes.post("/session")
-    def sign_in(credentials: Credentials, request: Request, response: Response, desk: DeskOfApp) -> Me:
-        """Sets a cookie that lasts 12 hours."""
-        address = request.client.host if request.client else ""
-        door.knock(credentials.login, address, desk)
-        staff = _verify(desk, credentials)
-        door.opened(credentials.login, address)
-        token = secrets.token_urlsafe(32)
-        now = desk.now()
+
+@router.get("/me")
+def who_am_i(desk: DeskOfApp, token: Token) -> Me:
+    with desk.work(token) as work:
+        return _me(work)
+
+
+@router.delete("/session", status_code=HTTPStatus.NO_CONTENT)
+def sign_out(request: Request, response: Response, desk: DeskOfApp, token: Token) -> None:
+    """Closes the live sockets of the session too."""
+    if token:
         with desk.pool.connection() as conn:
-            sessions.open_session(conn, staff=staff, token_hash=digest(token), now=now, expires_at=now + SESSION_LASTS)
-        response.set_cookie(
-            cookie_name(request.url.scheme),
-            token,
-            max_age=int(SESSION_LASTS.total_seconds()),
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
-        with desk.work(token) as work:
-            return _me(work)
+            sessions.close(conn, digest(token))
+    scheme = request.url.scheme
+    response.delete_cookie(cookie_name(scheme), httponly=True, samesite="strict", secure=scheme == "https")
 
-    @routes.get("/me")
-    def who_am_i(desk: DeskOfApp, token: Token) -> Me:
-        with desk.work(token) as work:
-            return _me(work)
 
-    @routes.delete("/session", status_code=HTTPStatus.NO_CONTENT)
-    def sign_out(request: Request, response: Response, desk: DeskOfApp, token: Token) -> None:
-        """Closes the live sockets of the session too."""
-        if token:
-            with desk.pool.connection() as conn:
-                sessions.close(conn, digest(token))
-        scheme = request.url.scheme
-        response.delete_cookie(cookie_name(scheme), httponly=True, samesite="strict", secure=scheme == "https")
+@router.get("/staff/{staff}/sessions")
+def get_sessions(staff: StaffId, desk: DeskOfApp, token: Token) -> OpenSessions:
+    """Where somebody is signed in: oneself, or a member of a team that one administers."""
+    with desk.work(token) as work:
+        _must_be_mine(work, staff)
+        found = sessions.of_staff(work.conn, staff, work.now)
+        return OpenSessions(sessions=[_session(each, work) for each in found])
 
-    @routes.get("/staff/{staff}/sessions")
-    def get_sessions(staff: StaffId, desk: DeskOfApp, token: Token) -> OpenSessions:
-        """Where somebody is signed in: oneself, or a member of a team that one administers."""
-        with desk.work(token) as work:
-            _must_be_mine(work, staff)
-            found = sessions.of_staff(work.conn, staff, work.now)
-            return OpenSessions(sessions=[_session(each, work) for each in found])
 
-    @routes.delete("/staff/{staff}/sessions/{session}", status_code=HTTPStatus.NO_CONTENT)
-    def end_session(staff: StaffId, session: SessionId, desk: DeskOfApp, token: Token) -> None:
-        """Its live sockets are closed at once."""
-        with desk.work(token) as work:
-            _must_be_mine(work, staff)
-            if not sessions.end(work.conn, staff, session):
-                raise RefusedError(HTTPStatus.NOT_FOUND, "There is no such session of this person that you may end.")
+@router.delete("/staff/{staff}/sessions/{session}", status_code=HTTPStatus.NO_CONTENT)
+def end_session(staff: StaffId, session: SessionId, desk: DeskOfApp, token: Token) -> None:
+    """Its live sockets are closed at once."""
+    with desk.work(token) as work:
+        _must_be_mine(work, staff)
+        if not sessions.end(work.conn, staff, session):
+            raise RefusedError(HTTPStatus.NOT_FOUND, "There is no such session of this person that you may end.")
 
-    return routes
+
+def knock(desk: Desk, door: Door, who: tuple[str, ...], said: str, otherwise: str = "") -> None:
+    """Refused when somebody has tried too often; else it counts, whatever becomes of it."""
+    with desk.pool.connection() as conn:
+        wait_s = knocks.knock(conn, door, who, desk.now())
+    if wait_s is not None:
+        detail = f"{said}: wait {wait_s} seconds{otherwise}."
+        raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(wait_s)})
 
 
 def _must_be_mine(work: Work, staff: int) -> None:

@@ -189,6 +189,38 @@ def test_guessing_a_patient_says_nothing_and_is_stopped(api, town):
     assert town.sql("select * from break_glass") == []
 
 
+MUNICIPALITIES = "insert into municipality values ('0301', 'Oslo'), ('4601', 'Bergen')"
+
+
+def works_for(town, **municipalities: str) -> None:
+    for team, number in municipalities.items():
+        town.sql("insert into municipality_team values (%s, %s)", number, town.teams[team])
+
+
+def test_it_ends_at_the_border_of_the_municipality(api, town):
+    """Each municipality answers for its own patients; a stranger's answer says nothing about those of another."""
+    kari = api.signed_in("kari")
+    town.sql(MUNICIPALITIES)
+    works_for(town, east="0301", west="4601")
+    abroad = refused(open_berta(kari), 404)
+    assert abroad == refused(open_berta(kari, reference="P-9"), 404)
+    town.sql("update patient set municipality = '0301' where name = 'berta'")
+    done(open_berta(kari))
+    town.sql("update patient set municipality = '4601' where name = 'berta'")
+    works_for(town, east="4601")
+    done(open_berta(kari))
+
+
+def test_who_works_for_nobody_opens_nobody_where_others_say_for_whom_they_work(api, town):
+    town.sql(MUNICIPALITIES)
+    works_for(town, west="4601")
+    refused(open_berta(api.signed_in("kari")), 404)
+    town.add_team("equipment")
+    town.sql("insert into staff_team values (%s, %s, 'technician')", town.staff["kari"], town.teams["equipment"])
+    works_for(town, equipment="4601")
+    refused(open_berta(api.signed_in("kari")), 404)
+
+
 def test_it_takes_a_reason_and_a_role_that_looks_after_patients(api, town):
     assert refused(open_berta(api.signed_in("kari"), reason="fordi"), 422)
     for login in ("tor", "rune"):

@@ -15,7 +15,7 @@ from tests.integration.care_rig import refused
 from tests.integration.walk_entries import CARE, NOW, ROLES, WALK, Operation, operations
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
-OWN_LOOKS = "('access_log', 'roster', 'session', 'done_once')"
+OWN_LOOKS = "('access_log', 'roster', 'session', 'done_once', 'knock')"
 
 
 @pytest.fixture
