@@ -1,131 +1,26 @@
 """All slow rules in one call: what is found is a matter of the readings alone, not of the batch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
 from itertools import pairwise
 from random import Random
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
-from devices.limits import Level
-from devices.vocabulary import KINDS, Kind, Observation
-from server.clinical.copd import Symptom
-from server.clinical.news2 import Consciousness, Scale2Choice, Seen
+from devices.vocabulary import Kind
 from server.detection.assess import DAYS_BACK, Assessed, assess
-from server.detection.baseline import AcceptedBaseline
-from server.detection.days import Hours
-from server.detection.glucose_rate import points_of
-from server.detection.histories import Beats, Histories, Pressures
 from server.detection.patient_rules import Known
 from server.detection.rules import (
     CUSUM,
     DEVIATION,
     EWMA,
-    EXACERBATION,
     GAIN,
-    HOME_PRESSURE,
-    IRREGULAR_PULSE,
     LOSS_IN_A_MONTH,
-    LOW_SOON,
-    NEWS2,
     RULES,
     TREND,
-    Rule,
 )
-
-OSLO = ZoneInfo("Europe/Oslo")
-TODAY = datetime(2026, 11, 20, tzinfo=OSLO)
-NOW = TODAY + timedelta(hours=14)
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
-NOTHING = np.zeros(0, np.int64)
-NO_HOURS = Hours(key=NOTHING, hour_ms=NOTHING, mean=np.zeros(0), until_ms=NOTHING, continuous=np.zeros(0, np.bool_))
-STEADY = [92.0, 93, 92, 91, 92, 92, 93, 91, 92, 92, 93, 92, 91, 92]
-
-
-def ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
-
-
-def key(patient: int, kind: Kind) -> int:
-    return (patient << 16) | KINDS[kind].number
-
-
-class Ward:
-    """Stored readings, and what is due of them."""
-
-    def __init__(self) -> None:
-        self.hours: list[tuple[int, datetime, float, datetime, bool]] = []
-        self.since: dict[int, datetime] = {}
-        self.points: list[tuple[int, datetime, float]] = []
-        self.pressures: list[tuple[int, datetime, float, float]] = []
-        self.beats: dict[int, Beats] = {}
-        self.newest: dict[int, list[Observation]] = {}
-        self.reported: list[int] = []
-        self.known: dict[int, Known] = {}
-        self.rules: dict[int, tuple[Rule, ...]] = {}
-
-    def spot(self, patient: int, kind: Kind, *values: float, last: datetime = TODAY + 8 * HOUR) -> None:
-        """One a day; NaN: not that day. The last is new."""
-        for place, value in enumerate(values):
-            at = last - (len(values) - 1 - place) * DAY
-            if value == value:
-                self.hours.append((key(patient, kind), at, value, at, False))
-        self.since.setdefault(key(patient, kind), last)
-
-    def worn(self, patient: int, kind: Kind, day: datetime, hours: Mapping[int, float]) -> None:
-        for hour, value in hours.items():
-            at = day + hour * HOUR
-            self.hours.append((key(patient, kind), at, value, at + 50 * HOUR / 60, True))
-            self.since[key(patient, kind)] = at
-
-    def histories(self, midnights: int = 60) -> Histories:
-        streams = sorted({stream for stream, *_ in self.points})
-        rows = list(zip(*self.hours, strict=True)) or [[]] * 5
-        pressures = list(zip(*self.pressures, strict=True)) or [[]] * 4
-        return Histories(
-            midnights_ms=np.array([ms(TODAY + each * DAY) for each in range(1 - midnights, 2)]),
-            hours=Hours(
-                key=np.array(rows[0], np.int64),
-                hour_ms=np.array([ms(each) for each in rows[1]], np.int64),
-                mean=np.array(rows[2], np.float64),
-                until_ms=np.array([ms(each) for each in rows[3]], np.int64),
-                continuous=np.array(rows[4], np.bool_),
-            ),
-            since_ms={stream: ms(at) for stream, at in self.since.items()},
-            sensors=np.array(streams, np.int64),
-            points=points_of(
-                np.array([streams.index(stream) for stream, *_ in self.points], np.int64),
-                np.array([ms(at) for _, at, _ in self.points], np.int64),
-                np.array([ms(at) for _, at, _ in self.points], np.int64),
-                np.array([value for *_, value in self.points]),
-                len(streams),
-            ),
-            pressures=Pressures(
-                patient=np.array(pressures[0], np.int32),
-                taken_ms=np.array([ms(each) for each in pressures[1]], np.int64),
-                systolic=np.array(pressures[2], np.float64),
-                diastolic=np.array(pressures[3], np.float64),
-            ),
-            beats=self.beats,
-            newest=self.newest,
-            reported=self.reported,
-        )
-
-    def assess(self, now: datetime = NOW) -> Assessed:
-        return assess(self.histories(), self.rules, self.known, ms(now))
-
-    def found(self, now: datetime = NOW) -> list[tuple[int, str, int]]:
-        """(patient, rule, days ago that were judged)"""
-        rounds = self.assess(now).rounds
-        return [
-            (each.patient, each.rule, len(rounds) - 1 - place)
-            for place, judged in enumerate(rounds)
-            for each in judged.found
-        ]
+from tests.unit.server.detection.ward_rig import DAY, HOUR, NOW, STEADY, TODAY, Ward, agreed, key, ms
 
 
 @pytest.fixture
@@ -171,20 +66,6 @@ def test_only_rules_that_knew_enough_have_looked(ward):
     ward.known = {1: Known(baselines=(agreed(1, Kind.SPO2),))}
     (judged,) = ward.assess().rounds
     assert judged.looked[0].rules == {"deviation", "ewma", "cusum"}
-
-
-def agreed(patient: int, kind: Kind, center: float = 92.0) -> AcceptedBaseline:
-    return AcceptedBaseline(
-        patient=patient,
-        kind=KINDS[kind].number,
-        center=center,
-        mad=0.5,
-        days=14,
-        first_day=date(2026, 10, 20),
-        last_day=date(2026, 11, 2),
-        accepted_on=date(2026, 11, 3),
-        accepted_by=3,
-    )
 
 
 # ---- the running day
@@ -267,150 +148,6 @@ def test_of_a_long_past_the_last_two_weeks_are_judged(ward):
     ward.since[key(1, Kind.SPO2)] = TODAY - 50 * DAY
     assert len(ward.assess().rounds) == DAYS_BACK + 1
     assert ward.found() == []
-
-
-# ---- rules that do not look at days
-
-
-def test_a_low_that_is_coming_is_found_by_the_sensor_rules_of_each_patient(ward):
-    ward.rules = {1: (LOW_SOON,), 2: (replace(LOW_SOON, below_mmol_per_l=3.0),), 3: (DEVIATION,)}
-    for patient in (1, 2, 3):
-        for place, value in enumerate((7.0, 6.5, 6.0, 5.5, 5.0)):
-            ward.points.append((key(patient, Kind.GLUCOSE_ISF), NOW - (4 - place) * HOUR / 12, value))
-    assert ward.found() == [(1, "low_soon:glucose_isf:low", 0), (2, "low_soon:glucose_isf:low", 0)]
-    assert {each.patient for each in ward.assess().rounds[-1].looked} == {1, 2}
-    assert ward.found(NOW + HOUR) == []  # nobody knows any more
-    assert ward.assess(NOW + HOUR).rounds[-1].looked == ()
-
-
-def test_a_week_of_high_pressures_is_found_with_its_mean(ward):
-    ward.rules = {1: (HOME_PRESSURE,), 2: (replace(HOME_PRESSURE, systolic_mmhg=150),)}
-    for patient in (1, 2):
-        for back in range(6, -1, -1):
-            for hour in (7, 7.1, 18, 18.1):
-                ward.pressures.append((patient, TODAY - back * DAY + hour * HOUR, 140.0, 80.0))
-    now = TODAY + 20 * HOUR
-    assert ward.found(now) == [(1, "home_pressure:systolic:high", 0)]
-    (judged,) = ward.assess(now).rounds
-    assert [(each.patient, each.kind) for each in judged.looked] == [(1, Kind.SYSTOLIC), (2, Kind.SYSTOLIC)]
-    assert judged.found[0].at == TODAY + 18.1 * HOUR
-
-
-def fluttering(beats: int, *, since: datetime) -> Beats:
-    """Each interval drawn anew, as in atrial fibrillation; after 140 beats half an hour of nothing."""
-    chance = np.random.default_rng(3)
-    rr = chance.uniform(350, 1300, beats)
-    taken = ms(since) + np.cumsum(rr).astype(np.int64) + 1_800_000 * (np.arange(beats) // 140)
-    return Beats(taken_ms=taken, rr_ms=rr)
-
-
-def test_two_unbroken_rows_of_irregular_beats_are_an_irregular_pulse_and_one_is_not_known(ward):
-    ward.rules = {1: (IRREGULAR_PULSE,), 2: (IRREGULAR_PULSE,)}
-    ward.beats = {1: fluttering(280, since=NOW - 2 * HOUR), 2: fluttering(140, since=NOW - 2 * HOUR)}
-    assert ward.found() == [(1, "irregular_pulse:rr_interval:high", 0)]
-    (judged,) = ward.assess().rounds
-    assert judged.found[0].level is Level.YELLOW_HIGH
-    assert [each.patient for each in judged.looked] == [1]
-
-
-def reading(kind: Kind, value: float, at: datetime = NOW - HOUR / 6) -> Observation:
-    return Observation(device="", kind=kind, taken_at=at, value=value)
-
-
-PNEUMONIA = {
-    Kind.RESPIRATORY_RATE: 24,
-    Kind.SPO2: 93,
-    Kind.SYSTOLIC: 105,
-    Kind.PULSE_RATE: 112,
-    Kind.BODY_TEMPERATURE: 38.6,
-}
-SEEN = Known(
-    oxygen_seen=(Seen(value=False, at=NOW - HOUR / 2),),
-    consciousness=(Seen(value=Consciousness.ALERT, at=NOW - HOUR / 3),),
-)
-
-
-def test_a_score_of_eight_is_red_with_the_points_of_each_parameter(ward):
-    # RCP 2017, chart 1: 24/min 2, 93 % 2, air 0, 105 mmHg 1, 112/min 2, alert 0, 38.6 Cel 1.
-    ward.rules, ward.known = {1: (NEWS2,)}, {1: SEEN}
-    ward.newest = {1: [reading(kind, value) for kind, value in PNEUMONIA.items()]}
-    (judged,) = ward.assess().rounds
-    (finding,) = judged.found
-    assert (finding.name, finding.level) == ("news2", Level.RED_HIGH)
-    assert finding.grounds.numbers == {
-        "total": 8,
-        "scale": 1,
-        "respiration": 2,
-        "spo2": 2,
-        "oxygen": 0,
-        "systolic": 1,
-        "pulse": 2,
-        "consciousness": 0,
-        "temperature": 1,
-    }
-    assert (finding.grounds.from_at, finding.at) == (NOW - HOUR / 2, NOW - HOUR / 6)
-    assert [(each.patient, each.kind, each.rules) for each in judged.looked] == [(1, None, frozenset({"news2"}))]
-
-
-@pytest.mark.parametrize(
-    ("changed", "level"),
-    [
-        ({}, Level.RED_HIGH),  # 8
-        ({Kind.RESPIRATORY_RATE: 20, Kind.SPO2: 95}, Level.YELLOW_HIGH),  # 5
-        ({Kind.RESPIRATORY_RATE: 20, Kind.SPO2: 96}, None),  # 4
-        (
-            {
-                Kind.RESPIRATORY_RATE: 25,
-                Kind.SPO2: 97,
-                Kind.SYSTOLIC: 120,
-                Kind.PULSE_RATE: 70,
-                Kind.BODY_TEMPERATURE: 37,
-            },
-            Level.YELLOW_HIGH,
-        ),
-    ],
-)
-def test_the_answer_follows_the_total_and_a_single_red_parameter(ward, changed, level):
-    ward.rules, ward.known = {1: (NEWS2,)}, {1: SEEN}
-    ward.newest = {1: [reading(kind, value) for kind, value in {**PNEUMONIA, **changed}.items()]}
-    (judged,) = ward.assess().rounds
-    assert [each.level for each in judged.found] == ([] if level is None else [level])
-    assert len(judged.looked) == 1
-
-
-@pytest.mark.parametrize("missing", ["oxygen_seen", "consciousness"])
-def test_without_what_somebody_saw_there_is_no_score_and_nobody_has_looked(ward, missing):
-    ward.rules, ward.known = {1: (NEWS2,)}, {1: replace(SEEN, **{missing: ()})}
-    ward.newest = {1: [reading(kind, value) for kind, value in PNEUMONIA.items()]}
-    (judged,) = ward.assess().rounds
-    assert (judged.found, judged.looked) == ((), ())
-
-
-def test_scale_two_is_used_only_while_it_is_prescribed(ward):
-    # 88-92 % is 0 points on scale 2, 2-3 on scale 1.
-    usual = {**PNEUMONIA, Kind.RESPIRATORY_RATE: 16, Kind.SPO2: 90, Kind.PULSE_RATE: 80}
-    ward.rules = {1: (NEWS2,)}
-    ward.newest = {1: [reading(kind, value) for kind, value in usual.items()]}
-    chosen = Scale2Choice(by=3, at=NOW - 30 * DAY)
-    ward.known = {1: replace(SEEN, scales=(chosen,))}
-    assert ward.found() == []
-    ward.known = {1: replace(SEEN, scales=(replace(chosen, until=NOW - DAY),))}
-    (finding,) = ward.assess().rounds[-1].found
-    assert (finding.grounds.numbers["total"], finding.grounds.numbers["scale"]) == (5, 1)
-
-
-def test_two_days_of_worse_breath_and_sputum_are_an_exacerbation(ward):
-    two = frozenset({Symptom.DYSPNOEA, Symptom.SPUTUM_VOLUME, Symptom.COUGH})
-    ward.rules, ward.reported = {1: (EXACERBATION,)}, [1]
-    ward.known = {1: Known(symptoms={date(2026, 11, 19): two, date(2026, 11, 20): two})}
-    (judged,) = ward.assess().rounds
-    (finding,) = judged.found
-    assert finding.grounds.numbers == {"type": 2, "days": 2, "dyspnoea": 1, "sputum_volume": 1, "cough": 1}
-    assert (finding.level, finding.grounds.readings) == (Level.YELLOW_HIGH, 2)
-    assert (finding.grounds.from_at, finding.at) == (TODAY - DAY, NOW)
-    ward.known = {1: Known(symptoms={date(2026, 11, 19): two, date(2026, 11, 20): frozenset()})}
-    (judged,) = ward.assess().rounds
-    assert (judged.found, len(judged.looked)) == ((), 1)
 
 
 # ---- whatever the batch
