@@ -162,7 +162,10 @@ def _somebody_knows(found: Concern, standing: dict, handled: dict, now: datetime
     """Of a concern nothing is written only where it stands, or belongs to what stands, or somebody has just decided."""
     key = (found.subject, found.rule)
     stands = any((found.subject, rule) in standing for rule in (found.rule, *found.joins))
-    return stands or (key in handled and now - handled[key].handled_at < LONGEST_REST)
+    hosts = [handled[found.subject, rule] for rule in found.joins if (found.subject, rule) in handled]
+    decided = [each for each in hosts if set(found.evidence.rules) <= set(each.evidence.rules)]  # it had joined it
+    decided += [handled[key]] if key in handled else []
+    return stands or any(now - each.handled_at < LONGEST_REST for each in decided)
 
 
 def _must_be_seen(happening: object) -> bool:
