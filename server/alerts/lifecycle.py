@@ -149,7 +149,7 @@ def handle(
 
 
 def reopen(
-    alert: Alert, standing: Iterable[Alert], rev: int, staff: int, now: datetime, *, note: str | None = None
+    alert: Alert, rev: int, staff: int, now: datetime, *, standing: Iterable[Alert], note: str | None = None
 ) -> Change | Conflict:
     """Closed by mistake, or too early. `standing`: what is open about its subject."""
     over = alert.condition_ended_at is not None

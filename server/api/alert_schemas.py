@@ -124,51 +124,47 @@ class AlertConflict(Problem):
 # ---- what staff do
 
 
-class Acknowledge(Shape):
+class Wish(Shape):
     rev: Rev
 
 
-class TakeBackAcknowledgement(Shape):
+class Acknowledge(Wish):
+    pass
+
+
+class TakeBackAcknowledgement(Wish):
     """Within ten seconds of one's own acknowledgement."""
 
-    rev: Rev
+
+class Coming(Wish):
+    pass
 
 
-class Coming(Shape):
-    rev: Rev
-
-
-class Remark(Shape):
-    rev: Rev
+class Remark(Wish):
     note: Note | None = None
 
 
-class WriteNote(Shape):
-    rev: Rev
+class WriteNote(Wish):
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=TEXT)]
 
 
-class Assign(Shape):
+class Assign(Wish):
     """`to`: a colleague in the alert's team, or oneself to take it from who has it."""
 
-    rev: Rev
     to: Annotated[int, Field(ge=1, le=2**31 - 1)]
     note: Note | None = None
 
 
-class Handle(Shape):
-    rev: Rev
+class Handle(Wish):
     outcome: Outcome
     note: Note | None = None
 
 
-class Reopen(Shape):
-    rev: Rev
+class Reopen(Wish):
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=TEXT)]
 
 
-class PutOff(Shape):
-    rev: Rev
+class PutOff(Wish):
     until: Instant
     reason: Reason
 

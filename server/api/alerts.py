@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import psycopg
-from fastapi import APIRouter, Header, Path
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, Header, Path, Request
 
 from server.access import Deed
 from server.alerts import lifecycle, model
@@ -40,8 +41,38 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
 }
 TAKES: tuple[Action, ...] = (Action.ACKNOWLEDGED, Action.HANDLED, Action.SNOOZED)
 
-A = TypeVar("A", bound=alert_schemas.Alert)
-Decide = Callable[[model.Alert, Work], Change | Conflict | NotSo]
+
+class Decide(Protocol):
+    """One of the deeds of server/alerts, with what only it needs bound to it. `rev`: what the nurse saw."""
+
+    def __call__(self, alert: model.Alert, rev: int, staff: int, /, *, now: datetime) -> Change | Conflict | NotSo: ...
+
+
+Look = Callable[[Work, board.AlertRow], Decide]
+"""What only this decision needs to know, read under the alert's lock."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """Who wants what done with which alert. `key` None: from a screen that does not send again."""
+
+    desk: Desk
+    token: str | None
+    key: str | None
+    alert: int
+    deed: str
+
+
+def _asks(request: Request, alert: AlertId, desk: DeskOfApp, token: Token, key: Key) -> Asked:
+    return Asked(desk=desk, token=token, key=key, alert=alert, deed=request.scope["route"].name)
+
+
+def _asks_perhaps_once(request: Request, alert: AlertId, desk: DeskOfApp, token: Token, key: KeyOrNone = None) -> Asked:
+    return Asked(desk=desk, token=token, key=key, alert=alert, deed=request.scope["route"].name)
+
+
+Asks: TypeAlias = Annotated[Asked, Depends(_asks)]
+AsksPerhapsOnce: TypeAlias = Annotated[Asked, Depends(_asks_perhaps_once)]
 
 
 @router.get("/{alert}")
@@ -68,100 +99,68 @@ def get_colleagues(alert: AlertId, desk: DeskOfApp, token: Token) -> alert_schem
 
 
 @router.post("/{alert}/acknowledge", responses=CONFLICT)
-def acknowledge(
-    alert: AlertId, wish: alert_schemas.Acknowledge, desk: DeskOfApp, token: Token, key: KeyOrNone = None
-) -> alert_schemas.Alert:
+def acknowledge(wish: alert_schemas.Acknowledge, asked: AsksPerhapsOnce) -> alert_schemas.Alert:
     """Whoever acknowledges has it."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        return lifecycle.acknowledge(standing, wish.rev, work.caller.staff, work.now)
-
-    return change(Asked(desk, token, key, alert, "acknowledge", wish), decide, alert_schemas.Alert)
+    return change(asked, wish, lifecycle.acknowledge)
 
 
 @router.post("/{alert}/take-back", responses=CONFLICT)
-def take_back(
-    alert: AlertId, wish: alert_schemas.TakeBackAcknowledgement, key: Key, desk: DeskOfApp, token: Token
-) -> alert_schemas.Alert:
+def take_back(wish: alert_schemas.TakeBackAcknowledgement, asked: Asks) -> alert_schemas.Alert:
     """The finger slipped: within ten seconds of one's own acknowledgement it stands as before, and history says so."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        return lifecycle.take_back(standing, wish.rev, work.caller.staff, work.now)
-
-    return change(Asked(desk, token, key, alert, "take_back", wish), decide, alert_schemas.Alert)
+    return change(asked, wish, lifecycle.take_back)
 
 
 @router.post("/{alert}/release", responses=CONFLICT)
-def release(alert: AlertId, wish: alert_schemas.Remark, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
+def release(wish: alert_schemas.Remark, asked: Asks) -> alert_schemas.Alert:
     """Given away by who has it: it is in the queue again, and rings for the others."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        return lifecycle.release(standing, wish.rev, work.caller.staff, work.now, note=wish.note)
-
-    return change(Asked(desk, token, key, alert, "release", wish), decide, alert_schemas.Alert)
+    return change(asked, wish, partial(lifecycle.release, note=wish.note))
 
 
 @router.post("/{alert}/assign", responses=CONFLICT)
-def assign(alert: AlertId, wish: alert_schemas.Assign, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
+def assign(wish: alert_schemas.Assign, asked: Asks) -> alert_schemas.Alert:
     """It rings until the colleague takes it. `to` oneself: taken at once, also from who has it."""
 
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        colleagues = answering.may_answer(work.conn, visible(work, alert, Deed.HANDLE_ALERTS).team)
-        if wish.to not in {each.id for each in colleagues}:
+    def look(work: Work, row: board.AlertRow) -> Decide:
+        if wish.to not in {each.id for each in answering.may_answer(work.conn, row.team)}:
             raise RefusedError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "This colleague is not one of the team who may handle its alerts."
             )
-        return lifecycle.assign(standing, wish.rev, work.caller.staff, wish.to, work.now, note=wish.note)
+        return partial(lifecycle.assign, to=wish.to, note=wish.note)
 
-    return change(Asked(desk, token, key, alert, "assign", wish), decide, alert_schemas.Alert)
+    return change_after(asked, wish, look)
 
 
 @router.post("/{alert}/handle", responses=CONFLICT)
-def handle(
-    alert: AlertId, wish: alert_schemas.Handle, desk: DeskOfApp, token: Token, key: KeyOrNone = None
-) -> alert_schemas.HandledAlert:
+def handle(wish: alert_schemas.Handle, asked: AsksPerhapsOnce) -> alert_schemas.HandledAlert:
     """Closed, with what it was. Called for help again soon after the first time: only after contact."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        outcome = Outcome(wish.outcome)
-        return lifecycle.handle(standing, wish.rev, work.caller.staff, outcome, work.now, note=wish.note)
-
-    handled = change(Asked(desk, token, key, alert, "handle", wish), decide, alert_schemas.HandledAlert)
-    return handled.model_copy(update={"suggests": _suggests(handled)})
+    handled = change(asked, wish, partial(lifecycle.handle, outcome=Outcome(wish.outcome), note=wish.note))
+    return alert_schemas.HandledAlert(**handled.model_dump(), suggests=_suggests(handled))
 
 
 @router.post("/{alert}/reopen", responses=CONFLICT)
-def reopen(alert: AlertId, wish: alert_schemas.Reopen, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
+def reopen(wish: alert_schemas.Reopen, asked: Asks) -> alert_schemas.Alert:
     """Closed by mistake or too early: in the queue again, by anybody of the team, within some hours."""
 
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        others = answering.beside(work.conn, alert)
-        return lifecycle.reopen(standing, others, wish.rev, work.caller.staff, work.now, note=wish.note)
+    def look(work: Work, row: board.AlertRow) -> Decide:
+        return partial(lifecycle.reopen, standing=answering.beside(work.conn, row.id), note=wish.note)
 
-    return change(Asked(desk, token, key, alert, "reopen", wish), decide, alert_schemas.Alert)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody wants done with an alert. `key` None: from a screen that does not send again."""
-
-    desk: Desk
-    token: str | None
-    key: str | None
-    alert: int
-    deed: str
-    wish: BaseModel
+    return change_after(asked, wish, look)
 
 
-def change(asked: Asked, decide: Decide, made: type[A]) -> A:
+def change(asked: Asked, wish: alert_schemas.Wish, decide: Decide) -> alert_schemas.Alert:
+    return change_after(asked, wish, lambda _work, _row: decide)
+
+
+def change_after(asked: Asked, wish: alert_schemas.Wish, look: Look) -> alert_schemas.Alert:
     with asked.desk.work(asked.token) as work:
         visible(work, asked.alert, Deed.HANDLE_ALERTS)  # the database puts each change into the access log
+
+        def do() -> alert_schemas.Alert:
+            return _change(work, asked.alert, wish.rev, look)
+
         if asked.key is None:
-            return _change(work, asked.alert, decide, made)
-        question = (asked.deed, asked.alert)
-        return case.once_only(
-            work, asked.key, question, asked.wish, lambda: _change(work, asked.alert, decide, made), made
-        )
+            return do()
+        return case.once_only(work, asked.key, (asked.deed, asked.alert), wish, do, alert_schemas.Alert)
 
 
 def visible(work: Work, alert: int, deed: Deed) -> board.AlertRow:
@@ -174,13 +173,14 @@ def visible(work: Work, alert: int, deed: Deed) -> board.AlertRow:
     return row
 
 
-def _change(work: Work, alert: int, decide: Decide, made: type[A]) -> A:
+def _change(work: Work, alert: int, rev: int, look: Look) -> alert_schemas.Alert:
     standing = alerts.hold_alert(work.conn, alert)
     assert standing is not None, "alerts are never deleted"
-    decision = decide(standing, work)
+    row = _row(work, alert)
+    as_it_stands = shapes.alert(row)
+    decision = look(work, row)(standing, rev, work.caller.staff, now=work.now)
     if isinstance(decision, NotSo):
         raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, decision.why)
-    as_it_stands = shapes.alert(_row(work, alert))
     if isinstance(decision, Conflict):
         raise ConflictError(as_it_stands, _who_was_first(decision, as_it_stands))
     if decision.action in TAKES and standing.acknowledged_at is None:  # now a person has it; the home hears of it
@@ -189,7 +189,7 @@ def _change(work: Work, alert: int, decide: Decide, made: type[A]) -> A:
         alerts.apply(work.conn, [decision], work.now)
     except psycopg.errors.UniqueViolation as error:  # reopened, and another team has a newer one about the same
         raise ConflictError(as_it_stands, "A newer alert about the same is open.") from error
-    return made.model_validate(shapes.alert(_row(work, alert)).model_dump())
+    return shapes.alert(_row(work, alert))
 
 
 def _who_was_first(conflict: Conflict, alert: alert_schemas.Alert) -> str:
@@ -200,7 +200,7 @@ def _row(work: Work, alert: int) -> board.AlertRow:
     return board.alerts(work.conn, [alert])[alert]
 
 
-def _suggests(handled: alert_schemas.HandledAlert) -> alert_schemas.LimitHint | None:
+def _suggests(handled: alert_schemas.Alert) -> alert_schemas.LimitHint | None:
     kind, patient = handled.evidence.kind, handled.patient
     if handled.outcome != Outcome.WRONG_LIMIT.value or kind is None or patient is None:
         return None

@@ -1,20 +1,20 @@
 """What is said about an alert while it is being answered, and for how long it is put off."""
 
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import APIRouter
 
 from server.access import Deed
-from server.alerts import answering, model, snoozing
-from server.alerts.model import Change, Conflict, Priority
-from server.alerts.snoozing import NotSo
+from server.alerts import answering, snoozing
+from server.alerts.model import Priority
 from server.api import alert_schemas, case
-from server.api.alerts import CONFLICT, AlertId, Asked, change, visible
+from server.api.alerts import CONFLICT, Asks, Decide, change, change_after
 from server.api.case import SIGNED_IN, Key, TeamId
 from server.api.desk import DeskOfApp, Token, Work
 from server.api.problems import RefusedError
-from server.store import snoozes
+from server.store import board, snoozes
 
 router = APIRouter(prefix="/api/v1/alerts/{alert}", tags=["alerts"], dependencies=SIGNED_IN)
 of_team = APIRouter(prefix="/api/v1/teams/{team}", tags=["alerts"], dependencies=SIGNED_IN)
@@ -22,81 +22,51 @@ COLOURS = (Priority.YELLOW, Priority.RED)
 
 
 @router.post("/on-my-way", responses=CONFLICT)
-def on_my_way(
-    alert: AlertId, wish: alert_schemas.Coming, key: Key, desk: DeskOfApp, token: Token
-) -> alert_schemas.Alert:
+def on_my_way(wish: alert_schemas.Coming, asked: Asks) -> alert_schemas.Alert:
     """Said by who has it."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        return answering.on_my_way(standing, wish.rev, work.caller.staff, work.now)
-
-    return change(Asked(desk, token, key, alert, "on_my_way", wish), decide, alert_schemas.Alert)
+    return change(asked, wish, answering.on_my_way)
 
 
 @router.post("/there", responses=CONFLICT)
-def there(alert: AlertId, wish: alert_schemas.Coming, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
+def there(wish: alert_schemas.Coming, asked: Asks) -> alert_schemas.Alert:
     """Said by who has it, at the door."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        return answering.there(standing, wish.rev, work.caller.staff, work.now)
-
-    return change(Asked(desk, token, key, alert, "there", wish), decide, alert_schemas.Alert)
+    return change(asked, wish, answering.there)
 
 
 @router.post("/contact", responses=CONFLICT)
-def contact(alert: AlertId, wish: alert_schemas.Remark, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
+def contact(wish: alert_schemas.Remark, asked: Asks) -> alert_schemas.Alert:
     """Somebody spoke with who called for help, or with somebody who is there."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        return answering.contact(standing, wish.rev, work.caller.staff, work.now, note=wish.note)
-
-    return change(Asked(desk, token, key, alert, "contact", wish), decide, alert_schemas.Alert)
+    return change(asked, wish, partial(answering.contact, note=wish.note))
 
 
 @router.post("/measure-again", responses=CONFLICT)
-def measure_again(
-    alert: AlertId, wish: alert_schemas.Remark, key: Key, desk: DeskOfApp, token: Token
-) -> alert_schemas.AskedAgain:
+def measure_again(wish: alert_schemas.Remark, asked: Asks) -> alert_schemas.AskedAgain:
     """A line in the history. No sensor measures because it is asked: the patient must be told."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        return answering.ask_for_measurement(standing, wish.rev, work.caller.staff, work.now, note=wish.note)
-
-    return change(Asked(desk, token, key, alert, "measure_again", wish), decide, alert_schemas.AskedAgain)
+    asked_again = change(asked, wish, partial(answering.ask_for_measurement, note=wish.note))
+    return alert_schemas.AskedAgain(**asked_again.model_dump())
 
 
 @router.post("/note", responses=CONFLICT)
-def note(alert: AlertId, wish: alert_schemas.WriteNote, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
+def note(wish: alert_schemas.WriteNote, asked: Asks) -> alert_schemas.Alert:
     """Also of one that is closed."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        return answering.note(standing, wish.rev, work.caller.staff, work.now, note=wish.note)
-
-    return change(Asked(desk, token, key, alert, "note", wish), decide, alert_schemas.Alert)
+    return change(asked, wish, partial(answering.note, note=wish.note))
 
 
 @router.post("/snooze", responses=CONFLICT)
-def snooze(alert: AlertId, wish: alert_schemas.PutOff, key: Key, desk: DeskOfApp, token: Token) -> alert_schemas.Alert:
+def snooze(wish: alert_schemas.PutOff, asked: Asks) -> alert_schemas.Alert:
     """Put off by who has it or takes it, for at most as long as the team allows. What is worse rings at once."""
 
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict | NotSo:
-        most = snoozes.most(work.conn, visible(work, alert, Deed.HANDLE_ALERTS).team)
-        staff = work.caller.staff
-        return snoozing.snooze(standing, wish.rev, staff, wish.until, wish.reason, work.now, most=most)
+    def look(work: Work, row: board.AlertRow) -> Decide:
+        most = snoozes.most(work.conn, row.team)
+        return partial(snoozing.snooze, until=wish.until, reason=wish.reason, most=most)
 
-    return change(Asked(desk, token, key, alert, "snooze", wish), decide, alert_schemas.Alert)
+    return change_after(asked, wish, look)
 
 
 @router.post("/snooze/end", responses=CONFLICT)
-def end_snooze(
-    alert: AlertId, wish: alert_schemas.Coming, key: Key, desk: DeskOfApp, token: Token
-) -> alert_schemas.Alert:
+def end_snooze(wish: alert_schemas.Coming, asked: Asks) -> alert_schemas.Alert:
     """Before its time: its owner goes on with it; ended by anybody else, it is in the queue again and rings."""
-
-    def decide(standing: model.Alert, work: Work) -> Change | Conflict:
-        return snoozing.end_early(standing, wish.rev, work.caller.staff, work.now)
-
-    return change(Asked(desk, token, key, alert, "end_snooze", wish), decide, alert_schemas.Alert)
+    return change(asked, wish, snoozing.end_early)
 
 
 @of_team.get("/snooze")

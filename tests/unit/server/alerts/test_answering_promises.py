@@ -125,7 +125,7 @@ class Ward:
             return
         alert = choice[which % len(choice)]
         if deed == "reopen":
-            answer = lifecycle.reopen(alert, self.standing, alert.rev, by, now)
+            answer = lifecycle.reopen(alert, alert.rev, by, now, standing=self.standing)
         else:
             answer = DEEDS[deed](alert, alert.rev, by, now)
         if isinstance(answer, Change):
