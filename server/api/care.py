@@ -29,7 +29,6 @@ WINDOW_DAYS: Final = DEVIATION.days
 WINDOW_MAX: Final = 90
 CHANGES_AT_ONCE: Final = 100
 EXCUSE_BACK: Final = timedelta(days=31)
-EXCUSE_AHEAD: Final = timedelta(days=366)
 
 RecordId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Window = Annotated[int, Query(ge=DEVIATION.least_days, le=WINDOW_MAX)]
@@ -238,8 +237,8 @@ def say_excuse(
 
     def say() -> care_schemas.Excuse:
         from_at = wish.from_at or work.now
-        if not work.now - EXCUSE_BACK <= from_at <= work.now + EXCUSE_AHEAD:
-            sentence = "An excuse begins at most a month ago and at most a year ahead."
+        if from_at < work.now - EXCUSE_BACK:
+            sentence = f"An excuse begins at most {EXCUSE_BACK.days} days ago."
             raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
         made = excuses.excuse(
             work.conn,

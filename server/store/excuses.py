@@ -21,7 +21,7 @@ from server.errors import CareError
 from server.store import queries, signals
 
 SQL: Final = queries.load("excuses")
-LONGEST: Final = timedelta(days=92)  # who stays away longer is asked about again [proposal]
+AHEAD: Final = timedelta(days=92)  # who stays away longer is asked about again [proposal]
 SHOWN: Final = 200
 
 
@@ -71,21 +71,28 @@ def excuse(
     """About one patient, or about a home and all who live there; the id of what was said."""
     if (patient is None) == (home is None):
         raise CareError("An excuse is about one patient or one home.")
-    if not from_at < to_at <= max(now, from_at) + LONGEST:
-        raise CareError(f"An excuse ends after it begins, and within {LONGEST.days} days.")
+    if not from_at < to_at <= now + AHEAD:
+        raise CareError(f"An excuse ends after it begins, and at most {AHEAD.days} days from now.")
     given = {"patient": patient, "home": home, "why": str(why), "from_at": from_at, "to_at": to_at}
     row = conn.execute(SQL["say"], {**given, "by": by, "now": now, "reason": reason}).fetchone()
     assert row is not None
-    signals.send(conn, signals.Channel.ENROLMENT)
+    _tell(conn, patient, home)
     return int(row[0])
 
 
 def end(conn: psycopg.Connection, id_: int, by: int | None, now: datetime) -> bool:
     """False: there is no such excuse, or it has ended already."""
-    ended = conn.execute(SQL["end"], {"id": id_, "by": by, "now": now}).fetchone() is not None
-    if ended:
-        signals.send(conn, signals.Channel.ENROLMENT)
-    return ended
+    ended = conn.execute(SQL["end"], {"id": id_, "by": by, "now": now}).fetchone()
+    if ended is not None:
+        _tell(conn, *ended)
+    return ended is not None
+
+
+def _tell(conn: psycopg.Connection, patient: int | None, home: int | None) -> None:
+    """By the patients it is about, for who hears of none forgets what it knows of everybody."""
+    whose = [patient] if home is None else [id_ for (id_,) in conn.execute(SQL["who_lives_there"], {"home": home})]
+    for each in whose:
+        signals.send(conn, signals.Channel.ENROLMENT, each or "")
 
 
 def in_force(conn: psycopg.Connection, patients: Iterable[int], homes: Iterable[int], at: datetime) -> InForce:

@@ -118,15 +118,17 @@ def tell_of_turns(conn: psycopg.Connection, told_until: datetime | None, now: da
     """Whoever keeps settings in memory is told when a fact that was said ahead of its time begins, or one ends; and
     once more when the clocks of all hosts have surely passed it. None: nobody has told for a while. Answers until when
     it is told now."""
-    if told_until is None or any(
-        _turned(conn, told_until - late, now - late) for late in (timedelta(0), CLOCKS_DIFFER)
-    ):
+    if told_until is None:
         signals.send(conn, signals.Channel.ENROLMENT)
+        return now
+    whose = {each for late in (timedelta(0), CLOCKS_DIFFER) for each in _turned(conn, told_until - late, now - late)}
+    for patient in sorted(whose):
+        signals.send(conn, signals.Channel.ENROLMENT, patient)
     return now
 
 
-def _turned(conn: psycopg.Connection, since: datetime, until: datetime) -> bool:
-    return conn.execute(SQL["turned"], {"since": since, "until": until}).fetchone() == (True,)
+def _turned(conn: psycopg.Connection, since: datetime, until: datetime) -> list[int]:
+    return [patient for (patient,) in conn.execute(SQL["turned"], {"since": since, "until": until})]
 
 
 def _insert(

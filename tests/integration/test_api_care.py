@@ -366,9 +366,9 @@ def test_what_was_said_of_the_home_is_there_too(kari, town, anna):
 EXCUSES_THAT_CANNOT_BE = (
     {"lasts": timedelta(0)},
     {"lasts": timedelta(days=-1)},
-    {"lasts": timedelta(days=400)},
+    {"lasts": timedelta(days=93)},
     {"begins": timedelta(days=-40)},
-    {"begins": timedelta(days=400)},
+    {"begins": timedelta(days=60), "lasts": timedelta(days=33)},
     {"why": "bored"},
     {"to_at": None},
     {"to_at": "9999-12-31T23:59:59Z"},
@@ -379,6 +379,11 @@ def test_an_excuse_that_cannot_be_is_refused(kari, town, anna):
     for wish in EXCUSES_THAT_CANNOT_BE:
         refused(excuse(kari, anna, **wish), 422)
     assert town.sql("select * from excuse") == []
+
+
+def test_an_excuse_reaches_three_months_ahead_whenever_it_begins(kari, town, anna):
+    for begins, lasts in ((0, 92), (90, 2), (-30, 122)):
+        done(excuse(kari, anna, begins=timedelta(days=begins), lasts=timedelta(days=lasts) - timedelta(minutes=5)))
 
 
 def test_an_excuse_of_another_patient_is_not_there(kari, town, anna):

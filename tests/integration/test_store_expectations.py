@@ -9,7 +9,7 @@ import pytest
 from devices.vocabulary import Event, EventType, Kind
 from devices.wire.messages import Lane, LinkState
 from server.clinical.plans import PlanItem
-from server.store import excuses, expectations, pool, rolelife, settings
+from server.store import excuses, expectations, pool, rolelife, settings, signals
 from server.store.excuses import Why
 from server.store.ledger import Ledger
 from server.store.settings import OfPatient
@@ -200,6 +200,30 @@ def test_an_excuse_of_the_patient_or_the_home_stops_missed_measurements_and_says
     assert kols.awaited() == [("waiting", at(5, 11, 10))]
     kols.round(at(5, 12))
     assert kols.alerts(MISSED) == [(MISSED, "raised")]
+
+
+def test_an_excuse_is_told_by_whom_it_is_about_so_that_nobody_else_is_forgotten(kols: World) -> None:
+    conn = kols.rig.conn
+    kols.rig.tell("insert into home (name, address, team_id, bucket) values ('empty', 'Testveien 3', 1, 9)")
+    kols.rig.tell("update patient set home_id = 1")
+    said = {"why": Why.HOLIDAY, "from_at": at(2, 6), "to_at": at(4, 8), "by": 1, "now": at(2, 6)}
+    with pool.connect(kols.rig.dsn, name="listener", autocommit=True) as listener:
+        signals.listen(listener, [signals.Channel.ENROLMENT])
+
+        def heard(times: int) -> list[str]:
+            found: list[str] = []
+            while len(found) < times:
+                found += [whose for _, whose in signals.wait(listener, 10)]
+            return found
+
+        of_patient = excuses.excuse(conn, patient=2, **said)  # type: ignore[arg-type]
+        assert heard(1) == ["2"]
+        assert excuses.end(conn, of_patient, 1, at(2, 7))
+        assert heard(1) == ["2"]
+        excuses.excuse(conn, home=1, **said)  # type: ignore[arg-type]
+        assert heard(2) == ["1", "2"]
+        excuses.excuse(conn, home=3, **said)  # type: ignore[arg-type]
+        assert heard(1) == [""]
 
 
 def test_an_excuse_that_ends_early_awaits_anew_from_its_end(kols: World) -> None:

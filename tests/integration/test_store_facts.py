@@ -217,13 +217,13 @@ def test_another_team_neither_reads_nor_says_nor_withdraws_anything(conn, databa
 
 
 def heard_at(listener, conn, told_until, now):
-    """How often it was told, and until when. Signals come in the order of commits, so one after it ends the wait."""
+    """Whom it was told of, and until when. Signals come in the order of commits, so one after it ends the wait."""
     told_until = facts.tell_of_turns(conn, told_until, now)
     signals.send(conn, signals.Channel.COMMAND)
     heard = []
-    while signals.Channel.COMMAND not in heard:
-        heard += [channel for channel, _ in signals.wait(listener, 10)]
-    return len(heard) - 1, told_until
+    while (signals.Channel.COMMAND, "") not in heard:
+        heard += signals.wait(listener, 10)
+    return [whose for _, whose in heard[:-1]], told_until
 
 
 def test_it_is_told_when_a_fact_begins_and_ends_and_again_when_every_clock_has_passed_it(conn, town, anna, kari):
@@ -237,7 +237,10 @@ def test_it_is_told_when_a_fact_begins_and_ends_and_again_when_every_clock_has_p
         signals.listen(listener, [signals.Channel.ENROLMENT, signals.Channel.COMMAND])
         heard, told_until = [], None
         for now in moments:
-            times, told_until = heard_at(listener, conn, told_until, now)
-            heard.append(times)
-        assert heard_at(listener, conn, NOW, NOW + 3 * HOUR)[0] == 1  # a clock that stood still for three hours
-    assert heard == [1, 0, 1, 0, 1, 0, 1]  # the first time nobody knows what was told before
+            whose, told_until = heard_at(listener, conn, told_until, now)
+            heard.append(whose)
+        assert heard_at(listener, conn, NOW, NOW + 3 * HOUR)[0] == [
+            f"{anna}"
+        ]  # a clock that stood still for three hours
+    hers = [f"{anna}"]
+    assert heard == [[""], [], hers, [], hers, [], hers]  # the first time nobody knows what was told before

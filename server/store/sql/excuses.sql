@@ -8,7 +8,11 @@ returning id
 -- Earlier than said; once, and not after its end.
 update excuse set ended_at = %(now)s, ended_by = %(by)s
 where id = %(id)s and ended_at is null and to_at > %(now)s
-returning id
+returning patient_id, home_id
+
+-- name: who_lives_there
+-- Those whom an excuse of the home is about; one null where nobody lives.
+select p.id from (select %(home)s::int as id) h left join patient p on p.home_id = h.id and p.active order by 1
 
 -- name: in_force
 -- Which patients and homes are excused at an instant. An excuse of a home is one of all who live there; a home is excused

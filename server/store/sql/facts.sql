@@ -31,6 +31,7 @@ where f.place <= %(most)s
 order by f.said_at desc, f.id desc
 
 -- name: turned
--- Whether a fact that was said ahead of its time began, or one ended, after `since` and not after `until`.
-select exists (select from care_fact where at > said_at and at > %(since)s and at <= %(until)s and withdrawn_at is null)
-    or exists (select from care_fact where until > %(since)s and until <= %(until)s and withdrawn_at is null)
+-- Of whom a fact that was said ahead of its time began, or one ended, after `since` and not after `until`.
+select patient_id from care_fact where at > said_at and at > %(since)s and at <= %(until)s and withdrawn_at is null
+union
+select patient_id from care_fact where until > %(since)s and until <= %(until)s and withdrawn_at is null
