@@ -6,21 +6,20 @@ A record's time is only minutes into the session, so its filter at the control p
 for a sensor that warms up: it sends no number, or 0.
 """
 
-from binascii import crc_hqx
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum, IntFlag
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
-from devices.errors import DecodeError
 from devices.gatt import Reader, date_time_bytes
-from devices.ieee11073 import SFLOAT_NAN, sfloat, sfloat_word
+from devices.ieee11073 import sfloat
 from devices.profiles import battery, current_time, device_information, racp
 from devices.profiles.base import STREAM_SILENT_S, Decode, Profile, Quirk, Reach, Reading, Said, SessionStarted, uuid16
+from devices.profiles.cgm_record import CRC_BYTES, Annunciation, Record, check_crc, parse_record, protected, records
 from devices.profiles.current_time import Summer
 from devices.profiles.decoding import by_characteristic, possible
 from devices.profiles.wording import moment, set_of, sfloat_in
@@ -33,41 +32,6 @@ FEATURE: Final = uuid16(0x2AA8)
 STATUS: Final = uuid16(0x2AA9)
 SESSION_START: Final = uuid16(0x2AAA)
 RUN_TIME: Final = uuid16(0x2AAB)
-
-
-class Flag(IntFlag):
-    TREND = 0x01
-    QUALITY = 0x02
-    WARNING_OCTET = 0x20
-    CALIBRATION_OCTET = 0x40
-    STATUS_OCTET = 0x80
-
-
-class Annunciation(IntFlag):
-    """Sensor Status Annunciation: three octets, of which a measurement sends those that are not 0."""
-
-    SESSION_STOPPED = 1 << 0
-    BATTERY_LOW = 1 << 1
-    SENSOR_TYPE_WRONG = 1 << 2
-    SENSOR_MALFUNCTION = 1 << 3
-    DEVICE_SPECIFIC_ALERT = 1 << 4
-    GENERAL_FAULT = 1 << 5
-    TIME_SYNC_REQUIRED = 1 << 8
-    CALIBRATION_NOT_ALLOWED = 1 << 9
-    CALIBRATION_RECOMMENDED = 1 << 10
-    CALIBRATION_REQUIRED = 1 << 11
-    TOO_HOT = 1 << 12
-    TOO_COLD = 1 << 13
-    CALIBRATION_PENDING = 1 << 14
-    BELOW_PATIENT_LOW = 1 << 16
-    ABOVE_PATIENT_HIGH = 1 << 17
-    BELOW_HYPO = 1 << 18
-    ABOVE_HYPER = 1 << 19
-    FALLS_FAST = 1 << 20
-    RISES_FAST = 1 << 21
-    RESULT_TOO_LOW = 1 << 22  # lower than the device can process
-    RESULT_TOO_HIGH = 1 << 23
-
 
 # What makes a number doubtful. Not: an alert, which is about the patient, or a low battery; a calibration that is only
 # recommended, pending or not allowed just now; a time that should be set, for the time here is the offset.
@@ -106,6 +70,9 @@ class Feature(IntFlag):
     QUALITY = 1 << 16
 
 
+NO_CRC: Final = 0xFFFF  # what a feature has in its place
+
+
 class Fluid(IntEnum):
     """Type. Others make no difference here: what a sensor of this service measures is taken to be interstitial."""
 
@@ -118,79 +85,6 @@ class Place(IntEnum):
 
     CONTROL_SOLUTION = 4
     SUBCUTANEOUS = 5
-
-
-CRC_BYTES: Final = 2
-HEAD_BYTES: Final = 6  # size, flags, concentration, time offset
-NO_CRC: Final = 0xFFFF  # what a feature has in its place
-_PLAIN: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-
-
-def e2e_crc(data: bytes) -> int:
-    """CRC-CCITT, x16 + x12 + x5 + 1, from 0xFFFF, each byte from its least significant bit (CGMS 3.11). The library
-    counts from the most significant bit: so its input and its result are mirrored."""
-    mirrored = crc_hqx(bytes(data).translate(_PLAIN), 0xFFFF)
-    return _PLAIN[mirrored & 0xFF] << 8 | _PLAIN[mirrored >> 8]
-
-
-def _check_crc(data: bytes, what: str) -> None:
-    content, found = data[:-CRC_BYTES], int.from_bytes(data[-CRC_BYTES:], "little")
-    if found != (right := e2e_crc(content)):
-        raise DecodeError(f"{what} has E2E-CRC {found:#06x}, its bytes make {right:#06x}: {data.hex(' ')}")
-
-
-def _size(flags: int) -> int:
-    octets = sum(bool(flags & flag) for flag in (Flag.STATUS_OCTET, Flag.CALIBRATION_OCTET, Flag.WARNING_OCTET))
-    return HEAD_BYTES + octets + 2 * sum(bool(flags & flag) for flag in (Flag.TREND, Flag.QUALITY))
-
-
-_SIZES: Final = tuple(_size(flags) for flags in range(256))  # without E2E-CRC
-_STATUS_OCTET, _CALIBRATION_OCTET, _WARNING_OCTET = (
-    int(each) for each in (Flag.STATUS_OCTET, Flag.CALIBRATION_OCTET, Flag.WARNING_OCTET)
-)
-_ANY_OCTET: Final = _STATUS_OCTET | _CALIBRATION_OCTET | _WARNING_OCTET
-
-
-def records(data: bytes, needs_crc: bool) -> Iterator[bytes]:
-    """The records of one message, without their E2E-CRC."""
-    if not data:
-        raise DecodeError("size needs 1 bytes, 0 are left")
-    at = 0
-    while at < len(data):
-        size, left = data[at], len(data) - at
-        if size < HEAD_BYTES or size > left:
-            raise DecodeError(
-                f"a record of {size} bytes: at least {HEAD_BYTES}, and {left} are left of {data.hex(' ')}"
-            )
-        record = data[at : at + size]
-        at += size
-        without = _SIZES[record[1]]
-        if size == without + CRC_BYTES:
-            _check_crc(record, "the record")
-        elif size != without:
-            raise DecodeError(f"a record of {size} bytes: its flags {record[1]:#04x} make {without}, or 2 more")
-        elif needs_crc:
-            raise DecodeError(f"a record without the E2E-CRC that its feature promises: {record.hex(' ')}")
-        yield record[:without]
-
-
-class Record(NamedTuple):
-    """`word`: mg/dL as an SFLOAT."""
-
-    word: int
-    offset_min: int
-    annunciation: int
-
-
-def parse_record(record: bytes) -> Record:
-    """Trend and quality are not kept: the first is in the values, and what the second means only its maker knows."""
-    flags, at, annunciation = record[1], HEAD_BYTES, 0
-    if flags & _ANY_OCTET:
-        for octet, shift in ((_STATUS_OCTET, 0), (_CALIBRATION_OCTET, 8), (_WARNING_OCTET, 16)):
-            if flags & octet:
-                annunciation |= record[at] << shift
-                at += 1
-    return Record(record[2] | record[3] << 8, record[4] | record[5] << 8, annunciation)
 
 
 _DOUBTFUL, _OUT_OF_RANGE = int(DOUBTFUL), int(Annunciation.RESULT_TOO_LOW | Annunciation.RESULT_TOO_HIGH)
@@ -278,7 +172,7 @@ def parse_feature(data: bytes) -> Features:
     reader.u16("E2E-CRC")
     reader.end()
     if Feature.E2E_CRC in can:
-        _check_crc(data, "the feature")
+        check_crc(data, "the feature")
     is_control = fluid_and_place & 0xF == Fluid.CONTROL_SOLUTION or fluid_and_place >> 4 == Place.CONTROL_SOLUTION
     return Features(can=can, is_control=is_control)
 
@@ -286,7 +180,7 @@ def parse_feature(data: bytes) -> Features:
 def _checked_end(reader: Reader, data: bytes, what: str) -> None:
     """The E2E-CRC, if there is one."""
     if reader.left == CRC_BYTES:
-        _check_crc(data, what)
+        check_crc(data, what)
         reader.u16("E2E-CRC")
     reader.end()
 
@@ -401,41 +295,17 @@ PROFILE: Final = Profile(
 )
 
 
-def encode_measurement(
-    *,
-    offset_min: int,
-    mg_per_dl: float | None,
-    annunciation: Annunciation | None = None,
-    trend_per_min: float | None = None,
-    quality_percent: float | None = None,
-    with_crc: bool = False,
-) -> bytes:
-    """One record. Of the annunciation the octets that are not 0 are sent; the trend has tenths of mg/dL."""
-    octets = (annunciation or Annunciation(0)).to_bytes(3, "little")
-    present = zip((Flag.STATUS_OCTET, Flag.CALIBRATION_OCTET, Flag.WARNING_OCTET), octets, strict=True)
-    flags = int(sum(flag for flag, octet in present if octet))
-    tail = bytes(octet for octet in octets if octet)
-    for flag, value, decimals in ((Flag.TREND, trend_per_min, 1), (Flag.QUALITY, quality_percent, 0)):
-        if value is not None:
-            flags |= flag
-            tail += sfloat_word(value, decimals).to_bytes(2, "little")
-    word = SFLOAT_NAN if mg_per_dl is None else sfloat_word(mg_per_dl, 0)
-    size = HEAD_BYTES + len(tail) + (CRC_BYTES if with_crc else 0)
-    record = bytes((size, flags)) + word.to_bytes(2, "little") + offset_min.to_bytes(2, "little") + tail
-    return _protected(record, with_crc)
-
-
 def whole_mg_per_dl(mmol_per_l: float) -> int:
     return round(glucose_mg_per_dl_from_mmol_per_l(Decimal(repr(float(mmol_per_l)))))
 
 
 def encode_feature(can: Feature, *, fluid: Fluid = Fluid.INTERSTITIAL, place: Place = Place.SUBCUTANEOUS) -> bytes:
     content = can.to_bytes(3, "little") + bytes((place << 4 | fluid,))
-    return _protected(content, True) if Feature.E2E_CRC in can else content + NO_CRC.to_bytes(2, "little")
+    return protected(content, True) if Feature.E2E_CRC in can else content + NO_CRC.to_bytes(2, "little")
 
 
 def encode_status(*, offset_min: int, annunciation: Annunciation, with_crc: bool = False) -> bytes:
-    return _protected(offset_min.to_bytes(2, "little") + annunciation.to_bytes(3, "little"), with_crc)
+    return protected(offset_min.to_bytes(2, "little") + annunciation.to_bytes(3, "little"), with_crc)
 
 
 def encode_session_start(
@@ -443,12 +313,8 @@ def encode_session_start(
 ) -> bytes:
     """`at` is local time, by zone and summer time; None: it was never told the time."""
     moment = bytes(7) if at is None else date_time_bytes(at)
-    return _protected(moment + current_time.encode_local_time(zone=zone, summer=summer), with_crc)
+    return protected(moment + current_time.encode_local_time(zone=zone, summer=summer), with_crc)
 
 
 def encode_run_time(*, hours: int, with_crc: bool = False) -> bytes:
-    return _protected(hours.to_bytes(2, "little"), with_crc)
-
-
-def _protected(content: bytes, with_crc: bool) -> bytes:
-    return content + e2e_crc(content).to_bytes(CRC_BYTES, "little") if with_crc else content
+    return protected(hours.to_bytes(2, "little"), with_crc)

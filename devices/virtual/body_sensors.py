@@ -7,6 +7,7 @@ from decimal import Decimal
 from devices.profiles import (
     blood_pressure,
     cgm,
+    cgm_record,
     current_time,
     elapsed_time,
     glucose,
@@ -186,7 +187,7 @@ class GlucosePatch(Sensor):
             return
         self._minute = minute
         mg_per_dl = cgm.whole_mg_per_dl(self.person.glucose(t_s))
-        payload = cgm.encode_measurement(offset_min=minute, mg_per_dl=mg_per_dl)
+        payload = cgm_record.encode_measurement(offset_min=minute, mg_per_dl=mg_per_dl)
         value = float(glucose_mmol_per_l_from_mg_per_dl(Decimal(mg_per_dl)))
         at = self._began + minute * timedelta(minutes=1)
         self._around.book(self.address, Word(what="glucose_isf", value=value, at=at, memory=True))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.profiles import blood_pressure, cgm, elapsed_time, health_sensor, scale
+from devices.profiles import blood_pressure, cgm, cgm_record, elapsed_time, health_sensor, scale
 from devices.profiles.base import Reading, Said
 from devices.profiles.health_codes import Unit
 from devices.vocabulary import KINDS, Kind
@@ -81,7 +81,7 @@ def test_a_composition(tenths: int, steps: int, is_one_of_several: bool) -> None
 )
 def test_records_of_a_glucose_sensor(records: list[tuple[int, int]], with_crc: bool, trend: int | None) -> None:
     message = b"".join(
-        cgm.encode_measurement(
+        cgm_record.encode_measurement(
             offset_min=minute,
             mg_per_dl=mg_per_dl,
             trend_per_min=None if trend is None else trend / 10,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.errors import DecodeError
-from devices.profiles import PROFILES, cgm, racp
+from devices.profiles import PROFILES, cgm, cgm_record, racp
 from devices.profiles.base import Decode, Reading, SessionStarted
 from devices.profiles.cgm import Annunciation, Feature
 from devices.profiles.current_time import Summer
@@ -44,17 +44,17 @@ def bit_by_bit(data: bytes) -> int:
 
 def test_the_checksum_is_that_of_the_specifications_example() -> None:
     """CGMS 3.11: 3E 01 02 03 04 05 06 07 08 09 is followed by 01 2F."""
-    assert cgm.e2e_crc(bytes.fromhex("3E 01 02 03 04 05 06 07 08 09")).to_bytes(2, "little") == b"\x01\x2f"
+    assert cgm_record.e2e_crc(bytes.fromhex("3E 01 02 03 04 05 06 07 08 09")).to_bytes(2, "little") == b"\x01\x2f"
 
 
 def test_the_checksum_is_the_one_of_the_catalogue() -> None:
     """reveng.sourceforge.io, CRC-16/MCRF4XX: check 0x6f91."""
-    assert cgm.e2e_crc(b"123456789") == 0x6F91
+    assert cgm_record.e2e_crc(b"123456789") == 0x6F91
 
 
 @given(st.binary(max_size=40))
 def test_the_checksum_of_anything_is_what_a_shift_register_makes_of_it(data: bytes) -> None:
-    assert cgm.e2e_crc(data) == bit_by_bit(data)
+    assert cgm_record.e2e_crc(data) == bit_by_bit(data)
 
 
 @given(st.integers(0, 8 * len(CAPTURED) - 1))
@@ -109,16 +109,16 @@ def test_the_start_and_the_minutes_make_the_time() -> None:
 @pytest.mark.parametrize(
     ("encoded", "by_hand"),
     [
-        (cgm.encode_measurement(offset_min=5, mg_per_dl=100), "06 00 64 00 05 00"),
-        (cgm.encode_measurement(offset_min=5, mg_per_dl=100, with_crc=True), "08 00 64 00 05 00 98 bc"),
-        (cgm.encode_measurement(offset_min=5, mg_per_dl=None), "06 00 ff 07 05 00"),
+        (cgm_record.encode_measurement(offset_min=5, mg_per_dl=100), "06 00 64 00 05 00"),
+        (cgm_record.encode_measurement(offset_min=5, mg_per_dl=100, with_crc=True), "08 00 64 00 05 00 98 bc"),
+        (cgm_record.encode_measurement(offset_min=5, mg_per_dl=None), "06 00 ff 07 05 00"),
         (
-            cgm.encode_measurement(offset_min=10, mg_per_dl=55, annunciation=Annunciation.BELOW_HYPO),
+            cgm_record.encode_measurement(offset_min=10, mg_per_dl=55, annunciation=Annunciation.BELOW_HYPO),
             "07 20 37 00 0a 00 04",
         ),
         # -1.3 mg/dL/min is -13e-1: 0xfff3; 95 %.
         (
-            cgm.encode_measurement(
+            cgm_record.encode_measurement(
                 offset_min=300,
                 mg_per_dl=120,
                 annunciation=Annunciation.SESSION_STOPPED
@@ -175,7 +175,7 @@ def test_octets_are_where_another_library_finds_them(flags: int, octets: list[in
     tail = bytes(present) + bytes(2 * ((flags & 1) + (flags >> 1 & 1)))
     record = bytes((6 + len(tail), flags)) + b"\x64\x00" + offset.to_bytes(2, "little") + tail
     (other,) = CGMMeasurementCharacteristic().parse_value(bytearray(record)).records
-    (ours,) = (cgm.parse_record(each) for each in cgm.records(record, False))
+    (ours,) = (cgm_record.parse_record(each) for each in cgm_record.records(record, False))
     theirs = (other.status_octet or 0) | (other.cal_temp_octet or 0) << 8 | (other.warning_octet or 0) << 16
     assert (ours.annunciation, ours.offset_min) == (theirs, other.time_offset)
 
