@@ -6,15 +6,18 @@ never moves a limit."""
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from server.detection.daily import counted
 from server.detection.rows import Bools, Floats, Ints
 
 Z_OF_MAD: Final = 0.6745  # the upper quartile of the normal distribution: makes a MAD comparable with sigma
 SIGMA_OF_MAD: Final = 1.4826
+
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,17 +98,21 @@ def accepted_columns(accepted: Iterable[AcceptedBaseline]) -> Accepted:
 
 
 def accepted_for(keys: Ints, accepted: Accepted) -> Baselines:
-    """For each of these streams what was accepted for it; NaN: nothing was."""
-    if not len(accepted.key):
-        nothing, none = np.full(len(keys), np.nan), np.zeros(len(keys), np.int64)
-        return Baselines(center=nothing, mad=nothing, days=none, last_day=none)
-    places = np.minimum(np.searchsorted(accepted.key, keys), len(accepted.key) - 1)
-    agreed = accepted.key[places] == keys
+    """For each of these streams, ascending, what was accepted for it; NaN: nothing was."""
+    near = slice(*np.searchsorted(accepted.key, [keys[0], keys[-1] + 1])) if len(keys) else slice(0)
+    places = np.searchsorted(keys, accepted.key[near])
+    here = keys.take(places, mode="clip") == accepted.key[near]
+
+    def of(column: NDArray[T], nothing: float) -> NDArray[T]:
+        found = np.full(len(keys), nothing, column.dtype)
+        found[places[here]] = column[near][here]
+        return found
+
     return Baselines(
-        center=np.where(agreed, accepted.center[places], np.nan),
-        mad=np.where(agreed, accepted.mad[places], np.nan),
-        days=np.where(agreed, accepted.days[places], 0),
-        last_day=np.where(agreed, accepted.last_day[places], 0),
+        center=of(accepted.center, np.nan),
+        mad=of(accepted.mad, np.nan),
+        days=of(accepted.days, 0),
+        last_day=of(accepted.last_day, 0),
     )
 
 

@@ -52,8 +52,10 @@ class Daily:
 
 def counted(values: Floats) -> Ints:
     """How many there are in each row, without NaN."""
-    there: Ints = np.einsum("ij->i", ~np.isnan(values), dtype=np.int64, casting="unsafe")  # count_nonzero takes longer
-    return there
+    narrow = np.int8 if values.shape[1] < 128 else np.int64
+    there = (~np.isnan(values)).view(np.int8)
+    count: Ints = np.einsum("ij->i", there, dtype=narrow).astype(np.int64)  # count_nonzero takes many times as long
+    return count
 
 
 def daily_medians(

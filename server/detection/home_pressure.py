@@ -65,15 +65,15 @@ def week_of(
 def home_means(week: Week) -> HomeMeans:
     systolic, diastolic = week.systolic[:, DROPPED:], week.diastolic[:, DROPPED:]
     there = ~np.isnan(systolic)
-    a_day = there.sum(axis=2)
-    readings = a_day.sum(axis=1)
+    a_day = np.einsum("ijk->ij", there.view(np.int8))  # sum and count_nonzero take many times as long
+    readings = np.einsum("ij->i", a_day).astype(np.int64)
     many = np.where(readings > 0, readings, np.nan)
     return HomeMeans(
         patient=week.patient,
         systolic=np.einsum("ijk->i", np.where(there, systolic, 0.0)) / many,
         diastolic=np.einsum("ijk->i", np.where(there, diastolic, 0.0)) / many,
         readings=readings,
-        days=np.count_nonzero(a_day, axis=1),
+        days=np.einsum("ij->i", (a_day > 0).view(np.int8)).astype(np.int64),
     )
 
 

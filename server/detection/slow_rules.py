@@ -4,16 +4,16 @@ All are silent about a stream without a value today, but the loss of weight, whi
 yesterday is not found anew by silence."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
 
 from devices.vocabulary import KINDS, Kind
 from server.clinical.change import CHANGES
-from server.detection.baseline import Accepted, Baselines, accepted_for, robust_z, usual
+from server.detection.baseline import Z_OF_MAD, Accepted, Baselines, accepted_for, robust_z, usual
 from server.detection.control import cusum, ewma, ewma_half_width
-from server.detection.daily import Daily
+from server.detection.daily import Daily, counted
 from server.detection.findings import Direction
 from server.detection.rows import Bools, Floats, Ints
 from server.detection.rule_findings import RuleFinding, rule_finding
@@ -26,19 +26,29 @@ from server.detection.rules import (
     WeightGainRule,
     WeightLossRule,
 )
-from server.detection.trends import day_to_day, fading, mann_kendall, p_value, theil_sen, variance_factor
-from server.detection.weight import gain_kg, lost_share, middle_kg
+from server.detection.trends import (
+    day_to_day,
+    fading,
+    least_scores,
+    mann_kendall,
+    p_value,
+    scores,
+    theil_sen,
+    variance_factor,
+)
+from server.detection.weight import gain_kg, lost_share, middle_kg, most_lost_share
 
-STREAMS_AT_ONCE: Final = 4096  # their days stay in the cache
+STREAMS_AT_ONCE: Final = 8192  # their days stay in the cache
 NUMBERS: Final = max(facts.number for facts in KINDS.values()) + 1
 WEIGHT: Final = KINDS[Kind.WEIGHT].number
+CLOSE: Final = 1e-6  # two ways to the same number differ by less
 DayRule = DeviationRule | EwmaRule | CusumRule | TrendRule
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watched:
     """Streams with a value today, of kinds in clinical.change: their days, what that says of them (NaN and False:
-    nothing), and what a clinician accepted as usual."""
+    nothing), what a clinician accepted as usual, and the `least` and `most` of their days."""
 
     daily: Daily
     agreed: Baselines
@@ -46,25 +56,35 @@ class Watched:
     smallest: Floats
     low: Bools
     high: Bools
+    least: Floats
+    most: Floats
 
     def __len__(self) -> int:
         return len(self.daily)
 
-    def charted(self) -> Self:
-        """Those with an accepted baseline, and of their days those after what it rests on: older ones must not testify
-        against it."""
-        which = np.flatnonzero(self.agreed.accepted)
-        agreed, days = self.agreed.of(which), self.daily.values[which]
-        days_of = np.arange(1 - days.shape[1], 1) + self.daily.today
-        since = np.where(days_of > agreed.last_day[:, None], days, np.nan)
+    def of(self, which: Ints) -> Self:
         return type(self)(
-            daily=Daily(key=self.daily.key[which], values=since, midnights_ms=self.daily.midnights_ms),
-            agreed=agreed,
+            daily=self.daily.of(which),
+            agreed=self.agreed.of(which),
             mad_floor=self.mad_floor[which],
             smallest=self.smallest[which],
             low=self.low[which],
             high=self.high[which],
+            least=self.least[which],
+            most=self.most[which],
         )
+
+    def charted(self) -> Self:
+        """Those with an accepted baseline that may have left it, and of their days those after what it rests on: older
+        ones must not testify against it. Neither an average nor a shift is further from its target than the furthest
+        of the days is."""
+        away = self.smallest - CLOSE
+        below, above = self.agreed.center - self.least, self.most - self.agreed.center
+        charted = self.of(np.flatnonzero(((below >= away) & self.low) | ((above >= away) & self.high)))
+        days = charted.daily.values
+        days_of = np.arange(1 - days.shape[1], 1) + self.daily.today
+        since = np.where(days_of > charted.agreed.last_day[:, None], days, np.nan)
+        return replace(charted, daily=replace(charted.daily, values=since))
 
     def worse(self, signed: Floats | Ints) -> Bools:
         """A change of this sign is one for the worse."""
@@ -113,13 +133,14 @@ def _of_weights(rule: Rule, daily: Daily, weights: Ints, now_ms: int) -> Iterabl
 
 
 def deviations(rule: DeviationRule, watched: Watched, now_ms: int) -> Iterator[RuleFinding]:
-    daily, today = watched.daily, watched.daily.values[:, -1]
-    baseline = usual(watched.agreed, daily.last(rule.days + 1)[:, :-1])
-    z = robust_z(today, baseline, watched.mad_floor)
+    far = watched.of(_perhaps_far(rule, watched))  # to know what is usual is the dear half: only where it can matter
+    daily, today = far.daily, far.daily.values[:, -1]
+    baseline = usual(far.agreed, daily.last(rule.days + 1)[:, :-1])
+    z = robust_z(today, baseline, far.mad_floor)
     enough = baseline.accepted | (baseline.days >= rule.least_days)
-    mad = baseline.believed_mad(watched.mad_floor)
+    mad = baseline.believed_mad(far.mad_floor)
     window_ms = _window(daily, rule.days + 1, now_ms)
-    for place in np.flatnonzero((np.abs(z) > rule.z) & enough & watched.worse(z)).tolist():
+    for place in np.flatnonzero((np.abs(z) > rule.z) & enough & far.worse(z)).tolist():
         yield rule_finding(
             rule,
             int(daily.key[place]),
@@ -132,6 +153,16 @@ def deviations(rule: DeviationRule, watched: Watched, now_ms: int) -> Iterator[R
             z=z[place],
             accepted=float(baseline.accepted[place]),
         )
+
+
+def _perhaps_far(rule: DeviationRule, watched: Watched) -> Ints:
+    """Streams whose today is further from the accepted middle, or from the furthest of their days, than the floor of a
+    MAD allows: a middle is between the days, and a MAD is no smaller."""
+    today, accepted, center = watched.daily.values[:, -1], watched.agreed.accepted, watched.agreed.center
+    allowed = rule.z / Z_OF_MAD * watched.mad_floor - CLOSE
+    below = np.where(accepted, center, watched.most) - today > allowed
+    above = today - np.where(accepted, center, watched.least) > allowed
+    return np.flatnonzero((below & watched.low) | (above & watched.high))
 
 
 def averages_out(rule: EwmaRule, charted: Watched, now_ms: int) -> Iterator[RuleFinding]:
@@ -182,8 +213,12 @@ def sums_out(rule: CusumRule, charted: Watched, now_ms: int) -> Iterator[RuleFin
 
 def drifts(rule: TrendRule, watched: Watched, now_ms: int) -> Iterator[RuleFinding]:
     values = watched.daily.last(rule.days)
+    score, count = scores(values), counted(values)
+    perhaps = (np.abs(score) >= least_scores(rule.days, rule.z)[count]) & (count >= rule.least_days)
+    perhaps &= watched.worse(score)
+    watched, values = watched.of(np.flatnonzero(perhaps)), values[perhaps]
     found = mann_kendall(values)
-    significant = (np.abs(found.z) > rule.z) & (found.count >= rule.least_days) & watched.worse(found.score)
+    significant = np.abs(found.z) > rule.z
     places = np.flatnonzero(significant)  # the slope is the dear half: only where it can matter
     slope = theil_sen(values[places], np.arange(float(rule.days)))
     matters = (np.abs(slope) * rule.days > watched.smallest[places]) & (slope * found.score[places] > 0)
@@ -231,6 +266,8 @@ def losses(rule: WeightLossRule, daily: Daily, weights: Ints, now_ms: int) -> It
     """`weights`: the rows that are such."""
     then = daily.last(rule.days + rule.week)[:, : rule.week][weights]
     now = daily.last(rule.week)[weights]
+    perhaps = most_lost_share(then, now) >= rule.share - CLOSE
+    then, now, weights = then[perhaps], now[perhaps], weights[perhaps]
     share = lost_share(then, now)
     window_ms = _window(daily, rule.days + rule.week, now_ms)
     for place in np.flatnonzero(share >= rule.share).tolist():
@@ -247,17 +284,19 @@ def losses(rule: WeightLossRule, daily: Daily, weights: Ints, now_ms: int) -> It
 
 
 def _watched(daily: Daily, accepted: Accepted, days: int) -> Watched:
-    kind = daily.kind
-    which = np.flatnonzero(~np.isnan(MAD_FLOOR[kind]) & ~np.isnan(daily.values[:, -1]))
+    kind = daily.kind.astype(np.int64)
+    which = np.flatnonzero(WATCHED[kind] & ~np.isnan(daily.values[:, -1]))
     kind, key = kind[which], daily.key[which]
-    recent = Daily(key=key, values=daily.last(days)[which], midnights_ms=daily.midnights_ms)
+    by_day = daily.last(days).take(which, axis=0).T.copy()  # a day is then one piece of memory
     return Watched(
-        daily=recent,
+        daily=Daily(key=key, values=by_day.T, midnights_ms=daily.midnights_ms),
         agreed=accepted_for(key, accepted),
         mad_floor=MAD_FLOOR[kind],
         smallest=SMALLEST[kind],
         low=LOW[kind],
         high=HIGH[kind],
+        least=np.fmin.reduce(by_day, axis=0),
+        most=np.fmax.reduce(by_day, axis=0),
     )
 
 
@@ -270,6 +309,7 @@ def _by_number(name: str) -> Floats:
 
 MAD_FLOOR, SMALLEST = _by_number("mad_floor"), _by_number("smallest")
 LOW, HIGH = _by_number("low") == 1, _by_number("high") == 1
+WATCHED: Final = ~np.isnan(MAD_FLOOR)
 
 
 def _direction(signed: float) -> Direction:

@@ -3,19 +3,19 @@
 Rows are streams, columns readings, the oldest first; NaN: no reading there. The work is done in pieces that stay in the
 cache."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import erfc, sqrt
+from math import erfc, isqrt, sqrt
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from server.detection.baseline import medians
 from server.detection.daily import counted
 from server.detection.rows import Floats, Ints
 
-VALUES_AT_ONCE: Final = 1 << 16
+VALUES_AT_ONCE: Final = 1 << 15
 SLOPES_AT_ONCE: Final = 1 << 18
 HIGHEST_CORRELATION: Final = 0.95  # beyond it so few days say nothing at all
 
@@ -34,16 +34,36 @@ class MannKendall:
 
 
 def mann_kendall(values: Floats) -> MannKendall:
-    count = counted(values)
-    score, variance = np.zeros(len(values), np.int64), np.zeros(len(values))
-    many = max(1, VALUES_AT_ONCE // max(values.shape[1], 1))
-    for begin in range(0, len(values), many):
-        piece = slice(begin, begin + many)
-        score[piece], ties = _scores(values[piece].T.copy())
-        variance[piece] = (count[piece] * (count[piece] - 1) * (2 * count[piece] + 5) - ties) / 18
+    count, score, ties = counted(values), scores(values), _pieces(_ties, values)
+    variance = (count * (count - 1) * (2 * count + 5) - ties) / 18
     deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
     z = np.where(variance > 0, (score - np.sign(score)) / deviation, 0.0)
     return MannKendall(count=count, score=score, variance=variance, z=z)
+
+
+def scores(values: Floats) -> Ints:
+    """The score alone: less than half of the work."""
+    return _pieces(_net, values)
+
+
+@lru_cache(maxsize=64)
+def least_scores(readings: int, z: float) -> Ints:
+    """By count, up to so many readings: no |z| is beyond this one with a smaller score, whatever the ties.
+
+    Ties make the variance smaller. They are pairs that the score cannot have: of T such pairs no group is larger than
+    the one that T pairs make, t (t - 1)/2 <= T, and what the groups take off is at most 2 T (2 t + 5)."""
+    return np.array([_least_score(count, z) for count in range(readings + 1)])
+
+
+def _least_score(count: int, z: float) -> int:
+    pairs = count * (count - 1) // 2
+    for score in range(1, pairs + 1):
+        tied = pairs - score
+        group = (1 + isqrt(1 + 8 * tied)) // 2
+        variance = (2 * pairs * (2 * count + 5) - 2 * tied * (2 * group + 5)) / 18
+        if (score - 1) ** 2 >= z**2 * variance:
+            return score
+    return pairs + 1
 
 
 def p_value(z: float) -> float:
@@ -106,27 +126,34 @@ def theil_sen(values: Floats, at: Floats) -> Floats:
     return slopes
 
 
-def _scores(values: Floats) -> tuple[Ints, Ints]:
-    """The score, and what ties take off the variance. `values` has a column per stream here: comparisons then run along
-    the memory. NaN is neither above nor below anything, and what is neither is taken for alike until the end."""
-    size = len(values)
-    narrow = np.int8 if size < 100 else np.int32
-    net = np.zeros(values.shape, narrow)  # of the pairs that end with this one: those that rise less those that fall
-    alike = np.ones(values.shape, narrow)  # how many have the same value as this one
-    for lag in range(1, size):
-        rises, falls = values[lag:] > values[:-lag], values[lag:] < values[:-lag]
-        net[lag:] += rises.view(np.int8)
-        net[lag:] -= falls.view(np.int8)
-        same = (rises == falls).view(np.int8)
+def _pieces(of: Callable[[Floats], Ints], values: Floats) -> Ints:
+    """With a column per stream: comparisons then run along the memory."""
+    found = np.zeros(len(values), np.int64)
+    many = max(1, VALUES_AT_ONCE // max(values.shape[1], 1))
+    for begin in range(0, len(values), many):
+        found[begin : begin + many] = of(np.ascontiguousarray(values[begin : begin + many].T))
+    return found
+
+
+def _net(values: Floats) -> Ints:
+    """Pairs that rise less those that fall. NaN is neither above nor below anything."""
+    net = np.zeros(values.shape, np.int8 if len(values) < 100 else np.int32)  # of the pairs that end with this one
+    for lag in range(1, len(values)):
+        net[lag:] += (values[lag:] > values[:-lag]).view(np.int8)
+        net[lag:] -= (values[lag:] < values[:-lag]).view(np.int8)
+    score: Ints = np.add.reduce(net, axis=0, dtype=np.int64)
+    return score
+
+
+def _ties(values: Floats) -> Ints:
+    """What ties take off 18 times the variance: of each group of t alike t (t - 1)(2 t + 5)."""
+    alike = np.ones(values.shape, np.int64)  # how many have the same value as this one
+    for lag in range(1, len(values)):
+        same = values[lag:] == values[:-lag]
         alike[lag:] += same
         alike[:-lag] += same
-    gone = np.isnan(values)
-    alike -= np.add.reduce(gone, axis=0, dtype=narrow)
-    np.copyto(alike, 1, where=gone)
-    ties: NDArray[np.integer] = alike.astype(np.int16 if size < 100 else np.int64)
-    # Each of t alike adds (t-1)(2t+5): together t(t-1)(2t+5), the correction of their group.
-    correction = ((ties - 1) * (2 * ties + 5)).sum(axis=0, dtype=np.int32 if size < 100 else np.int64)
-    return np.add.reduce(net, axis=0, dtype=np.int64), correction.astype(np.int64)
+    ties: Ints = ((alike - 1) * (2 * alike + 5)).sum(axis=0)  # NaN is like nothing, and alone
+    return ties
 
 
 @lru_cache(maxsize=64)

@@ -27,5 +27,12 @@ def lost_share(then: Floats, now: Floats) -> Floats:
     return lost
 
 
+def most_lost_share(then: Floats, now: Floats) -> Floats:
+    """What `lost_share` cannot be more than: from the heaviest day to the lightest, for middles are between them."""
+    heaviest, lightest = np.fmax.reduce(then.T.copy(), axis=0), np.fmin.reduce(now.T.copy(), axis=0)
+    most: Floats = (heaviest - lightest) / heaviest
+    return most
+
+
 def middle_kg(weights: Floats) -> Floats:
     return medians(weights.copy(), counted(weights))

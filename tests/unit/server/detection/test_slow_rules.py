@@ -50,20 +50,20 @@ def found(rule: Rule, days: list[float], kind: Kind = Kind.SPO2, accepted=NOTHIN
 
 
 def agreed(center: float, mad: float = 1.0, last_day: date = date(2026, 11, 6), kind: Kind = Kind.SPO2):
-    return accepted_columns(
-        [
-            AcceptedBaseline(
-                patient=7,
-                kind=KINDS[kind].number,
-                center=center,
-                mad=mad,
-                days=14,
-                first_day=last_day - timedelta(days=13),
-                last_day=last_day,
-                accepted_on=last_day + timedelta(days=1),
-                accepted_by=3,
-            )
-        ]
+    return accepted_columns([baseline_of(7, kind, center, mad, last_day)])
+
+
+def baseline_of(patient: int, kind: Kind, center: float, mad: float, last_day: date = date(2026, 11, 5)):
+    return AcceptedBaseline(
+        patient=patient,
+        kind=KINDS[kind].number,
+        center=center,
+        mad=mad,
+        days=14,
+        first_day=last_day - timedelta(days=13),
+        last_day=last_day,
+        accepted_on=last_day + timedelta(days=1),
+        accepted_by=3,
     )
 
 
@@ -246,6 +246,76 @@ def test_many_restless_streams_at_once_are_what_each_is_alone():
     alone = [evaluate(RULES, together.of(slice(row, row + 1)), accepted, NOW_MS) for row in range(200)]
     assert findings == [each for stream in alone for each in stream]
     assert {each.name for each in findings} >= {"deviation", "ewma", "cusum", "trend", "weight_gain"}
+
+
+def plainly(rule: Rule, days: list[float], kind: Kind, center: float | None, mad: float) -> bool:
+    """The definition, one stream and day at a time. `center` None: no baseline was accepted."""
+    change, today = CHANGES[kind], days[-1]
+    spread = max(mad, change.mad_floor)
+    before = [day for day in days[-15:-1] if day == day]
+    recent = [day for day in days[-14:] if day == day]
+    if rule is DEVIATION:
+        if center is None:
+            if len(before) < 7:
+                return False
+            center = float(np.median(before))
+            spread = max(float(np.median(np.abs(np.array(before) - center))), change.mad_floor)
+        z = 0.6745 * (today - center) / spread
+        return bool((z < -3.5 and change.low) or (z > 3.5 and change.high))
+    if center is None:
+        return False
+    sigma = 1.4826 * spread
+    if rule is EWMA:
+        average = center
+        for day in recent:
+            average += 0.2 * (day - average)
+        away, width = average - center, 3 * sigma * np.sqrt(0.2 / 1.8 * (1 - 0.8 ** (2 * len(recent))))
+        worse = (away < 0 and change.low) or (away > 0 and change.high)
+        return bool(worse and abs(away) > width and abs(away) >= change.smallest)
+    for sign, worse in ((-1, change.low), (1, change.high)):
+        total, since = 0.0, 0
+        for day in recent:
+            total += sign * (day - center) - 0.5 * sigma
+            total, since = (total, since + 1) if total > 0 else (0.0, 0)
+        if worse and total > 5 * sigma and 0.5 * sigma + total / since >= change.smallest:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("rule", [DEVIATION, EWMA, CUSUM])
+@pytest.mark.parametrize("kind", [Kind.SPO2, Kind.PULSE_RATE, Kind.WEIGHT, Kind.FEV1])
+def test_no_stream_is_passed_by_that_the_definition_finds(rule, kind):
+    """Beside the limits, where a look that is too short to be right would show."""
+    chance, change = np.random.default_rng(43), CHANGES[kind]
+    values = 90 + change.smallest * chance.normal(0, 0.4, (600, 15)) * chance.choice([0, 1, 1], (600, 1))
+    values[:, -chance.integers(1, 15) :] += change.smallest * chance.choice([-3, -1.2, -1, 0, 1, 1.2, 3], (600, 1))
+    values[chance.random(values.shape) < 0.15] = NAN
+    values[:, -1] = np.where(np.isnan(values[:, -1]), 90, values[:, -1])
+    streams = {(patient, kind): list(row) for patient, row in enumerate(np.round(values, 2))}
+    with_baseline = [baseline_of(patient, kind, 90, change.mad_floor) for patient in range(300)]
+    told = evaluate([rule], daily(streams), accepted_columns(with_baseline), NOW_MS)
+    centers = [90.0 if patient < 300 else None for patient in range(600)]
+    expected = [
+        patient
+        for (patient, _), days in streams.items()
+        if plainly(rule, days, kind, centers[patient], change.mad_floor)
+    ]
+    assert [each.patient for each in told] == expected
+    assert expected
+
+
+@pytest.mark.parametrize("rule", [LOSS_IN_A_MONTH, LOSS_IN_HALF_A_YEAR])
+def test_nobody_is_passed_by_who_lost_that_share(rule):
+    chance = np.random.default_rng(47)
+    days = 80 + chance.normal(0, 0.4, (400, rule.days + rule.week))
+    days[:, -rule.week :] *= 1 - rule.share * chance.uniform(0.9, 1.1, (400, 1))
+    days[chance.random(days.shape) < 0.3] = NAN
+    streams = {(patient, Kind.WEIGHT): list(row) for patient, row in enumerate(np.round(days, 1))}
+    told = evaluate([rule], daily(streams), NOTHING, NOW_MS)
+    middles = [(np.nanmedian(row[: rule.week]), np.nanmedian(row[-rule.week :])) for row in streams.values()]
+    expected = [patient for patient, (then, now) in enumerate(middles) if round((then - now) / then, 9) >= rule.share]
+    assert [each.patient for each in told] == expected
+    assert 100 < len(expected) < 300
 
 
 def test_what_two_rules_find_of_one_stream_stands_together_in_the_order_of_the_rules():

@@ -7,7 +7,16 @@ import pytest
 from scipy.stats import rankdata, theilslopes
 
 from server.detection.rules import TREND
-from server.detection.trends import day_to_day, fading, mann_kendall, p_value, theil_sen, variance_factor
+from server.detection.trends import (
+    day_to_day,
+    fading,
+    least_scores,
+    mann_kendall,
+    p_value,
+    scores,
+    theil_sen,
+    variance_factor,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -75,6 +84,28 @@ def test_readings_at_times_of_their_own_have_the_slope_of_scipy():
     for row, when, slope in zip(values, at, slopes, strict=True):
         there = ~np.isnan(row)
         assert slope == pytest.approx(theilslopes(row[there], when[there]).slope)
+
+
+@pytest.mark.parametrize("z", [1.959964, TREND.z])
+@pytest.mark.parametrize("steps", [2, 3, 5, 14])
+def test_no_drift_is_significant_with_a_smaller_score_than_the_least_whatever_the_ties(z, steps):
+    chance = np.random.default_rng(41)
+    values = np.sort(chance.integers(0, steps, (20_000, 14)).astype(float), axis=1)  # as certain as they can be
+    values[::2] = chance.permuted(values[::2], axis=1)
+    swapped = chance.integers(0, 14, (10_000, 2))
+    rows = np.arange(1, 20_000, 2)
+    values[rows, swapped[:, 0]], values[rows, swapped[:, 1]] = values[rows, swapped[:, 1]], values[rows, swapped[:, 0]]
+    values[chance.random(values.shape) < 0.2] = NAN
+    found = mann_kendall(values)
+    significant = np.abs(found.z) > z
+    assert significant.any() or steps == 2
+    assert (np.abs(scores(values)) >= least_scores(14, z)[found.count])[significant].all()
+
+
+def test_the_least_score_without_ties_by_hand():
+    # Five readings: variance 5*4*15/18 = 16.67, all ten pairs rise: z = 9/4.08 = 2.2.
+    assert least_scores(5, 1.959964)[[0, 1, 2, 3, 5]].tolist() == [1, 1, 2, 4, 9]  # one tie: (9-1)/sqrt(282/18) = 2.02
+    assert least_scores(5, TREND.z)[5] == 11  # more than there are pairs: never
 
 
 def test_one_wild_day_does_not_move_the_slope():
