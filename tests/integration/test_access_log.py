@@ -297,7 +297,6 @@ def test_the_database_itself_changes_neither_the_patient_nor_an_alert_of_it(as_k
 NOBODYS = {
     "device": "addresses of sensors; whose they are is in binding",
     "way_offer": "which ways out this server has, and the public key of push",
-    "subject": "numbers of patients and homes, which are locked by",
     "installation": "its epoch",
     "role_life": "signs of life of the server's own processes",
     "observation_kept": "until when hours are counted",
