@@ -2159,6 +2159,11 @@ export interface components {
              */
             next_at: string | null;
             /**
+             * Called
+             * @description who was called last; `calls` of its detail has them all
+             */
+            called: components["schemas"]["Called"][];
+            /**
              * Quiet
              * @description it waits for the morning list
              */
@@ -2182,7 +2187,8 @@ export interface components {
         };
         /**
          * AlertChanged
-         * @description `ring`: this change must be heard (raised, raised again, pressed again).
+         * @description `ring`: this change must be heard (raised, raised again, pressed again). One that somebody has rings for its
+         *     owner alone: nothing was logged about it for a while.
          */
         AlertChanged: {
             /**
@@ -2233,6 +2239,11 @@ export interface components {
              * @description the newest first
              */
             snoozes: components["schemas"]["Snooze"][];
+            /**
+             * Calls
+             * @description everybody who was called, the first one first
+             */
+            calls: components["schemas"]["Called"][];
         };
         /** Alive */
         Alive: {
@@ -2335,6 +2346,11 @@ export interface components {
              * @description when it goes on along its chain
              */
             next_at: string | null;
+            /**
+             * Called
+             * @description who was called last; `calls` of its detail has them all
+             */
+            called: components["schemas"]["Called"][];
             /**
              * Quiet
              * @description it waits for the morning list
@@ -2495,6 +2511,32 @@ export interface components {
             p256dh: string;
             /** Auth */
             auth: string;
+        };
+        /**
+         * Called
+         * @description Somebody was called about an alert, on all ways that they have.
+         */
+        Called: {
+            /**
+             * Step
+             * @description of its chain
+             */
+            step: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Name
+             * @description of somebody of the staff, or whose telephone it is
+             */
+            name: string;
+            /**
+             * Staff
+             * @description null: a telephone that stands in the chain
+             */
+            staff: number | null;
         };
         /**
          * CareConflict
@@ -2919,6 +2961,23 @@ export interface components {
         Duty: {
             /** Team */
             team: number;
+            /** On Duty */
+            on_duty: components["schemas"]["OnDuty"][];
+        };
+        /**
+         * DutyChanged
+         * @description Who is on duty in the team now.
+         */
+        DutyChanged: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "duty";
+            /** Team */
+            team: number;
+            /** Seq */
+            seq: number;
             /** On Duty */
             on_duty: components["schemas"]["OnDuty"][];
         };
@@ -3800,6 +3859,11 @@ export interface components {
              */
             next_at: string | null;
             /**
+             * Called
+             * @description who was called last; `calls` of its detail has them all
+             */
+            called: components["schemas"]["Called"][];
+            /**
              * Quiet
              * @description it waits for the morning list
              */
@@ -4380,6 +4444,11 @@ export interface components {
              * Format: date-time
              */
             since: string;
+            /**
+             * Ways
+             * @description on which they are called beside the screens, the first one first; empty: on none
+             */
+            ways: ("push" | "sms" | "email")[];
         };
         /**
          * OpenInEmergency
@@ -4570,6 +4639,11 @@ export interface components {
             sensors_off: string[];
             /** Virtual */
             virtual: boolean;
+            /**
+             * Response
+             * @description what was agreed to happen with a yellow alert out of hours; null: nothing
+             */
+            response: string | null;
             /** Vitals */
             vitals: components["schemas"]["Vital"][];
         };
@@ -15311,7 +15385,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Resumed"] | components["schemas"]["Reset"] | components["schemas"]["AlertChanged"] | components["schemas"]["GatewayChanged"] | components["schemas"]["EmergencyOpened"] | components["schemas"]["PatientLeft"] | components["schemas"]["PatientJoined"] | components["schemas"]["Passed"] | components["schemas"]["Readings"] | components["schemas"]["SeenOn"] | components["schemas"]["Heartbeat"] | components["schemas"]["Pong"];
+                "application/json": components["schemas"]["Resumed"] | components["schemas"]["Reset"] | components["schemas"]["AlertChanged"] | components["schemas"]["GatewayChanged"] | components["schemas"]["DutyChanged"] | components["schemas"]["EmergencyOpened"] | components["schemas"]["PatientLeft"] | components["schemas"]["PatientJoined"] | components["schemas"]["Passed"] | components["schemas"]["Readings"] | components["schemas"]["SeenOn"] | components["schemas"]["Heartbeat"] | components["schemas"]["Pong"];
             };
         };
         responses: {

@@ -35,6 +35,7 @@ export function anAlert(change: Partial<Alert> = {}): Alert {
     snoozed_until: null,
     step: 0,
     next_at: null,
+    called: [],
     quiet: false,
     response: null,
     handled_by: null,
@@ -86,6 +87,7 @@ export function aPatient(change: Partial<PatientRow> = {}): PatientRow {
     gateways: ['demo-bjorkeveien'],
     sensors_off: [],
     virtual: true,
+    response: null,
     vitals: [aVital()],
     ...change,
   }

@@ -172,6 +172,7 @@ export class Live {
         return void this.#reset()
       case 'alert':
       case 'gateway':
+      case 'duty':
       case 'emergency':
       case 'passed':
         return this.#event(message)

@@ -32,7 +32,7 @@ export type Role = Me['teams'][number]['role']
 export type GatewayState = GatewayRow['state']
 
 export type Cursors = Readonly<Record<string, number>>
-export type TeamEvent = Schemas['AlertChanged'] | Schemas['GatewayChanged'] | Schemas['EmergencyOpened'] | Schemas['Passed']
+export type TeamEvent = Schemas['AlertChanged'] | Schemas['GatewayChanged'] | Schemas['DutyChanged'] | Schemas['EmergencyOpened'] | Schemas['Passed']
 /** After one of these the board is another one. */
 export type Moved = Schemas['PatientLeft'] | Schemas['PatientJoined']
 /** Declared as webhooks, for OpenAPI has no word for a socket. */

@@ -55,6 +55,7 @@ export function reduce(state: State, message: Message): State {
       return withAlert(state, message.alert)
     case 'alert':
     case 'gateway':
+    case 'duty':
     case 'emergency':
     case 'passed':
       return order(state.cursors, message) === 'next' ? withEvent(state, message) : state
@@ -82,7 +83,7 @@ function fromBoard(board: Board): State {
 
 function withEvent(state: State, event: TeamEvent): State {
   const moved = { ...state, cursors: { ...state.cursors, [event.team]: event.seq } }
-  if (event.type === 'passed' || event.type === 'emergency') return moved
+  if (event.type === 'passed' || event.type === 'emergency' || event.type === 'duty') return moved
   if (event.type === 'gateway') return { ...moved, gateways: new Map(state.gateways).set(event.gateway.id, event.gateway) }
   // No message says which sensors are off; the alert about it says that it changed.
   const wanting = state.wanting || event.alert.rule.endsWith('sensor_off')

@@ -47,6 +47,15 @@ class Evidence(Shape):
     readings: Annotated[int | None, Field(description="how many days, points or windows the numbers rest on")] = None
 
 
+class Called(Shape):
+    """Somebody was called about an alert, on all ways that they have."""
+
+    step: Annotated[int, Field(description="of its chain")]
+    at: datetime
+    name: Annotated[str, Field(description="of somebody of the staff, or whose telephone it is")]
+    staff: Annotated[int | None, Field(description="null: a telephone that stands in the chain")]
+
+
 class Alert(Shape):
     id: int
     team: int
@@ -76,6 +85,7 @@ class Alert(Shape):
     snoozed_until: Annotated[datetime | None, Field(description="its owner has put it off; then it rings again")]
     step: Annotated[int, Field(description="where it stands in its chain")]
     next_at: Annotated[datetime | None, Field(description="when it goes on along its chain")]
+    called: Annotated[list[Called], Field(description="who was called last; `calls` of its detail has them all")]
     quiet: Annotated[bool, Field(description="it waits for the morning list")]
     response: Annotated[str | None, Field(description="what was agreed to happen out of hours")]
     handled_by: StaffMember | None
@@ -113,6 +123,7 @@ class AlertDetail(Shape):
     alert: Alert
     history: list[HistoryEntry]
     snoozes: Annotated[list[Snooze], Field(description="the newest first")]
+    calls: Annotated[list[Called], Field(description="everybody who was called, the first one first")]
 
 
 class AlertConflict(Problem):

@@ -82,10 +82,13 @@ def get_alert(alert: AlertId, desk: DeskOfApp, token: Token) -> alert_schemas.Al
         row = visible(work, alert, Deed.SEE_PATIENTS)
         for patient in [row.patient] if row.patient is not None else row.lives_there:
             board.remember_look(work.conn, patient, f"alert {alert}", work.now)
-        history = board.history(work.conn, alert)
+        history, calls = board.history(work.conn, alert), board.calls(work.conn, alert)
         put_off = _put_off(work, snoozes.of_alert(work.conn, alert))
     return alert_schemas.AlertDetail(
-        alert=shapes.alert(row), history=[shapes.history(each) for each in history], snoozes=put_off
+        alert=shapes.alert(row),
+        history=[shapes.history(each) for each in history],
+        snoozes=put_off,
+        calls=[alert_schemas.Called(step=each.step, at=each.at, name=each.name, staff=each.staff) for each in calls],
     )
 
 

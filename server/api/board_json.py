@@ -57,6 +57,7 @@ class _Patient(Struct):
     gateways: list[str]
     sensors_off: list[str]
     virtual: bool
+    response: str | None
     vitals: list[_Vital]
 
 
@@ -113,6 +114,7 @@ def _patients(seen: board.Snapshot) -> Iterator[_Patient]:
             gateways.get(row.home, []),
             off.get(row.id, []),
             row.virtual,
+            row.response,
             vitals.get(row.id, []),
         )
 

@@ -60,6 +60,9 @@ class PatientRow(Shape):
     gateways: list[str]
     sensors_off: Annotated[list[str], Field(description="devices that say they are not on the body")]
     virtual: bool
+    response: Annotated[
+        str | None, Field(description="what was agreed to happen with a yellow alert out of hours; null: nothing")
+    ]
     vitals: list[Vital]
 
 

@@ -19,6 +19,7 @@ from server.api.desk import DeskOfApp, Token, Work
 from server.api.problems import RefusedError
 from server.api.schemas import Shape, StaffMember
 from server.api.settings_schemas import TakeBack
+from server.api.shapes import on_duty
 from server.errors import CareError
 from server.store import answering, chains, duty
 
@@ -192,16 +193,7 @@ def _decide(
 def _duty(work: Work, team: int) -> shapes.Duty:
     return shapes.Duty(
         team=team,
-        on_duty=[
-            shapes.OnDuty.model_validate(
-                {
-                    "part": each.part,
-                    "staff": StaffMember(id=each.staff, name=each.name, initials=each.initials),
-                    "since": each.from_at,
-                }
-            )
-            for each in duty.on_duty(work.conn, [team])
-        ],
+        on_duty=[on_duty(each) for each in duty.on_duty(work.conn, [team])],
     )
 
 

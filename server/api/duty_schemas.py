@@ -23,6 +23,10 @@ class OnDuty(Shape):
     part: Part
     staff: StaffMember
     since: datetime
+    ways: Annotated[
+        list[Literal["push", "sms", "email"]],
+        Field(description="on which they are called beside the screens, the first one first; empty: on none"),
+    ]
 
 
 class Duty(Shape):

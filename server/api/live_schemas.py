@@ -7,6 +7,7 @@ from pydantic import Field
 
 from server.api.alert_schemas import Alert
 from server.api.board_schemas import GatewayRow, LatestValue
+from server.api.duty_schemas import OnDuty
 from server.api.schemas import Shape, StaffMember
 
 ResetReason = Literal["unknown_epoch", "unknown_cursor", "too_far_behind", "teams_changed"]
@@ -58,7 +59,8 @@ class Reset(Shape):
 
 
 class AlertChanged(Shape):
-    """`ring`: this change must be heard (raised, raised again, pressed again)."""
+    """`ring`: this change must be heard (raised, raised again, pressed again). One that somebody has rings for its
+    owner alone: nothing was logged about it for a while."""
 
     type: Literal["alert"]
     team: int
@@ -72,6 +74,15 @@ class GatewayChanged(Shape):
     team: int
     seq: int
     gateway: GatewayRow
+
+
+class DutyChanged(Shape):
+    """Who is on duty in the team now."""
+
+    type: Literal["duty"]
+    team: int
+    seq: int
+    on_duty: list[OnDuty]
 
 
 class Passed(Shape):
@@ -149,6 +160,7 @@ ServerMessage = Annotated[
     | Reset
     | AlertChanged
     | GatewayChanged
+    | DutyChanged
     | EmergencyOpened
     | PatientLeft
     | PatientJoined

@@ -4,41 +4,87 @@ The log says that something changed; the message carries it as it stands now. A 
 state with each seq, and applying it twice changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg import Connection
 
+from server.alerts.model import Action
 from server.api import live_schemas, schemas, shapes
 from server.api.screen import LoggedEvent, ReadingKey
-from server.store import board, break_glass, screens, settings
+from server.store import board, break_glass, duty, screens, settings
 from server.store.break_glass import Opened
 from server.store.screens import LogRow
 
+TeamMessage = (
+    live_schemas.AlertChanged
+    | live_schemas.GatewayChanged
+    | live_schemas.DutyChanged
+    | live_schemas.EmergencyOpened
+    | live_schemas.PatientLeft
+    | live_schemas.PatientJoined
+    | live_schemas.Passed
+)
 STILL_RINGS = frozenset({"raised", "cleared"})  # nobody has looked yet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Now:
+    """What a piece of a team's log is about, as it stands now."""
+
+    alerts: Mapping[int, board.AlertRow]
+    gateways: Mapping[str, board.GatewayRow]
+    opened: Mapping[int, Opened]
+    on_duty: Sequence[duty.OnDuty]
 
 
 def read_events(conn: Connection, *, team: int, after: int, limit: int) -> list[LoggedEvent]:
     rows = screens.after(conn, team, after, limit=limit)
-    alerts = board.alerts(conn, {row.alert_id for row in rows if row.alert_id is not None})
     names = {str(row.body.get("gateway")) for row in rows if row.type == "gateway"}
-    gateways = {row.id: row for row in board.gateways(conn, [team], names)} if names else {}
-    opened = break_glass.by_id(conn, {_opened(row) for row in rows if row.type == "break_glass"})
-    texts = (
-        _emergency(team, row, opened) if row.type == "break_glass" else _text(team, row, alerts, gateways)
-        for row in rows
+    stands = _Now(
+        alerts=board.alerts(conn, {row.alert_id for row in rows if row.alert_id is not None}),
+        gateways={row.id: row for row in board.gateways(conn, [team], names)} if names else {},
+        opened=break_glass.by_id(conn, {_opened(row) for row in rows if row.type == "break_glass"}),
+        on_duty=duty.on_duty(conn, [team]) if any(row.type == "duty" for row in rows) else (),
     )
-    return [LoggedEvent(team=team, seq=row.seq, text=text) for row, text in zip(rows, texts, strict=True)]
+    return [LoggedEvent(team=team, seq=row.seq, text=_message(team, row, stands).model_dump_json()) for row in rows]
+
+
+def _message(team: int, row: LogRow, stands: _Now) -> TeamMessage:
+    at = {"team": team, "seq": row.seq}
+    match row.type:
+        case "alert" if (alert := stands.alerts.get(row.alert_id or 0)) is not None:
+            return live_schemas.AlertChanged(type="alert", **at, ring=_rings(row, alert), alert=shapes.alert(alert))
+        case "gateway" if (gateway := stands.gateways.get(str(row.body.get("gateway")))) is not None:
+            return live_schemas.GatewayChanged(type="gateway", **at, gateway=shapes.gateway(gateway))
+        case "duty":
+            on_duty = [shapes.on_duty(each) for each in stands.on_duty]
+            return live_schemas.DutyChanged(type="duty", **at, on_duty=on_duty)
+        case "break_glass":
+            return _emergency(team, row, stands.opened[_opened(row)])
+        case "left":
+            return live_schemas.PatientLeft(type="left", **at, patient=_patient(row))
+        case "joined":
+            return live_schemas.PatientJoined(type="joined", **at, patient=_patient(row))
+        case _:
+            proof = row.body.get("proof") if row.type == "proof" else None
+            return live_schemas.Passed(type="passed", **at, proof=proof if isinstance(proof, int) else None)
+
+
+def _rings(row: LogRow, alert: board.AlertRow) -> bool:
+    """Whoever comes back later hears what is still unheard: nobody has looked yet, or who has it was reminded and has
+    logged nothing since."""
+    reminded = row.body.get("action") == Action.REMINDED and alert.state == "acknowledged" and alert.step > 0
+    return row.body.get("ring") is True and (alert.state in STILL_RINGS or reminded)
 
 
 def _opened(row: LogRow) -> int:
     return int(str(row.body["break_glass"]))
 
 
-def _emergency(team: int, row: LogRow, opened: Mapping[int, Opened]) -> str:
+def _emergency(team: int, row: LogRow, it: Opened) -> live_schemas.EmergencyOpened:
     """Also one that is over by now: whoever was asleep then must hear of it."""
-    it = opened[_opened(row)]
     return live_schemas.EmergencyOpened(
         type="emergency",
         team=team,
@@ -47,37 +93,7 @@ def _emergency(team: int, row: LogRow, opened: Mapping[int, Opened]) -> str:
         staff=schemas.StaffMember(id=it.staff_id, name=it.staff_name, initials=it.staff_initials),
         reason=it.reason,
         until=it.until_at,
-    ).model_dump_json()
-
-
-def _text(
-    team: int, row: LogRow, alerts: Mapping[int, board.AlertRow], gateways: Mapping[str, board.GatewayRow]
-) -> str:
-    alert = alerts.get(row.alert_id) if row.alert_id is not None else None
-    gateway = gateways.get(str(row.body.get("gateway")))
-    message: (
-        live_schemas.AlertChanged
-        | live_schemas.GatewayChanged
-        | live_schemas.PatientLeft
-        | live_schemas.PatientJoined
-        | live_schemas.Passed
     )
-    if row.type == "alert" and alert is not None:
-        ring = row.body.get("ring") is True and alert.state in STILL_RINGS
-        message = live_schemas.AlertChanged(type="alert", team=team, seq=row.seq, ring=ring, alert=shapes.alert(alert))
-    elif row.type == "gateway" and gateway is not None:
-        shown = shapes.gateway(gateway)
-        message = live_schemas.GatewayChanged(type="gateway", team=team, seq=row.seq, gateway=shown)
-    elif row.type == "left":
-        message = live_schemas.PatientLeft(type="left", team=team, seq=row.seq, patient=_patient(row))
-    elif row.type == "joined":
-        message = live_schemas.PatientJoined(type="joined", team=team, seq=row.seq, patient=_patient(row))
-    else:
-        proof = row.body.get("proof") if row.type == "proof" else None
-        message = live_schemas.Passed(
-            type="passed", team=team, seq=row.seq, proof=proof if isinstance(proof, int) else None
-        )
-    return message.model_dump_json()
 
 
 def _patient(row: LogRow) -> int:

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from devices.limits import Limit
 from devices.vocabulary import KIND_BY_NUMBER, KINDS, Quality, Sign
-from server.api import alert_schemas, board_schemas, schemas
-from server.store import board
+from server.api import alert_schemas, board_schemas, duty_schemas, schemas
+from server.store import board, duty
 from server.store.settings import LimitsOf
 
 EVIDENCE_NAMES = frozenset(alert_schemas.Evidence.model_fields)
@@ -45,6 +45,7 @@ def alert(row: board.AlertRow) -> alert_schemas.Alert:
             "snoozed_until": row.snoozed_until,
             "step": row.step,
             "next_at": row.next_at,
+            "called": row.called,
             "quiet": row.quiet,
             "response": row.response,
             "handled_by": _person(row.handler_id, row.handler_name, row.handler_initials),
@@ -69,6 +70,13 @@ def _person(id_: int | None, name: str | None, initials: str | None) -> schemas.
     if id_ is None or name is None or initials is None:
         return None
     return schemas.StaffMember(id=id_, name=name, initials=initials)
+
+
+def on_duty(row: duty.OnDuty) -> duty_schemas.OnDuty:
+    staff = schemas.StaffMember(id=row.staff, name=row.name, initials=row.initials)
+    return duty_schemas.OnDuty.model_validate(
+        {"part": row.part, "staff": staff, "since": row.from_at, "ways": row.ways}
+    )
 
 
 def history(row: board.HistoryRow) -> alert_schemas.HistoryEntry:

@@ -48,6 +48,7 @@ class AlertRow:
     snoozed_until: datetime | None
     step: int
     next_at: datetime | None
+    called: Sequence[Mapping[str, Any]]
     quiet: bool
     response: str | None
     handler_id: int | None
@@ -75,6 +76,14 @@ class HistoryRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CallRow:
+    step: int
+    at: datetime
+    name: str
+    staff: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PatientRow:
     id: int
     name: str
@@ -83,6 +92,7 @@ class PatientRow:
     team: int
     home: int | None
     virtual: bool
+    response: str | None
 
 
 class ValueRow(NamedTuple):
@@ -194,6 +204,11 @@ def alerts(conn: Conn, ids: Collection[int]) -> dict[int, AlertRow]:
 def history(conn: Conn, alert: int) -> list[HistoryRow]:
     with conn.cursor(row_factory=class_row(HistoryRow)) as cursor:
         return cursor.execute(SQL["history"], {"alert": alert}).fetchall()
+
+
+def calls(conn: Conn, alert: int) -> list[CallRow]:
+    with conn.cursor(row_factory=class_row(CallRow)) as cursor:
+        return cursor.execute(SQL["calls"], {"alert": alert}).fetchall()
 
 
 def values(conn: Conn, teams: Collection[int], *, after_batch: int = -1) -> list[ValueRow]:

@@ -31,6 +31,7 @@ class OnDuty:
     name: str
     initials: str
     from_at: datetime
+    ways: list[str]
 
 
 def on_duty(conn: Connection, teams: Collection[int]) -> list[OnDuty]:

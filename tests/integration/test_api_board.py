@@ -44,6 +44,7 @@ def test_the_board_shows_a_team_its_patients_homes_and_gateways(api, town):
         "gateways": ["gw-anna"],
         "sensors_off": [],
         "virtual": True,
+        "response": None,
         "vitals": [],
     }
     assert arne["pathway"] == "diabetes"

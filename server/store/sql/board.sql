@@ -23,7 +23,7 @@ select alert.id, alert.team_id as team, alert.rev, alert.rule, alert.priority, a
        alert.began_at, alert.raised_at, alert.last_at, alert.late, alert.count, alert.condition_ended_at,
        alert.owner_id, owner.name as owner_name, owner.initials as owner_initials,
        alert.acknowledged_at, alert.on_way_at, alert.there_at, alert.contact_at, alert.contact_needed, alert.snoozed_until,
-       alert.step, alert.next_at, alert.quiet, alert.response, alert.handled_at, alert.outcome, alert.evidence,
+       alert.step, alert.next_at, called.last as called, alert.quiet, alert.response, alert.handled_at, alert.outcome, alert.evidence,
        alert.handled_by as handler_id, handler.name as handler_name, handler.initials as handler_initials,
        (select count(*) from alert_seen where alert_seen.alert_id = alert.id) as seen_on,
        case when alert.patient_id is null then
@@ -34,6 +34,11 @@ left join gateway on gateway.id = alert.gateway_id
 left join device on device.id = alert.device_id
 left join staff owner on owner.id = alert.owner_id
 left join staff handler on handler.id = alert.handled_by
+cross join lateral (
+    select coalesce(jsonb_agg(jsonb_build_object('step', step, 'at', at, 'name', name, 'staff', staff_id) order by place), '[]') as last
+    from alert_call
+    where alert_id = alert.id and rev = (select max(rev) from alert_call newest where newest.alert_id = alert.id)
+) called
 where alert.id = any (%(ids)s)
 
 -- name: history
@@ -47,10 +52,24 @@ left join staff colleague on colleague.id = (history.detail ->> 'to')::int
 where history.alert_id = %(alert)s
 order by history.rev
 
+-- name: calls
+-- Everybody who was called about an alert.
+select step, at, name, staff_id as staff from alert_call where alert_id = %(alert)s order by rev, place
+
 -- name: patients
--- The rows of the board.
+-- The rows of the board, each with what the nearest agreement about yellow alerts says of the time out of hours.
+with agreed as materialized (
+    select distinct on (team_id, municipality, pathway) team_id, municipality, pathway, response, removed
+    from service_hours where priority = 'yellow' and team_id = any (%(teams)s)
+    order by team_id, municipality, pathway, id desc
+)
 select patient.id, patient.name, patient.born_on, patient.pathway, patient.team_id as team, patient.home_id as home,
-       patient.virtual
+       patient.virtual,
+       (select response from agreed
+        where agreed.team_id = patient.team_id and not removed
+          and (agreed.municipality is null or agreed.municipality = patient.municipality)
+          and (agreed.pathway is null or agreed.pathway = patient.pathway)
+        order by agreed.pathway is null, agreed.municipality is null limit 1) as response
 from patient
 where patient.team_id = any (%(teams)s) and patient.active
 order by patient.id

@@ -1,6 +1,7 @@
 -- name: on_duty
 -- Who is on duty in these teams, who has been so longest first.
-select d.team_id as team, d.part, d.staff_id as staff, s.name, s.initials, d.from_at
+select d.team_id as team, d.part, d.staff_id as staff, s.name, s.initials, d.from_at,
+       array(select way from notice_ways(array[d.staff_id]) group by way order by min(turn)) as ways
 from duty d join staff s on s.id = d.staff_id
 where d.team_id = any (%(teams)s) and d.to_at is null and s.active
 order by d.team_id, d.from_at, d.id

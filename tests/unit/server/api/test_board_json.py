@@ -61,6 +61,7 @@ patients = st.builds(
     team=few_ids,
     home=st.none() | few_ids,
     virtual=st.booleans(),
+    response=st.none() | words,
 )
 gateways = st.builds(
     board.GatewayRow,
@@ -95,6 +96,10 @@ alerts = st.builds(
     contact_at=st.none() | instants,
     snoozed_until=st.none() | instants,
     next_at=st.none() | instants,
+    called=st.lists(
+        st.fixed_dictionaries({"step": few_ids, "at": instants, "name": words, "staff": st.none() | few_ids}),
+        max_size=2,
+    ),
     response=st.none() | words,
     handler_name=st.none() | words,
     handler_initials=st.none() | words,
