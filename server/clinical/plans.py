@@ -15,6 +15,9 @@ MONDAY: Final = 1
 EVERY_DAY: Final = frozenset(range(1, 8))
 LONGEST_WAIT: Final = timedelta(days=1)  # before, and after, a planned time
 MOST_TIMES: Final = 12  # of one kind in a day
+# Who wears a chest strap has measured the pulse. Not the other way round: in atrial fibrillation some beats of the
+# heart do not reach the finger, and who plans the heart's own rate wants those too.
+_ALSO_MET_BY: Final[Mapping[Kind, frozenset[Kind]]] = MappingProxyType({Kind.PULSE_RATE: frozenset({Kind.HEART_RATE})})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +32,11 @@ class PlanItem:
     after: timedelta
     references: tuple[Reference, ...] = ()
     proposal: bool = False
+
+
+def met_by(kind: Kind) -> frozenset[Kind]:
+    """A value of any of these is the planned measurement."""
+    return frozenset({kind}) | _ALSO_MET_BY.get(kind, frozenset())
 
 
 def chosen_plan(pathway: Pathway, own: Mapping[Kind, PlanItem], team: Mapping[Kind, PlanItem]) -> tuple[PlanItem, ...]:

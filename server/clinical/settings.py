@@ -21,6 +21,11 @@ from server.clinical.saturation import Fact, Oxygen, PrescribedRange, Saturation
 
 T = TypeVar("T")
 
+# One row of RCP's chart (NEWS2, chart 1): the pulse, felt at the finger or seen on the chest. Whoever has a limit set
+# for one is not alerted by another limit when the other sensor is worn.
+SAME_LIMIT: Final[Mapping[Kind, Kind]] = MappingProxyType(
+    {Kind.PULSE_RATE: Kind.HEART_RATE, Kind.HEART_RATE: Kind.PULSE_RATE}
+)
 # Comfort and the treatment that was agreed decide: no pathway's limits, rules or plans reach the patient.
 PATIENT_ONLY: Final = frozenset({Pathway.PALLIATIVE})
 
@@ -37,12 +42,13 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetLimit:
-    """What staff set. `by`: staff id; None: the enrolment list."""
+    """What staff set. `by`: staff id; None: the enrolment list. `of`: the kind that it was set for, if another one."""
 
     limit: Limit
     by: int | None
     at: datetime
     reason: str
+    of: Kind | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +90,14 @@ def nearest(*settings: T | None) -> T | None:
     return next((each for each in settings if each is not None), None)
 
 
+def set_in(given: Mapping[Kind, SetLimit], kind: Kind) -> SetLimit | None:
+    """What is set in one place. That one of two never alerts says nothing of the other: silence is said of each."""
+    twin = SAME_LIMIT.get(kind)
+    if kind in given or twin is None or twin not in given or given[twin].limit == Limit():
+        return given.get(kind)
+    return replace(given[twin], of=twin)
+
+
 def reached(pathway: Pathway, of_pathway: T) -> T | None:
     """What is set for a pathway, if a pathway may decide at all."""
     return None if pathway in PATIENT_ONLY else of_pathway
@@ -121,7 +135,7 @@ def pathway_limit(pathway: Pathway, kind: Kind, team: SetLimit | None = None) ->
 
 def pathway_limits(pathway: Pathway, team: Mapping[Kind, SetLimit]) -> Mapping[Kind, CountingLimit]:
     """Of every kind that has one."""
-    found = {kind: pathway_limit(pathway, kind, team.get(kind)) for kind in Kind}
+    found = {kind: pathway_limit(pathway, kind, set_in(team, kind)) for kind in Kind}
     return MappingProxyType({kind: limit for kind, limit in found.items() if limit != NO_LIMIT})
 
 
@@ -156,10 +170,11 @@ def _of_facts(pathway: Pathway, at: datetime, facts: SaturationFacts, behind: Co
 
 def _set(setting: SetLimit, source: Source, what: str) -> CountingLimit:
     limit = None if setting.limit == Limit() else setting.limit
+    where = "" if setting.of is None else f" for {setting.of}"
     return CountingLimit(
         limit=limit,
         source=source,
-        basis="" if limit is None else f"{what}, set {_day(setting.at)}: {setting.reason}",
+        basis="" if limit is None else f"{what}{where}, set {_day(setting.at)}: {setting.reason}",
         by=setting.by,
         at=setting.at,
         reason=setting.reason,

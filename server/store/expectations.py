@@ -21,7 +21,7 @@ from devices.profiles import PROFILES
 from devices.vocabulary import KINDS, Kind
 from server.alerts.findings import Concern, ConcernOver, Finding
 from server.alerts.model import Priority, patient_subject
-from server.clinical.plans import PlanItem
+from server.clinical.plans import PlanItem, met_by
 from server.detection import expected
 from server.detection.expected import Awaited, Judged, Known, Missed, Period, Seen, Window
 from server.detection.findings import Evidence
@@ -58,7 +58,7 @@ class _Facts:
         return [item for item in self.plans.get(patient, ()) if item.kind is kind and item.times and item.weekdays]
 
     def devices(self, patient: int, kind: Kind) -> list[Period]:
-        return [period for measures, period in self.bound.get(patient, ()) if kind in measures]
+        return [period for measures, period in self.bound.get(patient, ()) if met_by(kind) & measures]
 
     def known(self, patient: int, kind: Kind) -> Known:
         return Known(
@@ -188,15 +188,18 @@ def _judge_one(
 def _first_values(
     conn: psycopg.Connection, rows: Sequence[Row], asked: Sequence[Sequence[Period]]
 ) -> list[list[datetime | None]]:
-    flat = [(row, period) for row, periods in zip(rows, asked, strict=True) for period in periods]
+    """Of each period: when the first of the kinds that meet the row's was taken."""
+    every = [(row, period) for row, periods in zip(rows, asked, strict=True) for period in periods]
+    flat = [(place, row, period, kind) for place, (row, period) in enumerate(every) for kind in met_by(row.kind)]
     parameters = {
-        "patients": np.array([row.patient for row, _ in flat], np.int32),
-        "kinds": np.array([KINDS[row.kind].number for row, _ in flat], np.int16),
-        "begins": [period.begins for _, period in flat],
-        "ends": [period.ends for _, period in flat],
+        "places": np.array([place for place, *_ in flat], np.int32),
+        "patients": np.array([row.patient for _, row, _, _ in flat], np.int32),
+        "kinds": np.array([KINDS[kind].number for *_, kind in flat], np.int16),
+        "begins": [period.begins for _, _, period, _ in flat],
+        "ends": [period.ends for _, _, period, _ in flat],
     }
     found: dict[int, datetime] = dict(conn.execute(SQL["first_values"], parameters).fetchall()) if flat else {}
-    answers = iter([found.get(place) for place in range(1, len(flat) + 1)])
+    answers = iter([found.get(place) for place in range(len(every))])
     return [[next(answers) for _ in periods] for periods in asked]
 
 

@@ -24,11 +24,13 @@ from server.clinical.settings import (
     NO_FACTS,
     NO_LIMIT,
     PATIENT_ONLY,
+    SAME_LIMIT,
     CountingLimit,
     SaturationFacts,
     SetLimit,
     counting_limit,
     pathway_limits,
+    set_in,
 )
 from server.detection import home_rules as of_home
 from server.detection.chosen_rules import Number, chosen_rules, why_not
@@ -300,9 +302,11 @@ def _nearer(patient: _Lives, given: _Limits, now: datetime) -> dict[Kind, Counti
     own = given.own.get(patient.patient, {})
     team = given.team.get((patient.team, patient.pathway), {})
     said: SaturationFacts = given.said[patient.patient].saturation
-    kinds = {*own, Kind.SPO2} if said != NO_FACTS else set(own)
+    kinds = {*own, *(SAME_LIMIT[kind] for kind in own if kind in SAME_LIMIT)}
+    if said != NO_FACTS:
+        kinds.add(Kind.SPO2)
     return {
-        kind: counting_limit(patient.pathway, kind, now, own=own.get(kind), facts=said, team=team.get(kind))
+        kind: counting_limit(patient.pathway, kind, now, own=set_in(own, kind), facts=said, team=set_in(team, kind))
         for kind in kinds
     }
 

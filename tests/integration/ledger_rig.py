@@ -68,10 +68,18 @@ class World:
         )
         self.rig.file(arrival(encode(status), Channel.STATUS, at=now), now=now)
 
-    def measure(self, taken_at: datetime, value: float | None = 96, *, now: datetime | None = None) -> None:
+    def measure(
+        self,
+        taken_at: datetime,
+        value: float | None = 96,
+        *,
+        kind: Kind = Kind.SPO2,
+        device: str = OXIMETER,
+        now: datetime | None = None,
+    ) -> None:
         self.rows += 1
         quality = Quality.NO_READING if value is None else Quality.GOOD
-        item = Observation(device=OXIMETER, kind=Kind.SPO2, taken_at=taken_at, value=value, quality=quality)
+        item = Observation(device=device, kind=kind, taken_at=taken_at, value=value, quality=quality)
         now = now or taken_at
         self.rig.file(sent(batch([item], first=self.rows), at=now), now=now)
 

@@ -312,6 +312,44 @@ def test_a_plan_that_is_set_is_followed_from_then_on_without_a_restart(kols: Wor
     assert kols.alerts(MISSED) == [(MISSED, "raised")]
 
 
+STRAP = "C0:00:00:00:00:08"
+
+
+@pytest.fixture
+def strapped(kols: World) -> World:
+    """From six on the first patient has a chest strap, no oximeter, and a plan for each of two names of the pulse."""
+    kols.rig.tell("insert into device (address, profile) values (%s, 'heart_rate')", STRAP)
+    kols.rig.tell("insert into binding (device_id, patient_id, valid_from) values (5, 1, %s)", at(2, 0))
+    kols.rig.tell("update binding set valid_to = %s where device_id = 1", at(2, 5))
+    for kind in (Kind.PULSE_RATE, Kind.HEART_RATE):
+        every_morning = PlanItem(
+            kind=kind, weekdays=frozenset(range(1, 8)), times=(time(8),), before=HOUR, after=timedelta(hours=4)
+        )
+        settings.set_plan(
+            kols.rig.conn, OfPatient(patient=1), kind, every_morning, by=1, now=at(2, 5), reason="Puls om morgenen"
+        )
+    kols.round(at(2, 5) + expectations_plan_every())
+    kols.round(at(2, 5) + expectations_plan_every() + MINUTE)
+    return kols
+
+
+def test_a_chest_strap_measures_the_pulse_that_is_planned(strapped: World) -> None:
+    assert strapped.awaited("pulse_rate") == strapped.awaited("heart_rate") == [("waiting", at(2, 11, 10))]
+    strapped.measure(at(2, 8), 71, kind=Kind.HEART_RATE, device=STRAP)
+    strapped.round(at(2, 11, 10))
+    assert strapped.alerts() == []
+    strapped.round(at(3, 11, 10))
+    missed = ["measurement:missed:heart_rate", "measurement:missed:pulse_rate"]
+    assert sorted(rule for rule, _ in strapped.alerts("measurement:missed:%rate")) == missed
+
+
+def test_a_pulse_at_the_finger_is_not_the_rate_of_the_heart(strapped: World) -> None:
+    strapped.rig.tell("update binding set valid_to = 'infinity' where device_id = 1")
+    strapped.measure(at(2, 8), 64, kind=Kind.PULSE_RATE)
+    strapped.round(at(2, 11, 10))
+    assert strapped.alerts("measurement:missed:%rate") == [("measurement:missed:heart_rate", "raised")]
+
+
 def test_who_has_no_device_any_more_is_not_awaited(kols: World) -> None:
     kols.rig.tell("update binding set valid_to = %s where device_id = 1", at(2, 9))
     kols.round(at(2, 9) + expectations_plan_every())

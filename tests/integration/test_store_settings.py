@@ -160,6 +160,15 @@ def test_a_clock_that_went_back_does_not_bring_an_old_setting_back(conn, town, a
     assert not settings.home_rules(conn, [home.home])[home.home].out.enabled
 
 
+def test_a_limit_of_the_pulse_counts_whichever_sensor_is_worn_until_it_is_taken_back(conn, anna, said):
+    settings.set_limit(conn, anna, Kind.PULSE_RATE, Limit(yellow_high=120), **said)
+    found = settings.limits_of(conn, [anna], NOW)[anna]
+    assert found[Kind.HEART_RATE].limit == found[Kind.PULSE_RATE].limit == Limit(yellow_high=120)
+    assert found[Kind.HEART_RATE].source is Source.PATIENT
+    settings.set_limit(conn, anna, Kind.PULSE_RATE, None, **(said | {"now": NOW + HOUR}))
+    assert settings.limits_of(conn, [anna], NOW + HOUR)[anna][Kind.HEART_RATE].source is Source.SHIPPED
+
+
 @pytest.mark.parametrize(
     ("kind", "limit", "sentence"),
     [

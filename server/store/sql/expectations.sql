@@ -42,16 +42,18 @@ where d.id = any(%(ids)s) and d.due_at <= %(now)s
 order by d.type, d.subject_id, d.part for no key update of d
 
 -- name: first_values
--- Of each (patient, kind, period): when the first value in it was taken, if there is one. Intervals begin at taken_at.
-select u.n, v.taken_at
-from unnest(%(patients)s, %(kinds)s, %(begins)s::timestamptz[], %(ends)s::timestamptz[])
-     with ordinality as u (patient, kind, begins, ends, n)
+-- Of each place, which is a (patient, period) with every kind that will do: when the first value in it was taken, if there
+-- is one. Intervals begin at taken_at.
+select u.place, min(v.taken_at)
+from unnest(%(places)s, %(patients)s, %(kinds)s, %(begins)s::timestamptz[], %(ends)s::timestamptz[])
+     as u (place, patient, kind, begins, ends)
      cross join lateral (
          select o.taken_at from observation o
          where o.patient_id = u.patient and o.kind = u.kind and o.taken_at >= u.begins and o.taken_at < u.ends
            and o.value is not null
          order by o.taken_at limit 1
      ) v
+group by u.place
 
 -- name: gateways
 -- Through whom patients' values come: where each stands, since when, and how many rows it still has to send.

@@ -19,6 +19,7 @@ from server.clinical.settings import (
     nearest,
     pathway_limits,
     reached,
+    set_in,
 )
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -113,6 +114,40 @@ def test_where_comfort_decides_only_what_is_set_or_prescribed_for_the_patient_al
     assert spo2(RANGE, pathway=pathway).source is Source.RANGE
     assert pathway_limits(pathway, {Kind.SPO2: TEAM}) == {}
     assert reached(pathway, TEAM) is None
+
+
+CALM = SetLimit(limit=Limit(yellow_high=120), by=17, at=NOW, reason="flimmer")
+SILENT = SetLimit(limit=Limit(), by=17, at=NOW, reason="støy")
+
+
+@pytest.mark.parametrize(("kind", "twin"), [(Kind.PULSE_RATE, Kind.HEART_RATE), (Kind.HEART_RATE, Kind.PULSE_RATE)])
+def test_a_limit_of_the_pulse_counts_whichever_sensor_is_worn(kind, twin):
+    """RCP, NEWS2 2017, chart 1 has one row for it: Pulse."""
+    found = set_in({kind: CALM}, twin)
+    assert found is not None
+    assert (found.limit, found.by, found.of) == (CALM.limit, 17, kind)
+    assert counting_limit(Pathway.KOLS, twin, NOW, own=found).basis.startswith(f"Personal limit for {kind}, set")
+    assert set_in({kind: CALM}, kind) == CALM
+
+
+def test_each_sensors_own_limit_is_nearer_and_silence_is_said_of_each():
+    own = SetLimit(limit=Limit(yellow_high=130), by=17, at=NOW - DAY, reason="beltet måler alle slag")
+    assert set_in({Kind.PULSE_RATE: CALM, Kind.HEART_RATE: own}, Kind.HEART_RATE) == own
+    assert set_in({Kind.PULSE_RATE: SILENT}, Kind.HEART_RATE) is None
+    assert set_in({Kind.PULSE_RATE: CALM, Kind.HEART_RATE: SILENT}, Kind.HEART_RATE) == SILENT
+
+
+def test_no_other_kind_has_another_kinds_limit():
+    given = {kind: SetLimit(limit=Limit(red_high=1), by=17, at=NOW, reason=kind) for kind in Kind}
+    pulses = {Kind.PULSE_RATE, Kind.HEART_RATE}
+    for kind in Kind:
+        others = {each: set_ for each, set_ in given.items() if each is not kind}
+        assert (set_in(others, kind) is not None) == (kind in pulses)
+
+
+def test_a_teams_limit_of_the_pulse_counts_for_both():
+    found = pathway_limits(Pathway.KOLS, {Kind.PULSE_RATE: CALM})
+    assert found[Kind.HEART_RATE].limit == found[Kind.PULSE_RATE].limit == CALM.limit
 
 
 @pytest.mark.parametrize(("setting", "source"), [("own", Source.PATIENT), ("team", Source.TEAM)])
