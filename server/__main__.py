@@ -35,6 +35,7 @@ from server.store import (
     replaying,
     retention,
     sealing,
+    second_factor,
 )
 from server.store.migrate import migrate
 
@@ -107,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     command = user.add_parser("password", help="set a password and end that member's logins")
     command.add_argument("login")
     command.set_defaults(command=_user_password)
+    command = user.add_parser("reset-code", help="take away the codes of an app, when phone and paper are gone")
+    command.add_argument("login")
+    command.set_defaults(command=_user_reset_code)
     command = user.add_parser("list", help="who can log in, and in which teams")
     command.set_defaults(command=_user_list)
     command = user.add_parser("end", help="nobody logs in with it any more; who did what stays")
@@ -301,6 +305,13 @@ def _user_password(config: Config, options: argparse.Namespace) -> None:
         if not people.set_password(conn, options.login, password_hash):
             raise ConfigError(f"Nobody has the login {options.login}.")
     print(f"{options.login} has a new password.")
+
+
+def _user_reset_code(config: Config, options: argparse.Namespace) -> None:
+    with _database(config) as conn:
+        if not second_factor.reset(conn, options.login):
+            raise ConfigError(f"The login {options.login} has no code.")
+    print(f"{options.login} comes in with the password alone, until new codes are begun.")
 
 
 def _user_list(config: Config, _: argparse.Namespace) -> None:

@@ -10,6 +10,8 @@ const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', c
 const PATIENCE_MS = 10_000
 
 export class SignedOut extends Error {}
+/** The password is right, and a code of the app is asked for, or another one. */
+export class CodeNeeded extends SignedOut {}
 export class Unreachable extends Error {}
 
 /** The server answered, and the answer is no; the message is its sentence. */
@@ -38,7 +40,7 @@ async function ask<T>(request: (init: { signal: AbortSignal }) => Promise<Answer
 
 function taken<T>({ data, error, response }: Answer<T>): T {
   if (response.ok && data !== undefined) return data
-  if (response.status === 401) throw new SignedOut()
+  if (response.status === 401) throw wantsCode(error) ? new CodeNeeded() : new SignedOut()
   throw new Refused(response.status, sentence(error) ?? response.statusText)
 }
 
@@ -47,8 +49,13 @@ function sentence(error: unknown): string | null {
   return typeof detail === 'string' ? detail : null
 }
 
-export async function signIn(login: string, password: string): Promise<Me> {
-  return taken(await ask((init) => client.POST('/api/v1/session', { body: { login, password }, ...init })))
+function wantsCode(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'type' in error && error.type === 'urn:hjemvakt:code-needed'
+}
+
+/** `code` null: it was not asked for. */
+export async function signIn(login: string, password: string, code: string | null): Promise<Me> {
+  return taken(await ask((init) => client.POST('/api/v1/session', { body: { login, password, code }, ...init })))
 }
 
 export async function whoAmI(): Promise<Me> {

@@ -78,8 +78,8 @@ export class Desk {
     }
   }
 
-  async signIn(login: string, password: string): Promise<void> {
-    this.#enter(await api.signIn(login, password))
+  async signIn(login: string, password: string, code: string | null): Promise<void> {
+    this.#enter(await api.signIn(login, password, code))
   }
 
   go(route: Route): void {

@@ -9,10 +9,10 @@ from fastapi.responses import HTMLResponse
 from server.access import Deed
 from server.api import access_print, case
 from server.api import access_schemas as shapes
-from server.api.auth import knock
 from server.api.case import Asks, PatientId
 from server.api.desk import DeskOfApp, Token, Work
 from server.api.fields import Instant
+from server.api.knocking import knock
 from server.api.problems import RefusedError
 from server.api.schemas import StaffMember
 from server.store import access_log, break_glass

@@ -28,6 +28,7 @@ from server.api import (
     household,
     observations,
     people,
+    second_factor,
     settings,
     sockets,
     technical,
@@ -114,6 +115,7 @@ def create_app(
 
 def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(auth.router)
+    app.include_router(second_factor.router)
     app.include_router(board.router(board.Boards()))
     for each in (observations, care, settings, clinic, alerts, duty, technical, ways):
         app.include_router(each.router)

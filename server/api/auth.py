@@ -10,13 +10,16 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.datastructures import Headers
 
 from server.access import Deed
-from server.api import passwords
+from server.api import passwords, second_factor
 from server.api.access_schemas import OpenSession, OpenSessions
 from server.api.desk import Desk, DeskOfApp, Token, Work, cookie_name, digest
+from server.api.knocking import knock
 from server.api.problems import RefusedError
-from server.api.schemas import Credentials, Me, StaffMember, TeamMembership
+from server.api.schemas import Me, StaffMember, TeamMembership
+from server.api.seals import SealsOfApp
+from server.api.sign_in_schemas import Credentials
 from server.store import knocks, sessions
-from server.store.knocks import SIGN_IN, Door
+from server.store.knocks import SIGN_IN
 from server.store.sessions import SessionRow
 
 SESSION_LASTS = timedelta(hours=12)
@@ -28,16 +31,27 @@ router = APIRouter(prefix="/api/v1", tags=["session"])
 
 
 @router.post("/session")
-def sign_in(credentials: Credentials, request: Request, response: Response, desk: DeskOfApp) -> Me:
-    """Sets a cookie that lasts 12 hours."""
+def sign_in(credentials: Credentials, request: Request, response: Response, desk: DeskOfApp, seals: SealsOfApp) -> Me:
+    """Sets a cookie that lasts 12 hours. Whoever has codes is asked for one, when the password is right."""
     who = (credentials.login, request.client.host if request.client else "")
     knock(desk, SIGN_IN, who, "Too many tries with this login")
     staff = _verify(desk, credentials)
+    coded = second_factor.check(desk, seals, staff, credentials.code, HTTPStatus.UNAUTHORIZED)
+    with desk.pool.connection() as conn:
+        knocks.opened(conn, SIGN_IN, who)
+    token = enter(desk, request, response, staff, "password and code" if coded else "password")
+    with desk.work(token) as work:
+        return _me(work)
+
+
+def enter(desk: Desk, request: Request, response: Response, staff: int, way: str) -> str:
+    """A session, and its cookie in the answer; its token."""
     token = secrets.token_urlsafe(32)
     now = desk.now()
     with desk.pool.connection() as conn:
-        knocks.opened(conn, SIGN_IN, who)
-        sessions.open_session(conn, staff=staff, token_hash=digest(token), now=now, expires_at=now + SESSION_LASTS)
+        sessions.open_session(
+            conn, staff=staff, token_hash=digest(token), now=now, expires_at=now + SESSION_LASTS, way=way
+        )
     response.set_cookie(
         cookie_name(request.url.scheme),
         token,
@@ -46,8 +60,7 @@ def sign_in(credentials: Credentials, request: Request, response: Response, desk
         samesite="strict",
         secure=request.url.scheme == "https",
     )
-    with desk.work(token) as work:
-        return _me(work)
+    return token
 
 
 @router.get("/me")
@@ -82,15 +95,6 @@ def end_session(staff: StaffId, session: SessionId, desk: DeskOfApp, token: Toke
         _must_be_mine(work, staff)
         if not sessions.end(work.conn, staff, session):
             raise RefusedError(HTTPStatus.NOT_FOUND, "There is no such session of this person that you may end.")
-
-
-def knock(desk: Desk, door: Door, who: tuple[str, ...], said: str, otherwise: str = "") -> None:
-    """Refused when somebody has tried too often; else it counts, whatever becomes of it."""
-    with desk.pool.connection() as conn:
-        wait_s = knocks.knock(conn, door, who, desk.now())
-    if wait_s is not None:
-        detail = f"{said}: wait {wait_s} seconds{otherwise}."
-        raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(wait_s)})
 
 
 def _must_be_mine(work: Work, staff: int) -> None:

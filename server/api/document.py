@@ -21,7 +21,10 @@ CHANGING: Final = {
     "411": "The length of the body is not said",
     "413": "The body is too large",
 }
-KNOCKING: Final = {"401": "The login or the password is wrong", "429": "Too many tries: wait as `Retry-After` says"}
+KNOCKING: Final = {
+    "401": "The login, the password or the code is wrong",
+    "429": "Too many tries: wait as `Retry-After` says",
+}
 DATABASE: Final = {"503": "The database does not answer, or too many ask: try again as `Retry-After` says"}
 RETRY_AFTER: Final = {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 0}}}
 CHANGES: Final = frozenset({"post", "put", "patch", "delete"})

@@ -12,8 +12,9 @@ from server.api import people_schemas as shapes
 from server.api.alerts import AlertId, visible
 from server.api.case import CONFLICT, Key, PatientId
 from server.api.desk import DeskOfApp, Token, Work
-from server.api.people import SealsOfApp, digest_of, needed, told_by
+from server.api.people import digest_of, told_by
 from server.api.problems import RefusedError
+from server.api.seals import SealsOfApp, needed
 from server.store import board, dispatch, persons
 
 NO_HOME = "This patient has no home here: an enrolment list says where people live."

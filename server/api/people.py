@@ -11,29 +11,14 @@ from server.api import people_schemas as shapes
 from server.api.case import CONFLICT, NOT_YOURS, Key, PatientId
 from server.api.desk import DeskOfApp, Token, Work
 from server.api.problems import RefusedError
+from server.api.seals import SealsOfApp, needed
 from server.clinical.person import phone_of
 from server.store import board, leaving, persons
 from server.store.leaving import Why
 from server.store.persons import Details, Person
 from server.store.sealing import Seals
 
-NO_KEY: Final = "This installation has no key for numbers and codes: set HJEMVAKT_PEOPLE_KEY to the file with it."
 router = APIRouter(prefix="/api/v1", tags=["people"], dependencies=case.SIGNED_IN)
-
-
-def _seals(request: Request) -> Seals | None:
-    seals = request.app.state.seals
-    assert seals is None or isinstance(seals, Seals)
-    return seals
-
-
-SealsOfApp: TypeAlias = Annotated[Seals | None, Depends(_seals)]
-
-
-def needed(seals: Seals | None) -> Seals:
-    if seals is None:
-        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, NO_KEY)
-    return seals
 
 
 @router.get("/municipalities")

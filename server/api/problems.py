@@ -21,13 +21,16 @@ log = logging.getLogger(__name__)
 
 
 class RefusedError(Exception):
-    """A request that is answered with a problem."""
+    """A request that is answered with a problem. `type`: what a program tells it from others by."""
 
-    def __init__(self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None, type_: str = "about:blank"
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers
+        self.type = type_
 
 
 class ConflictError(Exception):
@@ -72,7 +75,8 @@ def answer_problems(app: FastAPI) -> None:
 
 def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusedError)
-    return problem(error.status, error.detail, error.headers)
+    told = Problem(type=error.type, title=error.status.phrase, status=error.status, detail=error.detail)
+    return response(told, error.headers)
 
 
 def _conflict(_request: Request, error: Exception) -> Response:

@@ -33,11 +33,6 @@ class CareConflict(Problem):
     rev: str
 
 
-class Credentials(Shape):
-    login: Annotated[str, Field(min_length=1, max_length=80)]
-    password: Annotated[str, Field(min_length=1, max_length=200)]
-
-
 class StaffMember(Shape):
     id: int
     name: str

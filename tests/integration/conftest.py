@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -24,6 +24,7 @@ from devices.vocabulary import KINDS, EventType, Kind
 from server.alerts import policy
 from server.alerts.findings import HelpCall
 from server.alerts.model import patient_subject
+from server.api.app import create_app, listen, utc_now, web_server
 from server.detection.findings import Crossing, Evidence, LimitFinding
 from server.store import alerts, arrays, signals, teamlog
 from server.store.sealing import Seals
@@ -223,14 +224,13 @@ class Api:
 
     database_url: str
     port: int = 0
+    now: Callable[[], datetime] = utc_now
     clients: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> None:
-        from server.api.app import create_app, listen, web_server
-
         listening = listen("127.0.0.1", self.port)
         self.port = listening.getsockname()[1]
-        self._server = web_server(create_app(database_url=self.database_url, seals=Seals(bytes(32))))
+        self._server = web_server(create_app(database_url=self.database_url, seals=Seals(bytes(32)), now=self.now))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()
 

@@ -153,6 +153,10 @@ insert into alarm_proof (gateway_id, day, command, asked_at) values (1, '2026-02
     22: """
 insert into knock (key, tries, over_at) values ('\\x01', '{2026-02-01Z}', '2026-02-01 00:05Z');
 """,
+    24: """
+insert into second_factor (staff_id, sealed, made_at) values (1, '\\x01', '2026-02-01Z');
+insert into recovery_code (staff_id, hash) values (1, '\\x01');
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

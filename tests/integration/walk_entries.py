@@ -47,6 +47,10 @@ WALK: dict[str, Ask] = {
     "who_am_i": Ask(may=EVERYBODY, own=True),
     "get_sessions": Ask(may=frozenset({"administrator"})),
     "end_session": Ask(may=frozenset({"administrator"})),
+    "get_code_state": Ask(may=EVERYBODY, own=True),
+    "begin_codes": Ask(may=EVERYBODY, own=True),
+    "confirm_codes": Ask(may=EVERYBODY, own=True),
+    "end_codes": Ask(may=EVERYBODY, own=True),
     "alive": Ask(may=EVERYBODY, open=True, own=True),
     "ready": Ask(may=EVERYBODY, open=True, own=True),
     # board and readings

@@ -1,0 +1,17 @@
+"""Where what could be guessed is tried: refused when somebody has tried too often."""
+
+from http import HTTPStatus
+
+from server.api.desk import Desk
+from server.api.problems import RefusedError
+from server.store import knocks
+from server.store.knocks import Door
+
+
+def knock(desk: Desk, door: Door, who: tuple[str, ...], said: str, otherwise: str = "") -> None:
+    """It counts, whatever becomes of what is tried."""
+    with desk.pool.connection() as conn:
+        wait_s = knocks.knock(conn, door, who, desk.now())
+    if wait_s is not None:
+        detail = f"{said}: wait {wait_s} seconds{otherwise}."
+        raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(wait_s)})
