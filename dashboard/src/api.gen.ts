@@ -853,6 +853,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{alert}/silence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Silence
+         * @description Of an outage, or of one silent gateway: whom it concerns. Of any other alert: nobody.
+         */
+        get: operations["get_silence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert}/acknowledge": {
         parameters: {
             query?: never;
@@ -5561,6 +5581,70 @@ export interface components {
             most_min: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * Silence
+         * @description Whom to ask how they are: those with a fall or SOS alarm who live alone first; homes that are back come last.
+         */
+        Silence: {
+            /** Alert */
+            alert: number;
+            /**
+             * Gateways
+             * @description the longest silent first
+             */
+            gateways: components["schemas"]["SilentGateway"][];
+            /** Patients */
+            patients: components["schemas"]["SilentPatient"][];
+        };
+        /** SilentGateway */
+        SilentGateway: {
+            /** Gateway */
+            gateway: string;
+            /** Home */
+            home: number | null;
+            /**
+             * Operator
+             * @description of its line; null: nobody has said
+             */
+            operator: string | null;
+            /**
+             * Heard At
+             * Format: date-time
+             * @description when it was last heard of before
+             */
+            heard_at: string;
+            /**
+             * Back At
+             * @description null: it is silent
+             */
+            back_at: string | null;
+        };
+        /**
+         * SilentPatient
+         * @description Somebody in whose home a gateway is, or was, silent.
+         */
+        SilentPatient: {
+            /** Patient */
+            patient: number;
+            /** Name */
+            name: string;
+            /** Phone */
+            phone: string | null;
+            /** Home */
+            home: number;
+            /**
+             * Has Alarm
+             * @description a fall or an SOS of theirs would have been told by it
+             */
+            has_alarm: boolean;
+            /**
+             * Lives Alone
+             * @description said so; or, when nobody has said, the only one of the home
+             */
+            lives_alone: boolean;
+            /** Alone Is Said */
+            alone_is_said: boolean;
         };
         /**
          * Snapshot
@@ -10315,6 +10399,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Colleagues"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the alert's number */
+                alert: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
                 };
             };
             /** @description Not signed in */

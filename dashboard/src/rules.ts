@@ -33,6 +33,7 @@ export const TECHNICAL = [
   'battery_low',
   'clock_wrong',
   'gateway_silent',
+  'outage',
   'rows_lost',
   'set_aside',
   'identity_conflict',

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 
-from server.alerts.findings import Concern, DoorAtNight, DoseMissed, Fault, HelpCall, subject_of
+from server.alerts.findings import Concern, DoorAtNight, DoseMissed, Fault, HelpCall, Outage, subject_of
 from server.alerts.lifecycle import TRANSITIONS, Happening, nobodys
 from server.alerts.model import Action, Alert, Change, Priority, State
 from server.detection.findings import Evidence, LimitFinding
 
-Raising = LimitFinding | HelpCall | DoorAtNight | DoseMissed | Concern | Fault
+Raising = LimitFinding | HelpCall | DoorAtNight | DoseMissed | Concern | Fault | Outage
 
 
 def raised(

@@ -169,7 +169,8 @@ def follow(change: Change, before: Course, around: Around, *, had: int | None = 
     if alert.priority is Priority.YELLOW and alert.state is State.CLEARED:
         return replace(before, calls=()) if before.quiet and change.action is not Action.MORNING else NOTHING
     went_on = _in_the_queue(change, before, around, had)
-    if alert.priority is Priority.RED and went_on.next_at is None:  # nothing red is ever without an end to its waiting
+    # Nothing red is ever without an end to its waiting, and no lost cover.
+    if (alert.priority is Priority.RED or around.covers) and went_on.next_at is None:
         return _begin(alert, around, change.at, but=())
     return went_on
 

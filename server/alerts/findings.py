@@ -96,6 +96,23 @@ class Fault:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Outage:
+    """Gateways of a team that are silent together. `line`: whose operator it is, None: nobody has said. `of`: how many
+    gateways it has; `covering`: how many of the silent ones would tell of a fall or an SOS. `lost_cover`: more of them
+    do than when it was told last."""
+
+    subject: Subject
+    at: datetime
+    began: datetime
+    line: str | None
+    gateways: int
+    of: int
+    covering: int
+    lost_cover: bool = False
+    rule: str = "technical:outage"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FaultOver:
     subject: Subject
     rule: str
@@ -116,6 +133,7 @@ CLOCK_WRONG = "technical:clock_wrong"
 NOT_REACHED = "technical:not_reached"
 NOBODY_ON_DUTY = "technical:nobody_on_duty"
 PROOF_MISSING = "technical:proof_missing"
+OUTAGE = "technical:outage"
 
 TECHNICAL_RULES = (
     SENSOR_OFF,
@@ -132,6 +150,7 @@ TECHNICAL_RULES = (
     NOT_REACHED,
     NOBODY_ON_DUTY,
     PROOF_MISSING,
+    OUTAGE,
 )
 
 
@@ -203,7 +222,7 @@ def fault_over(subject: Subject, rule: str, at: datetime) -> FaultOver:
     return FaultOver(subject=subject, rule=rule, at=at)
 
 
-Finding = LimitFinding | HelpCall | DoorAtNight | DoseMissed | Concern | ConcernOver | Fault | FaultOver
+Finding = LimitFinding | HelpCall | DoorAtNight | DoseMissed | Concern | ConcernOver | Fault | Outage | FaultOver
 
 
 def subject_of(finding: Finding) -> Subject:

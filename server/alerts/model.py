@@ -155,6 +155,7 @@ class Action(StrEnum):
     QUIETED = "quieted"  # its service is closed: it waits for the morning list
     MORNING = "morning"  # the service is open again
     HANDED_OVER = "handed_over"  # its owner went off duty
+    GROUPED = "grouped"  # with others that fell silent together: their outage tells of it from now on
     REFILED = "refiled"  # what it is about turned out to be of somebody else; it stays as it is
 
 

@@ -18,6 +18,7 @@ from server.alerts.findings import (
     FaultOver,
     Finding,
     HelpCall,
+    Outage,
     subject_of,
 )
 from server.alerts.habits import LONGEST_REST
@@ -79,6 +80,8 @@ def _decide_one(
             return concern_over(standing, finding, now)
         case Fault():
             return _fault(alert, finding, now)
+        case Outage():
+            return _outage(alert, finding, now)
         case FaultOver():
             return None if alert is None else _fault_over(alert, finding, now)
 
@@ -185,6 +188,20 @@ def _fault(alert: Alert | None, fault: Fault, now: datetime) -> Change | None:
         rings = fault.rule == NOBODY_ON_DUTY
         return raised(fault, Priority.GREY, fault.at, evidence, now, late=False, rings=rings)
     return repeated(alert, evidence, fault.at, now) if fault.repeats else None
+
+
+def _outage(alert: Alert | None, outage: Outage, now: datetime) -> Change:
+    """Whoever has it knows of those who had lost cover then: with more of them it is in the queue again."""
+    numbers = {"gateways": outage.gateways, "of": outage.of, "covering": outage.covering}
+    cause = f"{outage.gateways} of {outage.of} gateways are silent together"
+    evidence = Evidence(cause=cause, place=outage.line, since=outage.began, numbers=numbers)
+    if alert is None:
+        return raised(outage, Priority.GREY, outage.began, evidence, now, late=False, rings=False)
+    stands = replace(alert, last_at=max(alert.last_at, outage.at), evidence=evidence)
+    if outage.lost_cover and alert.state is State.ACKNOWLEDGED:
+        anew = replace(stands, raised_at=now, count=alert.count + 1)
+        return again(anew, Happening.RETURNED, Action.RAISED_AGAIN, now, rings=True)
+    return changed(stands, Happening.REPEATED, Action.REPEATED, now)
 
 
 def _fault_over(alert: Alert, over: FaultOver, now: datetime) -> Change | None:

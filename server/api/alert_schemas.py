@@ -34,15 +34,13 @@ class Evidence(Shape):
     low: Annotated[float | None, Field(description="the least in an interval of which `value` is the median")] = None
     high: float | None = None
     span_s: Annotated[float | None, Field(description="how long that interval was; null: a single reading")] = None
-    rules: Annotated[list[str], Field(description="that found it, the one first that `numbers` are of")] = []
-    numbers: Annotated[
-        dict[str, float],
-        Field(
-            description="what the rule compared, by name; those of the other rules begin with `<rule>_`. Of any alert: "
-            "`calls` for help in a row, none more than `within_min` after the one before; `urgent`: called again soon; "
-            "`steps`: how bad it was when it last rang"
-        ),
-    ] = {}
+    rules: list[str] = Field(default=[], description="that found it, the one first that `numbers` are of")
+    numbers: dict[str, float] = Field(
+        default={},
+        description="what the rule compared, by name; those of the other rules begin with `<rule>_`. Of any alert: "
+        "`calls` for help in a row, none more than `within_min` after the one before; `urgent`: called again soon; "
+        "`steps`: how bad it was when it last rang",
+    )
     from_at: Annotated[datetime | None, Field(description="the window that ended at `since`")] = None
     readings: Annotated[int | None, Field(description="how many days, points or windows the numbers rest on")] = None
 
@@ -124,6 +122,34 @@ class AlertDetail(Shape):
     history: list[HistoryEntry]
     snoozes: Annotated[list[Snooze], Field(description="the newest first")]
     calls: Annotated[list[Called], Field(description="everybody who was called, the first one first")]
+
+
+class SilentGateway(Shape):
+    gateway: str
+    home: int | None
+    operator: Annotated[str | None, Field(description="of its line; null: nobody has said")]
+    heard_at: Annotated[datetime, Field(description="when it was last heard of before")]
+    back_at: Annotated[datetime | None, Field(description="null: it is silent")]
+
+
+class SilentPatient(Shape):
+    """Somebody in whose home a gateway is, or was, silent."""
+
+    patient: int
+    name: str
+    phone: str | None
+    home: int
+    has_alarm: Annotated[bool, Field(description="a fall or an SOS of theirs would have been told by it")]
+    lives_alone: Annotated[bool, Field(description="said so; or, when nobody has said, the only one of the home")]
+    alone_is_said: bool
+
+
+class Silence(Shape):
+    """Whom to ask how they are: those with a fall or SOS alarm who live alone first; homes that are back come last."""
+
+    alert: int
+    gateways: Annotated[list[SilentGateway], Field(description="the longest silent first")]
+    patients: list[SilentPatient]
 
 
 class AlertConflict(Problem):

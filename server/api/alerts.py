@@ -18,7 +18,7 @@ from server.api import alert_schemas, case, shapes
 from server.api.case import SIGNED_IN, Key
 from server.api.desk import Desk, DeskOfApp, Token, Work
 from server.api.problems import ConflictError, RefusedError
-from server.store import alerts, answering, board, commands, snoozes
+from server.store import alerts, answering, board, commands, outages, snoozes
 from server.store.snoozes import Snooze
 
 AlertId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -99,6 +99,41 @@ def get_colleagues(alert: AlertId, desk: DeskOfApp, token: Token) -> alert_schem
         team = visible(work, alert, Deed.HANDLE_ALERTS).team
         found = answering.may_answer(work.conn, team)
     return alert_schemas.Colleagues(team=team, staff=[case.member(each) for each in found])
+
+
+@router.get("/{alert}/silence")
+def get_silence(alert: AlertId, desk: DeskOfApp, token: Token) -> alert_schemas.Silence:
+    """Of an outage, or of one silent gateway: whom it concerns. Of any other alert: nobody."""
+    with desk.work(token) as work:
+        visible(work, alert, Deed.SEE_PATIENTS)
+        gateways, patients = outages.of_alert(work.conn, alert, work.now)
+        for each in patients:
+            board.remember_look(work.conn, each.id, f"silence {alert}", work.now)
+    return alert_schemas.Silence(
+        alert=alert,
+        gateways=[
+            alert_schemas.SilentGateway(
+                gateway=each.gateway,
+                home=each.home,
+                operator=each.operator or None,
+                heard_at=each.heard_at,
+                back_at=each.back_at,
+            )
+            for each in gateways
+        ],
+        patients=[
+            alert_schemas.SilentPatient(
+                patient=each.id,
+                name=each.name,
+                phone=each.phone,
+                home=each.home,
+                has_alarm=each.has_alarm,
+                lives_alone=each.lives_alone,
+                alone_is_said=each.alone_is_said,
+            )
+            for each in patients
+        ],
+    )
 
 
 @router.post("/{alert}/acknowledge", responses=CONFLICT)

@@ -14,7 +14,7 @@ from typing import Final
 import psycopg
 
 from server.notify import Sender
-from server.store import duty, escalations, expiry, facts, homes, housekeeping, proofs, rebinding, rolelife
+from server.store import duty, escalations, expiry, facts, homes, housekeeping, outages, proofs, rebinding, rolelife
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 from server.store.ledger import Ledger
@@ -81,6 +81,7 @@ class Clock(Standby):
             pass
         while escalations.go_on(conn, now) and not self._stopping.is_set():
             pass
+        outages.watch(conn, now)
         duty.watch(conn, now)
         homes.renew(conn, now)
         if time.monotonic() >= self._proofs_at:

@@ -36,6 +36,14 @@ Held = Mapping[Subject, int]
 
 def hold(conn: psycopg.Connection, subjects: Iterable[Subject]) -> dict[Subject, int]:
     """Lock the rows of these subjects, in order of id, until commit; a subject that is new gets one."""
+    met = meet(conn, subjects)
+    if met:
+        hold_ids(conn, met.values())
+    return met
+
+
+def meet(conn: psycopg.Connection, subjects: Iterable[Subject]) -> dict[Subject, int]:
+    """Which rows these subjects are; nothing is locked."""
     wanted = sorted(set(subjects), key=lambda subject: (subject.type, subject.reference))
     if not wanted:
         return {}
@@ -45,7 +53,6 @@ def hold(conn: psycopg.Connection, subjects: Iterable[Subject]) -> dict[Subject,
         conn.execute(SQL["meet_subjects"], names)
         found = conn.execute(SQL["subjects"], names).fetchall()
     ids = {(kind, reference): id for kind, reference, id in found}
-    hold_ids(conn, ids.values())
     return {subject: ids[subject.type, subject.reference] for subject in wanted}
 
 

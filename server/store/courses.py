@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from server.alerts import escalation
 from server.alerts.escalation import IN_THE_QUEUE, NOTHING, Around, Course, Person
-from server.alerts.findings import GATEWAY_SILENT, SENSOR_SILENT
+from server.alerts.findings import GATEWAY_SILENT, OUTAGE, SENSOR_SILENT
 from server.alerts.lifecycle import OPEN
 from server.alerts.model import Action, Alert, Change
 from server.store import chains, notices, queries
@@ -69,6 +69,8 @@ class Courses:
         )
 
     def _covers(self, alert: Alert, now: datetime) -> bool:
+        if alert.rule == OUTAGE:
+            return alert.evidence.numbers["covering"] > 0
         if alert.rule not in LOSES_COVER or alert.state not in IN_THE_QUEUE:
             return False
         where = {"device": alert.subject.device, "gateway": alert.subject.gateway}

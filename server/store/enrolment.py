@@ -85,8 +85,11 @@ class PersonalLimit(_Entry, frozen=True, kw_only=True):
 
 
 class EnrolledGateway(_Entry, frozen=True, kw_only=True):
+    """`operator`: of its line, so that a failure of it is one alert; None: as it was said before, if it was."""
+
     name: GatewayName
     home: str
+    operator: Annotated[str, Meta(max_length=40, pattern=r"^[^\x00-\x1f]*$")] | None = None
 
 
 class Device(_Entry, frozen=True, kw_only=True):

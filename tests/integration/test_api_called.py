@@ -89,6 +89,31 @@ def test_the_screens_hear_at_once_who_is_on_duty_now(api, town):
     assert kari.get(path).json()["on_duty"][0]["ways"] == ["email"]
 
 
+def test_the_list_of_a_silent_gateway_is_of_who_lives_there_and_looking_at_it_is_remembered(api, town):
+    alert = town.one(
+        """with meant as (insert into subject (type, reference) select 'gateway', id::text from gateway
+                          where name = 'gw-anna' returning id, reference)
+           insert into alert (team_id, subject_id, gateway_id, rule, priority, state, began_at, raised_at, last_at,
+                              late, evidence)
+           select %s, id, reference::int, 'technical:gateway_silent', 'grey', 'raised', %s, %s, %s, false, '{}'
+           from meant returning id""",
+        town.teams["east"],
+        *[NOW] * 3,
+    )
+    kari = api.signed_in("kari")
+    shown = kari.get(f"/api/v1/alerts/{alert}/silence").json()
+    assert [(each["gateway"], each["operator"], each["back_at"]) for each in shown["gateways"]] == [
+        ("gw-anna", None, None)
+    ]
+    (anna,) = shown["patients"]
+    assert (anna["name"], anna["has_alarm"], anna["lives_alone"], anna["alone_is_said"]) == ("anna", False, True, False)
+    looks = town.sql("select patient_id from access_log where what = %s", f"silence {alert}")
+    assert looks == [(town.patients["anna"],)]
+    assert api.signed_in("berit").get(f"/api/v1/alerts/{alert}/silence").status_code == 404
+    call = town.press("anna")
+    assert kari.get(f"/api/v1/alerts/{call}/silence").json()["patients"] == []
+
+
 def test_what_was_agreed_for_the_night_stands_on_the_patients_row(api, town):
     kari, east = api.signed_in("kari"), town.teams["east"]
     insert = """insert into service_hours (team_id, pathway, priority, response, removed, set_by, set_at, reason)

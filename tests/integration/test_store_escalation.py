@@ -11,10 +11,18 @@ from devices.limits import Level
 from devices.vocabulary import EventType, Kind
 from server.alerts import lifecycle
 from server.alerts.escalation import Chain, Chains, Part, Step
-from server.alerts.findings import HelpCall
+from server.alerts.findings import GATEWAY_SILENT, SENSOR_SILENT, Fault, HelpCall
 from server.alerts.hours import Period, ServiceHours
 from server.alerts.lifecycle import release
-from server.alerts.model import Change, Outcome, Priority, patient_subject
+from server.alerts.model import (
+    Change,
+    Outcome,
+    Priority,
+    Subject,
+    device_subject,
+    gateway_subject,
+    patient_subject,
+)
 from server.detection.findings import Crossing, Evidence, LimitFinding
 from server.store import alerts, chains, deadlines, escalations, expiry, pool, rolelife
 from tests.conftest import Database
@@ -22,6 +30,7 @@ from tests.integration.ingest_rig import Rig, build
 
 pytestmark = pytest.mark.integration
 
+HELP = "C0:00:00:00:00:07"
 OSLO = ZoneInfo("Europe/Oslo")
 PEOPLE = """
 insert into staff (login, name, initials, password_hash) values ('ola', 'Ola', 'O', 'x'), ('siv', 'Siv', 'S', 'x');
@@ -201,6 +210,55 @@ def test_two_turns_for_the_worse_in_one_transaction_are_one_red_alert_that_is_aw
     finds(rig, saturation(at("03:00")), saturation(at("03:00"), Level.RED_LOW), now=at("03:00"))
     assert rig.ask("select priority, quiet, step, next_at from alert") == [("red", False, 1, at("03:03"))]
     assert rig.ask("select due_at from deadline where type = 'escalation'") == [(at("03:03"),)]
+
+
+def bind(rig: Rig, profile: str, *, patient: int | None = None, home: int | None = None, ended: bool = False) -> int:
+    with pool.connect(rig.dsn, name="test", autocommit=True) as conn:
+        row = conn.execute("insert into device (address, profile) values (%s, %s) returning id", [HELP, profile])
+        (device,) = row.fetchone() or (0,)
+        end = at("01:00") if ended else "infinity"
+        conn.execute(
+            "insert into binding (device_id, slot, patient_id, home_id, place, valid_from, valid_to)"
+            " values (%s, 0, %s, %s, %s, '2025-01-01Z', %s)",
+            [device, patient, home, None if home is None else "hall", end],
+        )
+    return int(device)
+
+
+def is_silent(rig: Rig, subject: Subject, rule: str = GATEWAY_SILENT) -> datetime | None:
+    """When somebody is called about it."""
+    with rig.conn.transaction():
+        held = alerts.hold(rig.conn, [subject])
+        fault = Fault(subject=subject, rule=rule, at=at("02:00"), cause="silent")
+        alerts.apply(rig.conn, alerts.decided(rig.conn, held, [fault], at("02:00")), at("02:00"))
+    return rig.one("select next_at from alert order by id desc limit 1")  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("profile", ["pendant", "bthome_sos", "bthome_fall"])
+def test_a_gateway_where_somebodys_alarm_hangs_is_not_silent_for_long(rig: Rig, profile: str) -> None:
+    bind(rig, profile, patient=1)
+    assert is_silent(rig, gateway_subject(1, home=1)) == at("02:15")
+
+
+def test_an_alarm_that_belongs_to_the_home_is_cover_too(rig: Rig) -> None:
+    bind(rig, "bthome_sos", home=1)
+    assert is_silent(rig, gateway_subject(1, home=1)) == at("02:15")
+
+
+def test_an_alarm_itself_is_not_silent_for_long_and_another_sensor_calls_nobody(rig: Rig) -> None:
+    device = bind(rig, "pendant", patient=1)
+    assert is_silent(rig, device_subject(device, patient=1), SENSOR_SILENT) == at("02:15")
+    rig.tell("update alert set state = 'ended', next_at = null")
+    assert is_silent(rig, device_subject(1, patient=1), SENSOR_SILENT) is None
+
+
+@pytest.mark.parametrize(
+    ("profile", "whose"),
+    [("oximeter", {"patient": 1}), ("pendant", {"patient": 2}), ("pendant", {"patient": 1, "ended": True})],
+)
+def test_a_gateway_where_nobody_has_an_alarm_now_calls_nobody(rig: Rig, profile: str, whose: dict[str, int]) -> None:
+    bind(rig, profile, **whose)
+    assert is_silent(rig, gateway_subject(1, home=1)) is None
 
 
 def agree(rig: Rig, hours: ServiceHours | None, *, pathway: str | None = None) -> None:

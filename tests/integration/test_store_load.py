@@ -171,6 +171,15 @@ def test_a_device_has_a_cadence_and_a_label_until_a_list_says_otherwise(conn: ps
     assert ask(conn, told) == [(None, None)]
 
 
+def test_the_operator_of_a_line_stays_until_a_list_says_another(conn: psycopg.Connection) -> None:
+    gateway = {"name": "gw-1", "home": "Hjem 1"}
+    assert load(conn, changed(gateways=[{**gateway, "operator": "Telenor"}]))["gateways"] == 1
+    assert load(conn, changed(gateways=[gateway])) == {}
+    assert ask(conn, "select operator from gateway") == [("Telenor",)]
+    assert load(conn, changed(gateways=[{**gateway, "operator": "Ice"}])) == {"gateways": 1}
+    assert ask(conn, "select operator from gateway") == [("Ice",)]
+
+
 def test_a_gateway_and_a_device_that_were_heard_before_become_enrolled(conn: psycopg.Connection) -> None:
     conn.execute("insert into gateway (name, bucket) values ('gw-1', 60)")
     conn.execute("insert into device (address) values ('C0:00:00:00:00:01')")

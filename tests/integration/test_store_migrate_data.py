@@ -150,6 +150,9 @@ insert into access_log (staff_id, team_id, deed, what, roster_id) select 1, 1, '
     21: """
 insert into alarm_proof (gateway_id, day, command, asked_at) values (1, '2026-02-01', 'c', '2026-02-01Z');
 """,
+    26: """
+insert into outage_gateway values (1, 1, '2026-02-01Z', true, '2026-02-01Z');
+""",
     22: """
 insert into knock (key, tries, over_at) values ('\\x01', '{2026-02-01Z}', '2026-02-01 00:05Z');
 """,

@@ -98,6 +98,7 @@ WALK: dict[str, Ask] = {
     "get_exacerbation": care(),
     # alerts
     "get_alert": care(),
+    "get_silence": care(),
     "get_colleagues": care(),
     "acknowledge": care(),
     "take_back": care(),

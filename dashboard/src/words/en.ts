@@ -284,6 +284,7 @@ export const en: Words = {
     clock_wrong: 'The clock is wrong',
     proof_missing: 'Today’s trial alarm did not arrive: try the alarm button in the home',
     gateway_silent: 'The gateway is silent',
+    outage: 'Several gateways are silent at once',
     rows_lost: 'Readings were lost on the way',
     identity_conflict: 'Two gateways use one identity',
     monitor_was_down: 'The monitoring stood still: alerts may have come late',

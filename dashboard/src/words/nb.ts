@@ -297,6 +297,7 @@ export const nb = {
     clock_wrong: 'Klokken går feil',
     proof_missing: 'Dagens prøvealarm kom ikke fram: prøv trygghetsalarmen i hjemmet',
     gateway_silent: 'Hjemmesentralen er taus',
+    outage: 'Flere hjemmesentraler er tause samtidig',
     rows_lost: 'Målinger gikk tapt på veien',
     identity_conflict: 'To hjemmesentraler bruker samme identitet',
     monitor_was_down: 'Overvåkingen sto: varsler kan ha kommet sent',

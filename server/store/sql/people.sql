@@ -57,10 +57,12 @@ where p.reference = %(patient)s and l.set_by is null
 
 -- name: put_gateway
 -- A gateway by its name; one that was only heard of becomes enrolled.
-insert into gateway (name, home_id, bucket, enrolled)
-select %(name)s, h.id, h.bucket, true from home h where h.name = %(home)s
-on conflict (name) do update set home_id = excluded.home_id, bucket = excluded.bucket, enrolled = true
-where (gateway.home_id, gateway.bucket, gateway.enrolled) is distinct from (excluded.home_id, excluded.bucket, true)
+insert into gateway (name, home_id, bucket, enrolled, operator)
+select %(name)s, h.id, h.bucket, true, coalesce(%(operator)s, '') from home h where h.name = %(home)s
+on conflict (name) do update
+set home_id = excluded.home_id, bucket = excluded.bucket, enrolled = true, operator = coalesce(%(operator)s, gateway.operator)
+where (gateway.home_id, gateway.bucket, gateway.enrolled, gateway.operator)
+      is distinct from (excluded.home_id, excluded.bucket, true, coalesce(%(operator)s, gateway.operator))
 
 -- name: put_device
 -- A device by its address; one that was only heard of becomes enrolled.
