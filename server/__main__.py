@@ -38,6 +38,7 @@ from server.store import (
     second_factor,
 )
 from server.store.migrate import migrate
+from server.store.retention import About, Decision
 
 PASSWORD_BYTES: Final = 9
 
@@ -150,6 +151,8 @@ def _add_retention(command: argparse.ArgumentParser) -> None:
     what = command.add_mutually_exclusive_group()
     what.add_argument("--keep-days", type=int, metavar="N", help="delete readings that are older")
     what.add_argument("--keep-everything", action="store_true", help="delete nothing from now on")
+    what.add_argument("--thin-days", type=int, metavar="N", help="thin readings that are older to one for each hour")
+    what.add_argument("--thin-nothing", action="store_true", help="thin nothing from now on")
     command.add_argument("--by", default="", help="who decides it")
     command.add_argument("--reason", default="")
 
@@ -241,19 +244,25 @@ def _replay(config: Config, options: argparse.Namespace) -> None:
 
 def _retention(config: Config, options: argparse.Namespace) -> None:
     with _database(config) as conn:
+        trace = {"by": options.by, "reason": options.reason, "now": datetime.now(UTC)}
         if options.keep_days is not None or options.keep_everything:
-            trace = {"by": options.by, "reason": options.reason, "now": datetime.now(UTC)}
-            retention.decide(conn, keep_days=options.keep_days, **trace)
-        decision = retention.standing(conn)
-        gone = retention.deleted(conn)
-    if decision is None or decision.keep_days is None:
-        print("Everything is kept.")
+            retention.decide(conn, about=About.DELETION, days=options.keep_days, **trace)
+        if options.thin_days is not None or options.thin_nothing:
+            retention.decide(conn, about=About.THINNING, days=options.thin_days, **trace)
+        for about in About:
+            _say_decision(about, retention.standing(conn, about), retention.gone(conn, about))
+
+
+def _say_decision(about: About, decision: Decision | None, gone: int) -> None:
+    days = None if decision is None else decision.days
+    if about is About.DELETION:
+        print("Everything is kept." if days is None else f"Readings are kept for {days} days.")
     else:
-        print(f"Readings are kept for {decision.keep_days} days.")
+        print("Nothing is thinned." if days is None else f"Readings are thinned to hours after {days} days.")
     if decision is not None:
         print(f"Decided by {decision.by} on {decision.at:%Y-%m-%d %H:%M} (UTC): {decision.reason}")
     if gone:
-        print(f"Deleted so far: {sum(rows for _, _, rows, _ in gone):,} rows.")
+        print(f"Gone by it so far: {gone:,} rows.")
 
 
 def _backup(config: Config, options: argparse.Namespace) -> None:

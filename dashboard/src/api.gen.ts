@@ -6016,6 +6016,7 @@ export interface components {
          * TriedOut
          * @description `now`: with the limits that hold now, whatever held on the day; `then`: with those that were tried. `gone`: only
          *     with the former; `new`: only with the latter; the newest of each, `gone_count` and `new_count` are all.
+         *     `thinned_until`: before it streams are kept as means of hours, so what they would have raised is not known.
          */
         TriedOut: {
             /** Patient */
@@ -6032,6 +6033,8 @@ export interface components {
             to_at: string;
             /** Readings */
             readings: number;
+            /** Thinned Until */
+            thinned_until: string | null;
             /** Limits */
             limits: components["schemas"]["LimitBeside"][];
             now: components["schemas"]["AlertCounts"];

@@ -77,7 +77,8 @@ class TriedLimit:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
     """`now`: what would have been raised with the limits that hold now, whatever held on the day; `then`: with the ones
-    that are tried. Both over all readings of the kinds in `limits` from `from_at` to `to_at`."""
+    that are tried. Both over all readings of the kinds in `limits` from `from_at` to `to_at`. `thinned_until`: before
+    it streams are means of hours, and nobody knows what they would have raised; None: all readings are as they came."""
 
     from_at: datetime
     to_at: datetime
@@ -85,6 +86,7 @@ class Comparison:
     limits: tuple[TriedLimit, ...]
     now: tuple[Raised, ...]
     then: tuple[Raised, ...]
+    thinned_until: datetime | None = None
 
     @property
     def gone(self) -> tuple[Raised, ...]:

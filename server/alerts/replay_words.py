@@ -49,6 +49,8 @@ def changed(kind: Kind, limit: Limit | None, edges: Edges) -> Limit:
 
 def lines(found: Comparison) -> Iterator[str]:
     yield f"{found.readings:,} readings from {_time(found.from_at)} to {_time(found.to_at)} (UTC)"
+    if found.thinned_until is not None:
+        yield f"Before {_time(found.thinned_until)} streams are thinned to hours: what lay between is not tried."
     for each in found.limits:
         yield f"{each.kind}, {KINDS[each.kind].ucum}: now {_limit(each.now)}; then {_limit(each.then)}"
     yield "Now: the limits that hold today, over all these days. Each alert is taken as handled when it is over."
@@ -63,6 +65,7 @@ def plain(found: Comparison) -> dict[str, object]:
         "from_at": found.from_at.isoformat(),
         "to_at": found.to_at.isoformat(),
         "readings": found.readings,
+        "thinned_until": None if found.thinned_until is None else found.thinned_until.isoformat(),
         "limits": [
             {
                 "kind": str(each.kind),

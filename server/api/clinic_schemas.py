@@ -241,12 +241,14 @@ class AlertCounts(Shape):
 
 class TriedOut(Shape):
     """`now`: with the limits that hold now, whatever held on the day; `then`: with those that were tried. `gone`: only
-    with the former; `new`: only with the latter; the newest of each, `gone_count` and `new_count` are all."""
+    with the former; `new`: only with the latter; the newest of each, `gone_count` and `new_count` are all.
+    `thinned_until`: before it streams are kept as means of hours, so what they would have raised is not known."""
 
     patient: int
     from_at: datetime
     to_at: datetime
     readings: int
+    thinned_until: datetime | None
     limits: list[LimitBeside]
     now: AlertCounts
     then: AlertCounts

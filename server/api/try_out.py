@@ -90,6 +90,7 @@ def _tried_out(patient: int, found: Comparison) -> clinic_schemas.TriedOut:
         from_at=found.from_at,
         to_at=found.to_at,
         readings=found.readings,
+        thinned_until=found.thinned_until,
         limits=[
             clinic_schemas.LimitBeside(
                 kind=each.kind,

@@ -24,4 +24,4 @@ def chores(conn: psycopg.Connection, now: datetime) -> None:
     delivery.prune_set_aside(conn, SET_ASIDE_MAX)
     commands.prune(conn, now - COMMANDS_KEPT)
     proofs.prune(conn, (now - PROOFS_KEPT).date())
-    retention.carry_out(conn, now)
+    retention.delete_some(conn, now)

@@ -1,6 +1,7 @@
 """A limit tried out on what is stored: which alerts it would have raised, beside those of the limits that hold now."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +14,7 @@ from server.alerts import replay
 from server.alerts.replay import Comparison
 from server.detection.rows import Rows
 from server.errors import TryOutError
-from server.store import arrays, queries, settings
+from server.store import arrays, queries, retention, settings
 
 SQL: Final = queries.load("replaying")
 MOST_DAYS: Final = 92
@@ -55,7 +56,9 @@ def try_out(
     standing = limits_now(conn, patient, limits, now)
     from_at = now - timedelta(days=days)
     stored = readings(conn, patient, limits, from_at - BEFORE, now, mine=mine)
-    return replay.compare(stored, standing, limits, from_at, now)
+    thinned = retention.thinned_until(conn)
+    found = replay.compare(stored, standing, limits, from_at, now)
+    return replace(found, thinned_until=thinned if thinned is not None and thinned > from_at else None)
 
 
 def readings(

@@ -8,6 +8,7 @@ from devices.vocabulary import Item, Kind, Observation
 from server.__main__ import main
 from server.errors import RetentionError
 from server.store import hours, housekeeping, retention
+from server.store.retention import About
 from tests.conftest import Database
 from tests.integration.ingest_rig import NOW, OXIMETER, STRANGER, Rig, batch, build, sent
 
@@ -30,7 +31,7 @@ def file(rig: Rig, *items: Item, outbox: str = "00000000000000aa") -> int:
 
 
 def decide(rig: Rig, keep_days: int | None) -> None:
-    retention.decide(rig.conn, keep_days=keep_days, by="dpo", reason="data minimisation", now=NOW)
+    retention.decide(rig.conn, about=About.DELETION, days=keep_days, by="dpo", reason="data minimisation", now=NOW)
 
 
 def ages(rig: Rig) -> list[int]:
@@ -102,17 +103,17 @@ def test_readings_in_use_are_left_to_the_next_time_and_nobody_waits_long(rig: Ri
     decide(rig, 90)
     with psycopg.connect(rig.dsn) as reader:
         reader.execute("select count(*) from observation")
-        assert retention.carry_out(rig.conn, NOW) == 1
+        assert retention.delete_some(rig.conn, NOW) == 1
         assert file(rig, spo2(1), outbox="00000000000000cc") == 1
     assert ages(rig) == [0, 1, 91]
-    retention.carry_out(rig.conn, NOW)
+    retention.delete_some(rig.conn, NOW)
     assert ages(rig) == [0, 1]
 
 
 def test_a_late_reading_of_a_day_that_is_gone_is_stored_not_set_aside(rig: Rig) -> None:
     file(rig, spo2(91), spo2(0))
     decide(rig, 90)
-    retention.carry_out(rig.conn, NOW)
+    retention.delete_some(rig.conn, NOW)
     assert file(rig, spo2(91), spo2(1), outbox="00000000000000cc") == 2
     assert rig.one("select count(*) from set_aside") == 0
 
@@ -130,7 +131,7 @@ def test_the_command_asks_who_and_why(
 ) -> None:
     monkeypatch.setenv("HJEMVAKT_DATABASE_URL", rig.dsn)
     assert main(["retention"]) == 0
-    assert capsys.readouterr().out == "Everything is kept.\n"
+    assert capsys.readouterr().out == "Everything is kept.\nNothing is thinned.\n"
     assert main(["retention", "--keep-days", "400"]) == 1
     assert "Say who decides it and why" in capsys.readouterr().err
     assert main(["retention", "--keep-days", "400", "--by", "dpo", "--reason", "data minimisation"]) == 0
@@ -142,4 +143,4 @@ def test_the_command_asks_who_and_why(
 def test_a_number_of_days_that_would_empty_the_baselines_is_refused(rig: Rig) -> None:
     with pytest.raises(RetentionError, match="at least 30 days"):
         decide(rig, 3)
-    assert retention.standing(rig.conn) is None
+    assert retention.standing(rig.conn, About.DELETION) is None
