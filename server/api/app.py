@@ -25,6 +25,7 @@ from server.api import (
     clinic,
     document,
     duty,
+    home_rules,
     household,
     observations,
     people,
@@ -117,7 +118,7 @@ def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(auth.router)
     app.include_router(second_factor.router)
     app.include_router(board.router(board.Boards()))
-    for each in (observations, care, settings, clinic, alerts, duty, technical, ways):
+    for each in (observations, care, settings, home_rules, clinic, alerts, duty, technical, ways):
         app.include_router(each.router)
     app.include_router(people.router)
     app.include_router(household.router)

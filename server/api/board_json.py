@@ -1,5 +1,5 @@
-"""The board as bytes. It is board_schemas.Board, and tested to be; but thousands of values that come from the database's own
-columns need no second check, and pydantic's costs more than everything else of a board."""
+"""The board as bytes. It is board_schemas.Board, and tested to be; but thousands of values that come from the
+database's own columns need no second check, and pydantic's costs more than everything else of a board."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping

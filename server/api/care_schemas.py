@@ -53,7 +53,7 @@ class EndExcuse(Shape):
 
 # ---- history
 
-ChangeType = Literal["fact", "fact_withdrawn", "limit", "rule", "plan", "excuse", "excuse_ended"]
+ChangeType = Literal["fact", "fact_withdrawn", "limit", "rule", "plan", "excuse", "excuse_ended", "home_rule"]
 
 
 class LimitChange(Shape):
@@ -112,6 +112,7 @@ class Change(Shape):
     plan: PlanChange | None = None
     fact: FactChange | None = None
     excuse: ExcuseChange | None = None
+    home_rule: RuleChange | None = None
 
 
 class Changes(Shape):

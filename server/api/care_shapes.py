@@ -2,24 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
-from devices.limits import Limit
 from devices.vocabulary import KIND_BY_NUMBER, KINDS, Kind
-from server.api import care_schemas, fact_schemas, schemas, settings_schemas
+from server.api import care_schemas, fact_schemas
 from server.api.case import rev_of
-from server.api.clinic_shapes import references
-from server.api.problems import RefusedError
 from server.api.schemas import StaffMember
-from server.clinical.plans import PlanItem
-from server.clinical.settings import CountingLimit
-from server.detection.chosen_rules import numbers_of
 from server.detection.proposal import Proposal
 from server.store import decisions, facts
-from server.store.decisions import ChangePlace, ChangeRow, CountingPlan, CountingRule
+from server.store.decisions import ChangePlace, ChangeRow
 from server.store.excuses import Excuse
 from server.store.facts import FactRow
 
@@ -42,122 +35,12 @@ def said(row: FactRow, people: People) -> fact_schemas.SaidFact:
             "fact": None if row.fact is None else msgspec.to_builtins(row.fact),
             "at": row.at,
             "until": row.until,
-            "said_by": _who(people, row.by),
+            "said_by": who(people, row.by),
             "said_at": row.said_at,
             "reason": row.reason,
-            "withdrawn_by": _who(people, row.withdrawn_by),
+            "withdrawn_by": who(people, row.withdrawn_by),
             "withdrawn_at": row.withdrawn_at,
         }
-    )
-
-
-def limits(found: Mapping[Kind, CountingLimit], people: People) -> settings_schemas.EffectiveLimits:
-    """A kind that is not there has none, and nobody said so."""
-    shown = [_limit(kind, found[kind], people) for kind in Kind if kind in found]
-    made = settings_schemas.EffectiveLimits(rev=NO_REV, limits=shown)
-    return made.model_copy(update={"rev": rev_of(made)})
-
-
-def _limit(kind: Kind, found: CountingLimit, people: People) -> settings_schemas.EffectiveLimit:
-    return settings_schemas.EffectiveLimit(
-        kind=kind,
-        unit=KINDS[kind].ucum,
-        decimals=KINDS[kind].decimals,
-        limits=None if found.limit is None else edges(found.limit),
-        source=None if found.source is None else found.source.value,
-        rests_on=found.basis,
-        by=_who(people, found.by),
-        since=found.at,
-        reason=found.reason,
-        until=found.until,
-        references=references(found.references),
-    )
-
-
-class Edges(Protocol):
-    """Four numbers as a screen sends them."""
-
-    @property
-    def red_low(self) -> float | None: ...
-    @property
-    def yellow_low(self) -> float | None: ...
-    @property
-    def yellow_high(self) -> float | None: ...
-    @property
-    def red_high(self) -> float | None: ...
-
-
-def limit(given: Edges) -> Limit:
-    """Refused in a sentence when it is none."""
-    try:
-        return Limit(
-            red_low=given.red_low,
-            yellow_low=given.yellow_low,
-            yellow_high=given.yellow_high,
-            red_high=given.red_high,
-        )
-    except ValueError as error:
-        sentence = "The limits must ascend: red low, yellow low, yellow high, red high, each at least the one before."
-        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence) from error
-
-
-def edges(limit: Limit) -> schemas.Limits:
-    return schemas.Limits(
-        red_low=limit.red_low, yellow_low=limit.yellow_low, yellow_high=limit.yellow_high, red_high=limit.red_high
-    )
-
-
-def rules(found: Sequence[CountingRule], people: People) -> settings_schemas.EffectiveRules:
-    made = settings_schemas.EffectiveRules(rev=NO_REV, rules=[_rule(each, people) for each in found])
-    return made.model_copy(update={"rev": rev_of(made)})
-
-
-def _rule(found: CountingRule, people: People) -> settings_schemas.EffectiveRule:
-    return settings_schemas.EffectiveRule(
-        rule=found.rule.name,
-        version=found.rule.version,
-        colour=found.rule.colour,
-        enabled=found.enabled,
-        numbers=dict(numbers_of(found.rule)),
-        shipped=dict(numbers_of(found.shipped)),
-        source=found.decided.source,
-        by=_who(people, found.decided.by),
-        since=found.decided.at,
-        reason=found.decided.reason,
-        proposal=found.rule.proposal,
-        references=references(found.rule.references),
-    )
-
-
-def plans(found: Sequence[CountingPlan], people: People) -> settings_schemas.EffectivePlans:
-    made = settings_schemas.EffectivePlans(rev=NO_REV, plan=[_plan(each, people) for each in found])
-    return made.model_copy(update={"rev": rev_of(made)})
-
-
-def _plan(found: CountingPlan, people: People) -> settings_schemas.EffectivePlan:
-    item = found.item
-    return settings_schemas.EffectivePlan(
-        kind=item.kind,
-        weekdays=sorted(item.weekdays),
-        times=list(item.times),
-        before_min=item.before // timedelta(minutes=1),
-        after_min=item.after // timedelta(minutes=1),
-        source=found.decided.source,
-        by=_who(people, found.decided.by),
-        since=found.decided.at,
-        reason=found.decided.reason,
-        proposal=item.proposal,
-        references=references(item.references),
-    )
-
-
-def plan_item(kind: Kind, wish: settings_schemas.SetPlan) -> PlanItem:
-    return PlanItem(
-        kind=kind,
-        weekdays=frozenset(wish.weekdays),
-        times=tuple(sorted(wish.times)),
-        before=timedelta(minutes=wish.before_min),
-        after=timedelta(minutes=wish.after_min),
     )
 
 
@@ -169,10 +52,10 @@ def excuse(row: Excuse, people: People, now: datetime) -> care_schemas.Excuse:
         why=row.why.value,
         from_at=row.from_at,
         to_at=row.to_at,
-        said_by=_who(people, row.said_by),
+        said_by=who(people, row.said_by),
         said_at=row.said_at,
         reason=row.reason,
-        ended_by=_who(people, row.ended_by),
+        ended_by=who(people, row.ended_by),
         ended_at=row.ended_at,
         in_force=row.from_at <= now < ends,
     )
@@ -233,6 +116,7 @@ _TYPE: Final = {
     decisions.PLAN: "plan",
     decisions.EXCUSE: "excuse",
     decisions.EXCUSE_ENDED: "excuse_ended",
+    decisions.HOME_RULE: "home_rule",
 }
 
 
@@ -242,7 +126,7 @@ def _change(row: ChangeRow, people: People, whose: decisions.Whose) -> care_sche
         {
             "at": row.at,
             "type": type_,
-            "by": _who(people, row.by),
+            "by": who(people, row.by),
             "reason": row.reason,
             "pathway": whose.pathway.value if row.of_team else None,
             type_.removesuffix("_withdrawn").removesuffix("_ended"): _content(type_, row),
@@ -257,7 +141,7 @@ def _content(type_: str, row: ChangeRow) -> dict[str, Any]:
     match type_:
         case "limit":
             return {"kind": kind, "limits": None if removed else content}
-        case "rule":
+        case "rule" | "home_rule":
             return {"rule": row.what, "enabled": None if removed else content["enabled"], "numbers": content["numbers"]}
         case "plan":
             return {"kind": kind, **content, "times": None if removed else content["times"]}
@@ -277,5 +161,5 @@ def _of_fact(row: ChangeRow, kind: Kind | None, content: Mapping[str, Any]) -> d
     }
 
 
-def _who(people: People, id_: int | None) -> StaffMember | None:
+def who(people: People, id_: int | None) -> StaffMember | None:
     return None if id_ is None else people.get(id_)

@@ -35,6 +35,7 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
     HTTPStatus.CONFLICT.value: {"model": CareConflict, "description": "It changed meanwhile"}
 }
 NOT_YOURS = "None of your patients has this number."
+NO_HOME = "This patient has no home here: an enrolment list says where people live."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +97,23 @@ def followed(work: Work, patient: int) -> Followed:
 def hold_team(work: Work, team: int) -> None:
     """Whoever decides for a team does so one after the other, too."""
     clinic.hold(work.conn, "hjemvakt.care.team", team)
+
+
+def home(work: Work, patient: int) -> int:
+    found = followed(work, patient).home
+    if found is None:
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, NO_HOME)
+    return found
+
+
+def hold_home(work: Work, patient: int, what: str) -> int:
+    """Whoever decides for a home does so one after the other, and it is remembered of everybody who lives there."""
+    found = home(work, patient)
+    clinic.hold(work.conn, "hjemvakt.care.home", found)
+    for each in clinic.residents(work.conn, found):
+        if each != patient:
+            access_log.remember(work.conn, each, "change", what, work.now)
+    return found
 
 
 def must_do(work: Work, team: int, deed: Deed) -> None:

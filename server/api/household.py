@@ -17,7 +17,6 @@ from server.api.problems import RefusedError
 from server.api.seals import SealsOfApp, needed
 from server.store import board, dispatch, persons
 
-NO_HOME = "This patient has no home here: an enrolment list says where people live."
 RecallId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 router = APIRouter(prefix="/api/v1", tags=["people"], dependencies=case.SIGNED_IN)
 
@@ -41,7 +40,7 @@ def set_address(
         case.must_be(wish.rev, _address(work, patient).rev, "address")
         persons.set_address(
             work.conn,
-            _home(work, patient),
+            home,
             wish.address,
             doubt=wish.doubt,
             from_at=wish.from_at or work.now,
@@ -53,6 +52,7 @@ def set_address(
         return _address(work, patient)
 
     with case.change(desk, token, patient, "sets the address", Deed.SAY_FACTS) as work:
+        home = case.hold_home(work, patient, "sets the address")
         return case.once_only(work, key, ("set_address", patient), wish, change, shapes.HomeAddress)
 
 
@@ -69,7 +69,7 @@ def get_access(patient: PatientId, desk: DeskOfApp, token: Token) -> shapes.Home
 def get_access_code(patient: PatientId, desk: DeskOfApp, token: Token, seals: SealsOfApp) -> shapes.AccessCode:
     """Every look is remembered as one at the code."""
     with case.look(desk, token, patient, "access code") as work:
-        sealer, home = needed(seals), _home_or_none(work, patient)
+        sealer, home = needed(seals), case.followed(work, patient).home
         found = None if home is None else persons.access(work.conn, home)
         return shapes.AccessCode(code=None if found is None or home is None else persons.code(sealer, home, found))
 
@@ -85,7 +85,7 @@ def set_access(
         persons.set_access(
             work.conn,
             sealer,
-            _home(work, patient),
+            home,
             key_box=wish.key_box,
             way_in=wish.way_in,
             code=None if wish.code is None else wish.code.get_secret_value(),
@@ -96,21 +96,9 @@ def set_access(
         return _access(work, patient)
 
     with case.change(desk, token, patient, "sets the access", Deed.SAY_FACTS) as work:
-        sealer = needed(seals)
+        sealer, home = needed(seals), case.hold_home(work, patient, "sets the access")
         asked = ("set_access", patient, digest_of(sealer, wish.code))
         return case.once_only(work, key, asked, wish, change, shapes.HomeAccess)
-
-
-def _home_or_none(work: Work, patient: int) -> int | None:
-    who = persons.person(work.conn, patient)
-    return None if who is None else who.home
-
-
-def _home(work: Work, patient: int) -> int:
-    home = _home_or_none(work, patient)
-    if home is None:
-        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, NO_HOME)
-    return home
 
 
 def _address(work: Work, patient: int) -> shapes.HomeAddress:
@@ -124,7 +112,7 @@ def _address(work: Work, patient: int) -> shapes.HomeAddress:
 
 
 def _access(work: Work, patient: int) -> shapes.HomeAccess:
-    home = _home_or_none(work, patient)
+    home = case.followed(work, patient).home
     found = None if home is None else persons.access(work.conn, home)
     return people_shapes.access(patient, home, found, case.people(work, [None if found is None else found.by]))
 

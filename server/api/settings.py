@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from devices.vocabulary import Kind
 from server.access import Deed
 from server.api import care, case
-from server.api import care_shapes as made
+from server.api import settings_shapes as made
 from server.api.care import CHANGES_AT_ONCE, Cursor
 from server.api.care_schemas import Changes
 from server.api.case import CONFLICT, Asking, Asks, PatientId, TeamId

@@ -93,6 +93,39 @@ class SetRule(Shape):
     rev: Rev
 
 
+class Night(Shape):
+    """By the clock on the wall: in these hours an opened front door is an alert. Both ends equal: there is none."""
+
+    from_at: TimeOfDay
+    to_at: TimeOfDay
+
+
+class EffectiveHomeRule(Shape):
+    """As `EffectiveRule`. `bounds`: the smallest and the largest that each number can be set to."""
+
+    rule: str
+    version: int
+    enabled: bool
+    numbers: dict[str, float]
+    shipped: dict[str, float]
+    bounds: dict[str, tuple[float, float]]
+    source: Literal["home", "shipped"]
+    by: StaffMember | None
+    since: datetime | None
+    reason: str
+    proposal: bool
+    references: list[Reference]
+
+
+class EffectiveHomeRules(Shape):
+    """`rev` is about the rules alone."""
+
+    home: int
+    rev: str
+    night: Night
+    rules: list[EffectiveHomeRule]
+
+
 Weekday = Annotated[int, Field(ge=1, le=7)]
 WaitMin = Annotated[int, Field(ge=0, le=1440)]
 

@@ -12,7 +12,7 @@ from devices.vocabulary import KINDS, Kind
 from server.alerts import replay
 from server.alerts.model import Priority
 from server.alerts.replay import Comparison, Raised
-from server.api import care_shapes, case, clinic_schemas
+from server.api import case, clinic_schemas, settings_shapes
 from server.api.case import PatientId
 from server.api.desk import Desk, DeskOfApp, Token
 from server.api.problems import RefusedError
@@ -71,7 +71,7 @@ def _limits(wished: Sequence[clinic_schemas.TriedLimit]) -> dict[Kind, Limit | N
     """Within what a living person can have, as when they are set."""
     tried: dict[Kind, Limit | None] = {}
     for each in wished:
-        limit, facts = care_shapes.limit(each), KINDS[each.kind]
+        limit, facts = settings_shapes.limit(each), KINDS[each.kind]
         given = [edge for edge in (each.red_low, each.yellow_low, each.yellow_high, each.red_high) if edge is not None]
         if each.kind in tried:
             raise TryOutError(f"There are two limits for {each.kind}: try one of them.")
@@ -94,8 +94,8 @@ def _tried_out(patient: int, found: Comparison) -> clinic_schemas.TriedOut:
         limits=[
             clinic_schemas.LimitBeside(
                 kind=each.kind,
-                now=None if each.now is None else care_shapes.edges(each.now),
-                then=None if each.then is None else care_shapes.edges(each.then),
+                now=None if each.now is None else settings_shapes.edges(each.now),
+                then=None if each.then is None else settings_shapes.edges(each.then),
             )
             for each in found.limits
         ],

@@ -24,8 +24,11 @@ QUARTER_S: Final = 900
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Followed:
+    """`home` None: no enrolment list has said where."""
+
     team: int
     pathway: Pathway
+    home: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +48,11 @@ class SensorReadings:
 
 def patient(conn: Connection, patient: int) -> Followed | None:
     row = conn.execute(SQL["patient"], {"patient": patient}).fetchone()
-    return None if row is None else Followed(team=row[0], pathway=Pathway(row[1]))
+    return None if row is None else Followed(team=row[0], pathway=Pathway(row[1]), home=row[2])
+
+
+def residents(conn: Connection, home: int) -> list[int]:
+    return [id_ for (id_,) in conn.execute(SQL["residents"], {"home": home})]
 
 
 def hold(conn: Connection, what: str, id_: int) -> None:

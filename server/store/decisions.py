@@ -17,6 +17,7 @@ from server.clinical.plans import PLANS, PlanItem
 from server.clinical.settings import CountingLimit, pathway_limits, reached
 from server.detection.chosen_rules import RuleSetting, set_to
 from server.detection.days import Hours
+from server.detection.home_rules import SHIPPED, HomeRule, Night, with_setting
 from server.detection.proposal import REMEMBERED_DAYS, Proposal, proposal
 from server.detection.rules import RULES, RULES_OF, Rule
 from server.store import arrays, queries
@@ -73,6 +74,24 @@ class CountingPlan:
     decided: Decided
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CountingHomeRule:
+    """`by`, `at` None: it is shipped."""
+
+    rule: HomeRule
+    shipped: HomeRule
+    by: int | None = None
+    at: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CountingHome:
+    home: int
+    night: Night
+    rules: tuple[CountingHomeRule, ...]
+
+
 class ChangePlace(NamedTuple):
     """In the order of changes: newer ones are greater."""
 
@@ -99,7 +118,7 @@ class ChangeRow(NamedTuple):
         return ChangePlace(self.at, self.rank, self.id)
 
 
-FACT, FACT_WITHDRAWN, OWN_LIMIT, TEAM_LIMIT, RULE, PLAN, EXCUSE, EXCUSE_ENDED = range(1, 9)
+FACT, FACT_WITHDRAWN, OWN_LIMIT, TEAM_LIMIT, RULE, PLAN, EXCUSE, EXCUSE_ENDED, HOME_RULE = range(1, 10)
 
 
 def limits_of_pathway(conn: Connection, team: int, pathway: Pathway) -> Mapping[Kind, CountingLimit]:
@@ -131,6 +150,22 @@ def plans(conn: Connection, whose: Whose) -> list[CountingPlan]:
     shipped = {item.kind: CountingPlan(item=item, decided=Decided(source="shipped")) for item in PLANS[whose.pathway]}
     found = {**shipped, **team, **own}
     return [found[kind] for kind in Kind if kind in found]
+
+
+def home_rules(conn: Connection, home: int) -> CountingHome:
+    """Every rule that there is, also those that are off. The home is one that the caller sees."""
+    night = conn.execute(SQL["night"], {"home": home}).fetchone()
+    assert night is not None, "a patient's home is seen by who sees the patient"
+    set_here = {row[0]: row[1:] for row in conn.execute(SQL["home_rules_set"], {"home": home}) if not row[-1]}
+    found = []
+    for name, shipped in SHIPPED.named().items():
+        if name not in set_here:
+            found.append(CountingHomeRule(rule=shipped, shipped=shipped))
+            continue
+        enabled, numbers, by, at, reason, _ = set_here[name]
+        changed = with_setting(SHIPPED, name, enabled=enabled, numbers=numbers)
+        found.append(CountingHomeRule(rule=changed.named()[name], shipped=shipped, by=by, at=at, reason=reason))
+    return CountingHome(home=home, night=Night(from_at=night[0], to_at=night[1]), rules=tuple(found))
 
 
 def because_withdrawn(conn: Connection, patient: int, fact: int, reason: str) -> None:

@@ -82,6 +82,9 @@ WALK: dict[str, Ask] = {
     # a pathway in a team
     "get_pathway_limits": care(),
     "set_pathway_limit": team(**DECISION),
+    "get_home_rules": care(),
+    "set_home_rule": care(enabled=False, **DECISION),
+    "take_back_home_rule": care(**DECISION),
     "take_back_pathway_limit": team(**DECISION),
     "get_pathway_rules": care(),
     "set_pathway_rule": team(enabled=False, **DECISION),

@@ -1,6 +1,10 @@
 -- name: patient
 -- Whose patient it is; row-level security answers only for the caller's.
-select team_id as team, pathway from patient where id = %(patient)s
+select team_id as team, pathway, home_id as home from patient where id = %(patient)s
+
+-- name: residents
+-- Whom of those who live in a home the caller may see.
+select id from patient where home_id = %(home)s and active order by id
 
 -- name: hold
 -- Whoever changes what is decided about a patient, or a team's pathway, does so one after the other.

@@ -10,6 +10,16 @@ select distinct on (rule) rule, enabled, numbers, set_by, set_at, reason, remove
 from rule_setting where patient_id = %(patient)s or (team_id = %(team)s and pathway = %(pathway)s)
 order by rule, set_at desc, id desc
 
+-- name: home_rules_set
+-- The newest word about each rule of a home.
+select distinct on (rule) rule, enabled, numbers, set_by, set_at, reason, removed
+from rule_setting where home_id = %(home)s
+order by rule, set_at desc, id desc
+
+-- name: night
+-- The hours of a home in which an opened front door is an alert.
+select night_from, night_to from home where id = %(home)s
+
 -- name: plans_set
 -- The newest word about when each kind is measured, of a patient or of a team's pathway.
 select distinct on (kind) kind, weekdays, times, before_min, after_min, set_by, set_at, reason, removed
@@ -32,7 +42,8 @@ from my_observation_hourly
 where patient_id = %(patient)s and kind = %(kind)s and hour >= %(from_at)s and hour < %(to_at)s
 
 -- name: changes
--- What was said and decided about a patient, or for a team's pathway, before a place in that order; the newest first.
+-- What was said and decided about a patient, the home where the patient lives now, or a team's pathway, before a place in
+-- that order; the newest first.
 select c.at, c.rank, c.id, c.by, c.reason, c.of_team, c.kind, c.what, c.content
 from (
     select said_at as at, 1 as rank, id, said_by as by, reason, false as of_team, kind, type as what,
@@ -67,6 +78,10 @@ from (
     union all
     select ended_at, 8, id, ended_by, ended_because, false, null, why, jsonb_build_object('from_at', from_at, 'to_at', to_at)
     from excuse where patient_id = %(patient)s and ended_at is not null
+    union all
+    select set_at, 9, id, set_by, reason, false, null, rule,
+           jsonb_build_object('removed', removed, 'enabled', enabled, 'numbers', numbers)
+    from rule_setting where home_id = (select home_id from patient where id = %(patient)s)
 ) c
 where %(before_at)s::timestamptz is null or (c.at, c.rank, c.id) < (%(before_at)s, %(before_rank)s, %(before_id)s)
 order by c.at desc, c.rank desc, c.id desc
