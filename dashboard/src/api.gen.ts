@@ -3791,7 +3791,8 @@ export interface components {
         };
         /**
          * GlucoseEpisode
-         * @description `recovered` false: the data end, or a gap begins, before 15 minutes in range were seen.
+         * @description `recovered` false: the data end, or a gap begins, before 15 minutes in range were seen. `prolonged`: a low one of
+         *     level 1, below 3.9 for more than 120 minutes; a high one of level 2, above 13.9 for 90 of 120 minutes.
          */
         GlucoseEpisode: {
             /**

@@ -123,7 +123,8 @@ class GlucoseProfile(Shape):
 
 
 class GlucoseEpisode(Shape):
-    """`recovered` false: the data end, or a gap begins, before 15 minutes in range were seen."""
+    """`recovered` false: the data end, or a gap begins, before 15 minutes in range were seen. `prolonged`: a low one of
+    level 1, below 3.9 for more than 120 minutes; a high one of level 2, above 13.9 for 90 of 120 minutes."""
 
     direction: Literal["low", "high"]
     level: Annotated[int, Field(ge=1, le=2)]

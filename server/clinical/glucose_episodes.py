@@ -1,7 +1,8 @@
 """Episodes of low and high glucose by the consensus definitions.
 
 An episode begins with the first of at least 15 consecutive minutes beyond the level's threshold, and ends with the
-first of at least 15 consecutive minutes back in range: a level 2 episode, too, is over only in range, not at level 1.
+first of at least 15 consecutive minutes back in range. A level 2 episode, too, is over only in range, not at level 1;
+iglu and cgmguru end it at 3.0 and at 13.9: which of the two the statement means is open.
 Between two readings at most 45 minutes apart the values in between are taken from the straight line; what is further
 apart is not connected, and nobody knows how an episode went on there."""
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.clinical.glucose import Floats, Ints, Series, tenths
-from server.clinical.references import ATTD_CGM_2017, CGM_TRIALS_2023, Reference
+from server.clinical.references import ATTD_CGM_2017, CGM_TRIALS_2023, END_OF_LEVEL_2, Reference
 
 Bools = NDArray[np.bool_]
 Direction = Literal["low", "high"]
@@ -24,13 +25,13 @@ MINUTE_MS: Final = 60_000
 BEGINS_AFTER_MS: Final = 15 * MINUTE_MS
 ENDS_AFTER_MS: Final = 15 * MINUTE_MS
 LONGEST_BRIDGED_MS: Final = 45 * MINUTE_MS
-PROLONGED_LOW_MS: Final = 120 * MINUTE_MS  # unbroken below 3.0
+PROLONGED_LOW_MS: Final = 120 * MINUTE_MS  # unbroken below 3.9, for longer
 PROLONGED_HIGH_MS: Final = 90 * MINUTE_MS  # above 13.9, within
 PROLONGED_HIGH_WINDOW_MS: Final = 120 * MINUTE_MS
 MISSING_FROM: Final = 1.5  # cadences between two readings: one is missing between them
 EARLY: Final = 0.25  # cadences: readings come a little early and late, three of five minutes are still 15 minutes
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-REFERENCES: Final[tuple[Reference, ...]] = (ATTD_CGM_2017, CGM_TRIALS_2023)
+REFERENCES: Final[tuple[Reference, ...]] = (ATTD_CGM_2017, CGM_TRIALS_2023, END_OF_LEVEL_2)
 
 
 class EpisodeLevel(IntEnum):
@@ -47,13 +48,15 @@ BEYOND_TENTHS: Final[dict[tuple[Direction, EpisodeLevel], int]] = {
     ("high", EpisodeLevel.ONE): 101,
     ("high", EpisodeLevel.TWO): 140,
 }
+PROLONGED: Final = frozenset({("low", EpisodeLevel.ONE), ("high", EpisodeLevel.TWO)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Episode:
     """`recovered` False: the data end, or a gap begins, before 15 minutes in range were seen; `ended` is then how far
     it is known to have lasted. `extreme_mmol_per_l`: the lowest of a low one, the highest of a high one.
-    `prolonged`, only at level 2: below 3.0 for 120 unbroken minutes, or above 13.9 for 90 of 120 minutes."""
+    `prolonged` as the statement of 2023 has it: a low one of level 1, below 3.9 for more than 120 unbroken minutes; a
+    high one of level 2, above 13.9 for 90 of 120 minutes."""
 
     direction: Direction
     level: EpisodeLevel
@@ -140,7 +143,7 @@ def _episode(
         ended=_at(points.until_ms[part][-1]),
         recovered=recovered,
         extreme_mmol_per_l=float(values.min() if direction == "low" else values.max()),
-        prolonged=level is EpisodeLevel.TWO and _prolonged(points, direction, part, beyond),
+        prolonged=(direction, level) in PROLONGED and _prolonged(points, direction, part, beyond),
     )
 
 
@@ -148,7 +151,7 @@ def _prolonged(points: _Points, direction: Direction, part: slice, beyond: Bools
     taken_ms, until_ms = points.taken_ms[part], points.until_ms[part]
     if direction == "low":
         first, end = _edges(beyond[part], points.strip[part])
-        return bool((until_ms[end - 1] - taken_ms[first] >= PROLONGED_LOW_MS - points.early_ms).any())
+        return bool((until_ms[end - 1] - taken_ms[first] > PROLONGED_LOW_MS + points.early_ms).any())
     beyond_ms = np.append(0, np.cumsum((until_ms - taken_ms) * beyond[part]))
     window_end = np.searchsorted(until_ms, taken_ms + PROLONGED_HIGH_WINDOW_MS + points.early_ms, side="right")
     in_window_ms = beyond_ms[window_end] - beyond_ms[:-1]

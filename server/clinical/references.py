@@ -39,13 +39,17 @@ ATTD_TIME_IN_RANGE: Final = Reference(
 ATTD_CGM_2017: Final = Reference(
     document="Danne et al., International Consensus on Use of Continuous Glucose Monitoring, Diabetes Care 40:1631",
     edition="2017",
-    page="episodes of 15 min (as iglu quotes it); 120 min below 54 mg/dL is prolonged; 70 % of 14 days",
-    checked=False,
+    page="episodes of 15 min (as Hornborg Svensson 2022 quotes it); 70 % of 14 days",
 )
 CGM_TRIALS_2023: Final = Reference(
     document="Battelino et al., Continuous glucose monitoring and metrics for clinical trials, Lancet Diabetes 11:42",
     edition="2023",
-    page="end of an episode; prolonged hyperglycaemia",
+    page="extended: below 70 mg/dL for more than 120 min, above 250 for 90 of 120 min (as iglu and cgmguru quote it)",
+)
+END_OF_LEVEL_2: Final = Reference(
+    document="Hjemvakt, where an episode of level 2 ends: with 15 min in range, not below level 2",
+    edition="1",
+    page="iglu and cgmguru read the statement of 2023 otherwise; a clinical owner must sign it",
     checked=False,
 )
 CGM_TARGETS_2019: Final = Reference(
@@ -92,7 +96,9 @@ HOME_BLOOD_PRESSURE: Final = Reference(
     page="grade 3",
 )
 LOW_BLOOD_PRESSURE: Final = Reference(
-    document="Low systolic pressure below 90 and below 100 mmHg", edition="from memory", page="-", checked=False
+    document="Heart failure pathway, what to do in case of hypotension",
+    edition="heartfailurepathway.com",
+    page="below 90-100 mmHg it explains complaints; the goal is above 90. For others than heart failure a proposal",
 )
 MAD_FLOORS: Final = Reference(
     document="Hjemvakt, smallest spread of daily values that is believed",
@@ -107,8 +113,7 @@ CHANGE_BEFORE_EXACERBATION: Final = Reference(
 ROBUST_Z: Final = Reference(
     document="Iglewicz and Hoaglin, How to Detect and Handle Outliers",
     edition="1993",
-    page="modified z-score 3.5",
-    checked=False,
+    page="modified z-score 3.5 (as the R package modern quotes it)",
 )
 EWMA_CHART: Final = Reference(
     document="NIST/SEMATECH e-Handbook of Statistical Methods, EWMA control charts", edition="online", page="6.3.2.4"
@@ -145,10 +150,9 @@ WEIGHT_GAIN: Final = Reference(
     page="more than 2 kg in 3 days",
 )
 DAILY_WEIGHT: Final = Reference(
-    document="European Society of Cardiology, heart failure guidelines: self-care, weigh yourself daily",
-    edition="2021",
-    page="table on self-care",
-    checked=False,
+    document="Allina Health and MedStar Health, heart failure: weigh yourself every morning",
+    edition="patient education, 2015 and later",
+    page="every day, before eating; the self-care table of the European guidelines could not be read",
 )
 DAILY_OXIMETRY: Final = Reference(
     document="Al Rajeh et al., oximetry at home in COPD, JMIR mHealth uHealth, e17597",
@@ -188,6 +192,7 @@ BIBLIOGRAPHY: Final = (
     ATTD_TIME_IN_RANGE,
     ATTD_CGM_2017,
     CGM_TRIALS_2023,
+    END_OF_LEVEL_2,
     CGM_TARGETS_2019,
     GMI_2018,
     GMI_MMOL_PER_MOL,
