@@ -1718,7 +1718,8 @@ export interface paths {
         put?: never;
         /**
          * Measure Again
-         * @description A line in the history. No sensor measures because it is asked: the patient must be told.
+         * @description Awaited from now on: `asked` says what became of it, and if nothing comes it rings for who has the alert. No
+         *     sensor measures because it is asked: the patient must be told.
          */
         post: operations["measure_again"];
         delete?: never;
@@ -2304,6 +2305,8 @@ export interface components {
              * @description who was called last; `calls` of its detail has them all
              */
             called: components["schemas"]["Called"][];
+            /** @description the newest new measurement that was asked for */
+            asked: components["schemas"]["MeasurementAsked"] | null;
             /**
              * Quiet
              * @description it waits for the morning list
@@ -2492,6 +2495,8 @@ export interface components {
              * @description who was called last; `calls` of its detail has them all
              */
             called: components["schemas"]["Called"][];
+            /** @description the newest new measurement that was asked for */
+            asked: components["schemas"]["MeasurementAsked"] | null;
             /**
              * Quiet
              * @description it waits for the morning list
@@ -4101,6 +4106,8 @@ export interface components {
              * @description who was called last; `calls` of its detail has them all
              */
             called: components["schemas"]["Called"][];
+            /** @description the newest new measurement that was asked for */
+            asked: components["schemas"]["MeasurementAsked"] | null;
             /**
              * Quiet
              * @description it waits for the morning list
@@ -4187,6 +4194,8 @@ export interface components {
             until?: string | null;
             /** Outcome */
             outcome?: ("real_acted" | "real_no_action" | "measuring_error" | "technical" | "wrong_limit") | null;
+            /** @description of the new measurement that was asked for, came, or did not */
+            kind?: components["schemas"]["Kind"] | null;
         };
         /**
          * HomeAccess
@@ -4450,6 +4459,53 @@ export interface components {
              * @default false
              */
             done: boolean;
+        };
+        /**
+         * MeasureAgain
+         * @description `kind` null: what the alert is about; of an alert that is of no kind nothing is awaited.
+         */
+        MeasureAgain: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: number;
+            /** Note */
+            note?: string | null;
+            kind?: components["schemas"]["Kind"] | null;
+            /**
+             * Within Min
+             * @description then it is told that nothing came
+             * @default 60
+             */
+            within_min: number;
+        };
+        /**
+         * MeasurementAsked
+         * @description Somebody who answered the alert has asked for a new measurement. Both nulls: it is awaited.
+         */
+        MeasurementAsked: {
+            kind: components["schemas"]["Kind"];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /**
+             * Measured At
+             * @description when the first value that answers it was taken
+             */
+            measured_at: string | null;
+            /**
+             * Missed At
+             * @description when it was told that none had come
+             */
+            missed_at: string | null;
         };
         /**
          * Merge
@@ -15277,7 +15333,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Remark"];
+                "application/json": components["schemas"]["MeasureAgain"];
             };
         };
         responses: {

@@ -36,6 +36,7 @@ export function anAlert(change: Partial<Alert> = {}): Alert {
     step: 0,
     next_at: null,
     called: [],
+    asked: null,
     quiet: false,
     response: null,
     handled_by: null,

@@ -1,10 +1,14 @@
 """What a person says about an alert while it is being answered; none of it closes it."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from server.alerts.lifecycle import Happening, done, refused
+from devices.vocabulary import Kind
+from server.alerts.lifecycle import OPEN, Happening, done, refused
 from server.alerts.model import Action, Alert, Change, Conflict
+
+ANSWERED_WITHIN: Final = timedelta(hours=1)  # a new measurement that somebody asked for [proposal]
 
 
 def on_my_way(alert: Alert, rev: int, staff: int, now: datetime) -> Change | Conflict:
@@ -26,10 +30,32 @@ def contact(alert: Alert, rev: int, staff: int, now: datetime, *, note: str | No
 
 
 def ask_for_measurement(
-    alert: Alert, rev: int, staff: int, now: datetime, *, note: str | None = None
+    alert: Alert,
+    rev: int,
+    staff: int,
+    now: datetime,
+    *,
+    kind: Kind | None = None,
+    within: timedelta = ANSWERED_WITHIN,
+    note: str | None = None,
 ) -> Change | Conflict:
+    """`kind` None: what the alert is about. An alert that is of no kind, or of no patient, awaits nothing."""
     refusal = refused(alert, rev, Happening.SAY)
-    return refusal or done(alert, Happening.SAY, Action.MEASUREMENT_ASKED, staff, now, note=note)
+    if refusal is not None:
+        return refusal
+    asked = done(alert, Happening.SAY, Action.MEASUREMENT_ASKED, staff, now, note=note)
+    awaited = kind or alert.evidence.kind
+    if awaited is None or alert.subject.patient is None:
+        return asked
+    return replace(asked, kind=awaited, until=now + within)
+
+
+def measured(alert: Alert, kind: Kind, measured_at: datetime | None, now: datetime) -> Change:
+    """What became of the question. `measured_at` None: nothing came: who waits for it hears that, while it is open."""
+    missed = measured_at is None
+    action = Action.NOT_MEASURED if missed else Action.MEASURED
+    told = done(alert, Happening.NOTE, action, None, now, rings=missed and alert.state in OPEN)
+    return replace(told, kind=kind)
 
 
 def note(alert: Alert, rev: int, staff: int, now: datetime, *, note: str) -> Change | Conflict:

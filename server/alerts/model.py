@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from devices.vocabulary import Kind
 from server.detection.findings import Evidence
 
 # Names in Evidence.numbers that the policy itself writes and reads.
@@ -144,6 +145,8 @@ class Action(StrEnum):
     THERE = "there"
     CONTACT_MADE = "contact_made"
     MEASUREMENT_ASKED = "measurement_asked"
+    MEASURED = "measured"  # as somebody had asked for
+    NOT_MEASURED = "not_measured"  # though somebody had asked for it
     NOTE = "note"
     REOPENED = "reopened"
     SNOOZED = "snoozed"
@@ -165,7 +168,8 @@ class Change:
 
     `alert.rev` is the revision after; a change with rev 1 is a new alert, one with rev n replaces rev n - 1. Changes
     come in the order in which they happened; a later one may concern an alert that an earlier one made (id None both
-    times, same key). `to`: the colleague whom it was assigned to; `until`: when what was put off rings again."""
+    times, same key). `to`: the colleague whom it was assigned to; `until`: when what was put off rings
+    again, or until when the new measurement of `kind` is awaited."""
 
     action: Action
     alert: Alert
@@ -175,6 +179,7 @@ class Change:
     note: str | None = None
     to: int | None = None
     until: datetime | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -54,6 +54,16 @@ class Called(Shape):
     staff: Annotated[int | None, Field(description="null: a telephone that stands in the chain")]
 
 
+class MeasurementAsked(Shape):
+    """Somebody who answered the alert has asked for a new measurement. Both nulls: it is awaited."""
+
+    kind: Kind
+    at: datetime
+    until: datetime
+    measured_at: Annotated[datetime | None, Field(description="when the first value that answers it was taken")]
+    missed_at: Annotated[datetime | None, Field(description="when it was told that none had come")]
+
+
 class Alert(Shape):
     id: int
     team: int
@@ -84,6 +94,7 @@ class Alert(Shape):
     step: Annotated[int, Field(description="where it stands in its chain")]
     next_at: Annotated[datetime | None, Field(description="when it goes on along its chain")]
     called: Annotated[list[Called], Field(description="who was called last; `calls` of its detail has them all")]
+    asked: Annotated[MeasurementAsked | None, Field(description="the newest new measurement that was asked for")]
     quiet: Annotated[bool, Field(description="it waits for the morning list")]
     response: Annotated[str | None, Field(description="what was agreed to happen out of hours")]
     handled_by: StaffMember | None
@@ -102,6 +113,9 @@ class HistoryEntry(Shape):
     to: Annotated[StaffMember | None, Field(description="whom it was assigned to")] = None
     until: Annotated[datetime | None, Field(description="until when it was put off")] = None
     outcome: Outcome | None = None
+    kind: Annotated[Kind | None, Field(description="of the new measurement that was asked for, came, or did not")] = (
+        None
+    )
 
 
 class Snooze(Shape):
@@ -179,6 +193,13 @@ class Coming(Wish):
 
 class Remark(Wish):
     note: Note | None = None
+
+
+class MeasureAgain(Remark):
+    """`kind` null: what the alert is about; of an alert that is of no kind nothing is awaited."""
+
+    kind: Kind | None = None
+    within_min: Annotated[int, Field(ge=5, le=1440, description="then it is told that nothing came")] = 60
 
 
 class WriteNote(Wish):

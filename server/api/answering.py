@@ -40,9 +40,12 @@ def contact(wish: alert_schemas.Remark, asked: Asks) -> alert_schemas.Alert:
 
 
 @router.post("/measure-again", responses=CONFLICT)
-def measure_again(wish: alert_schemas.Remark, asked: Asks) -> alert_schemas.AskedAgain:
-    """A line in the history. No sensor measures because it is asked: the patient must be told."""
-    asked_again = change(asked, wish, partial(answering.ask_for_measurement, note=wish.note))
+def measure_again(wish: alert_schemas.MeasureAgain, asked: Asks) -> alert_schemas.AskedAgain:
+    """Awaited from now on: `asked` says what became of it, and if nothing comes it rings for who has the alert. No
+    sensor measures because it is asked: the patient must be told."""
+    within = timedelta(minutes=wish.within_min)
+    ask = partial(answering.ask_for_measurement, kind=wish.kind, within=within, note=wish.note)
+    asked_again = change(asked, wish, ask)
     return alert_schemas.AskedAgain(**asked_again.model_dump())
 
 

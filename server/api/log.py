@@ -75,8 +75,10 @@ def _message(team: int, row: LogRow, stands: _Now) -> TeamMessage:
 def _rings(row: LogRow, alert: board.AlertRow) -> bool:
     """Whoever comes back later hears what is still unheard: nobody has looked yet, or who has it was reminded and has
     logged nothing since."""
-    reminded = row.body.get("action") == Action.REMINDED and alert.state == "acknowledged" and alert.step > 0
-    return row.body.get("ring") is True and (alert.state in STILL_RINGS or reminded)
+    action, has_owner = row.body.get("action"), alert.state == "acknowledged"
+    reminded = action == Action.REMINDED and has_owner and alert.step > 0
+    not_measured = action == Action.NOT_MEASURED and has_owner and alert.rev == row.body.get("rev")
+    return row.body.get("ring") is True and (alert.state in STILL_RINGS or reminded or not_measured)
 
 
 def _opened(row: LogRow) -> int:

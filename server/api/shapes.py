@@ -46,6 +46,7 @@ def alert(row: board.AlertRow) -> alert_schemas.Alert:
             "step": row.step,
             "next_at": row.next_at,
             "called": row.called,
+            "asked": row.asked and {**row.asked, "kind": KIND_BY_NUMBER[row.asked["kind"]]},
             "quiet": row.quiet,
             "response": row.response,
             "handled_by": _person(row.handler_id, row.handler_name, row.handler_initials),
@@ -90,6 +91,7 @@ def history(row: board.HistoryRow) -> alert_schemas.HistoryEntry:
         to=_person(row.to_id, row.to_name, row.to_initials),
         until=datetime.fromisoformat(until) if isinstance(until, str) else None,
         outcome=row.detail.get("outcome"),
+        kind=row.detail.get("kind"),
     )
 
 

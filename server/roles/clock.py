@@ -14,7 +14,19 @@ from typing import Final
 import psycopg
 
 from server.notify import Sender
-from server.store import duty, escalations, expiry, facts, homes, housekeeping, outages, proofs, rebinding, rolelife
+from server.store import (
+    duty,
+    escalations,
+    expiry,
+    facts,
+    homes,
+    housekeeping,
+    measured,
+    outages,
+    proofs,
+    rebinding,
+    rolelife,
+)
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 from server.store.ledger import Ledger
@@ -82,6 +94,7 @@ class Clock(Standby):
         while escalations.go_on(conn, now) and not self._stopping.is_set():
             pass
         outages.watch(conn, now)
+        measured.watch(conn, now)
         duty.watch(conn, now)
         homes.renew(conn, now)
         if time.monotonic() >= self._proofs_at:

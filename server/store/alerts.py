@@ -21,7 +21,7 @@ from server.alerts.escalation import Course
 from server.alerts.findings import Finding
 from server.alerts.model import Action, Alert, Change, Outcome, Priority, State, Subject, SubjectType, cause_subject
 from server.detection.findings import Evidence
-from server.store import courses, dispatch, queries, snoozes, teamlog
+from server.store import asks, courses, dispatch, queries, snoozes, teamlog
 from server.store.courses import About, Courses
 
 SQL: Final = queries.load("alerts")
@@ -117,6 +117,7 @@ def write(conn: psycopg.Connection, changes: Sequence[Change]) -> list[teamlog.E
             written[change.alert.key] = place
             _remember(conn, change, place[0], course)
             snoozes.follow(conn, change, place[0])
+            asks.follow(conn, change, place[0])
             courses.keep(conn, place[0], change, course)
             entries.append(_entry(change, *place, course))
             if change.alert.priority is Priority.RED and change.action in FREEZES:
@@ -191,6 +192,7 @@ def _remember(conn: psycopg.Connection, change: Change, alert_id: int, course: C
         "note": change.note,
         "to": change.to,
         "until": None if change.until is None else change.until.isoformat(),
+        "kind": change.kind,
     }
     if course.calls:
         more |= {"step": course.step, "called": [person.name for person in course.calls]}
@@ -208,7 +210,7 @@ def _remember(conn: psycopg.Connection, change: Change, alert_id: int, course: C
 
 
 def _entry(change: Change, alert_id: int, team_id: int, course: Course) -> teamlog.Entry:
-    body: dict[str, object] = {"ring": change.rings, "action": str(change.action)}
+    body: dict[str, object] = {"ring": change.rings, "action": str(change.action), "rev": change.alert.rev}
     if course.calls:
         body["called"] = [person.staff for person in course.calls if person.staff is not None]
     return teamlog.Entry(team_id=team_id, type="alert", alert_id=alert_id, body=body)

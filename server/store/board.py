@@ -49,6 +49,7 @@ class AlertRow:
     step: int
     next_at: datetime | None
     called: Sequence[Mapping[str, Any]]
+    asked: Mapping[str, Any] | None
     quiet: bool
     response: str | None
     handler_id: int | None

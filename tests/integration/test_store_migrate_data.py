@@ -153,6 +153,10 @@ insert into alarm_proof (gateway_id, day, command, asked_at) values (1, '2026-02
     26: """
 insert into outage_gateway values (1, 1, '2026-02-01Z', true, '2026-02-01Z');
 """,
+    27: """
+insert into measurement_ask (alert_id, kind, asked_at, asked_by, until_at)
+values (1, 3, '2026-02-01Z', 1, '2026-02-01 01:00Z');
+""",
     22: """
 insert into knock (key, tries, over_at) values ('\\x01', '{2026-02-01Z}', '2026-02-01 00:05Z');
 """,

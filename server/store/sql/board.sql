@@ -23,7 +23,7 @@ select alert.id, alert.team_id as team, alert.rev, alert.rule, alert.priority, a
        alert.began_at, alert.raised_at, alert.last_at, alert.late, alert.count, alert.condition_ended_at,
        alert.owner_id, owner.name as owner_name, owner.initials as owner_initials,
        alert.acknowledged_at, alert.on_way_at, alert.there_at, alert.contact_at, alert.contact_needed, alert.snoozed_until,
-       alert.step, alert.next_at, called.last as called, alert.quiet, alert.response, alert.handled_at, alert.outcome, alert.evidence,
+       alert.step, alert.next_at, called.last as called, asked.newest as asked, alert.quiet, alert.response, alert.handled_at, alert.outcome, alert.evidence,
        alert.handled_by as handler_id, handler.name as handler_name, handler.initials as handler_initials,
        (select count(*) from alert_seen where alert_seen.alert_id = alert.id) as seen_on,
        case when alert.patient_id is null then
@@ -39,6 +39,11 @@ cross join lateral (
     from alert_call
     where alert_id = alert.id and rev = (select max(rev) from alert_call newest where newest.alert_id = alert.id)
 ) called
+left join lateral (
+    select jsonb_build_object('kind', kind, 'at', asked_at, 'until', until_at, 'measured_at', measured_at, 'missed_at', missed_at)
+           as newest
+    from measurement_ask where alert_id = alert.id order by id desc limit 1
+) asked on true
 where alert.id = any (%(ids)s)
 
 -- name: history

@@ -96,6 +96,16 @@ alerts = st.builds(
     contact_at=st.none() | instants,
     snoozed_until=st.none() | instants,
     next_at=st.none() | instants,
+    asked=st.none()
+    | st.fixed_dictionaries(
+        {
+            "kind": st.sampled_from(sorted(KIND_BY_NUMBER)),
+            "at": instants,
+            "until": instants,
+            "measured_at": st.none() | instants,
+            "missed_at": st.none() | instants,
+        }
+    ),
     called=st.lists(
         st.fixed_dictionaries({"step": few_ids, "at": instants, "name": words, "staff": st.none() | few_ids}),
         max_size=2,
