@@ -1,6 +1,6 @@
 # Every target does its own set-up: see deploy/bootstrap.py. Nothing here depends on the path, which may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke bench test sim test-bluez test-timescale check lock clean
+.PHONY: help demo smoke bench test sim test-bluez test-timescale check audit lock clean
 
 PYTHON ?= python3
 SETUP = @$(PYTHON) deploy/bootstrap.py
@@ -10,6 +10,7 @@ help:
 	@echo "make smoke       the demo without a person: every episode, every kill, nothing lost; at most a minute"
 	@echo "make test        everything that is checked and tested"
 	@echo "make check       the quick half: format, lint, types, import contracts"
+	@echo "make audit       known faults of the packages that are locked; needs the network, and says what it could not look up"
 	@echo "make sim         more simulated homes than the tests play (SEEDS=5000; FIRST=812 SEEDS=1 plays one again)"
 	@echo "make test-bluez  the radio against the real BlueZ, in a virtual machine (ARGS=\"-k bond\" for some of it)"
 	@echo "make test-timescale  what uses the database, on the TimescaleDB that HJEMVAKT_TEST_TIMESCALE_URL names (ARGS=\"-k backup\")"
@@ -32,6 +33,11 @@ bench:
 check:
 	$(SETUP) check
 	@tests/check
+
+# 0: none is known; 1: some are; 2: not everything could be looked up.
+audit:
+	$(SETUP) check
+	@exec .venv/bin/python -m tests.audit
 
 # All three parts run even if one fails; pytest, with its own summary, is last and says which of the others failed.
 # Tests of one file stay together: those that start the whole chain would else starve each other.
