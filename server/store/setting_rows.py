@@ -1,10 +1,9 @@
-"""Rows of settings as the values that the core wants, and as a history that people read."""
+"""Rows of settings as the values that the core wants."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
 
 from devices.limits import Limit
 from devices.vocabulary import KIND_BY_NUMBER, Kind
@@ -13,40 +12,7 @@ from server.clinical.references import PERSONAL, TEAM_SETTING
 from server.clinical.settings import SetLimit
 from server.detection.chosen_rules import RuleSetting
 
-What = Literal["limit", "rule", "plan"]
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SettingRow:
-    """`setting`: of a limit its four numbers, of a rule `enabled` and `numbers`, of a plan `weekdays`, `times`,
-    `before_min` and `after_min`. `removed`: from then on what stands behind it counts. `by` None: an enrolment list."""
-
-    what: What
-    kind: Kind | None
-    rule: str | None
-    setting: Mapping[str, Any]
-    removed: bool
-    by: int | None
-    by_name: str | None
-    at: datetime
-    reason: str
-
-
-def setting_row(row: tuple[Any, ...]) -> SettingRow:
-    what, kind, rule, setting, removed, by, by_name, at, reason = row
-    return SettingRow(
-        what=cast(What, what),
-        kind=None if kind is None else KIND_BY_NUMBER[kind],
-        rule=rule,
-        setting=setting,
-        removed=removed,
-        by=by,
-        by_name=by_name,
-        at=at,
-        reason=reason,
-    )
 
 
 def set_limits(rows: Iterable[tuple[Any, ...]]) -> dict[Kind, SetLimit]:

@@ -40,11 +40,10 @@ from server.detection.rules import Rule
 from server.errors import CareError
 from server.store import facts, queries, signals
 from server.store.facts import MOVE_LIMITS
-from server.store.setting_rows import SettingRow, plan_items, rule_settings, set_limits, setting_row
+from server.store.setting_rows import plan_items, rule_settings, set_limits
 
 SQL: Final = queries.load("settings")
 REASON_MAX: Final = 500
-MOST_IN_A_HISTORY: Final = 1000
 EDGES: Final = ("red_low", "yellow_low", "yellow_high", "red_high")
 NO_NUMBERS: Final[Mapping[str, Number]] = MappingProxyType({})
 LimitsOf = Mapping[Kind, CountingLimit]
@@ -215,18 +214,6 @@ def set_plan(
     if item is not None and (item.kind is not kind or (refused := unplannable(item))):
         raise CareError(f"The plan for {kind} is one for {item.kind}." if item.kind is not kind else refused)
     _insert(conn, "set_plan", {**_place(place), **_plan(kind, item)}, by=by, now=now, reason=reason)
-
-
-def history(conn: psycopg.Connection, place: Place) -> list[SettingRow]:
-    """Who set what and when, the newest first, at most MOST_IN_A_HISTORY."""
-    match place:
-        case OfPatient():
-            statement = "history_of_patient"
-        case OfPathway():
-            statement = "history_of_pathway"
-        case OfHome():
-            statement = "history_of_home"
-    return [setting_row(row) for row in conn.execute(SQL[statement], {**_place(place), "most": MOST_IN_A_HISTORY})]
 
 
 def _insert(

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from devices.limits import Limit
 from devices.vocabulary import KINDS, Kind
@@ -15,7 +16,8 @@ from server.clinical.settings import Source
 from server.detection import home_rules
 from server.detection.rules import DEVIATION, GAIN, RULES_OF, TREND
 from server.errors import CareError
-from server.store import facts, pool, settings, signals
+from server.store import decisions, facts, pool, settings, signals
+from server.store.decisions import Whose
 from server.store.settings import OfHome, OfPathway, OfPatient
 from tests.integration.conftest import Town
 
@@ -180,7 +182,7 @@ def test_a_limit_of_the_pulse_counts_whichever_sensor_is_worn_until_it_is_taken_
 def test_a_limit_that_no_reading_can_reach_is_refused(conn, anna, said, kind, limit, sentence):
     with pytest.raises(CareError, match=sentence):
         settings.set_limit(conn, anna, kind, limit, **said)
-    assert settings.history(conn, OfPatient(patient=anna)) == []
+    assert conn.execute("select * from patient_limit").fetchall() == []
 
 
 @pytest.mark.parametrize(("reason", "sentence"), [(" ", "Say why"), ("x" * 501, "501 characters")])
@@ -282,18 +284,21 @@ def test_who_set_what_and_when_is_kept_also_of_what_was_taken_back(conn, town, a
     settings.set_limit(conn, anna, Kind.SPO2, None, **ola)
     settings.set_rule(conn, own, "trend", enabled=False, **(said | {"now": NOW + DAY}))
     settings.set_plan(conn, own, Kind.SPO2, AT_NINE, **(said | {"now": NOW + 2 * DAY}))
-    plan, rule, taken_back, limit = settings.history(conn, own)
-    assert (plan.what, plan.kind, plan.setting["times"]) == ("plan", Kind.SPO2, ["09:00:00", "21:00:00"])
-    assert (rule.what, rule.rule, rule.setting) == ("rule", "trend", {"enabled": False, "numbers": {}})
-    assert (limit.by_name, limit.at, limit.reason, limit.removed) == ("Kari", NOW, "Dr. Test", False)
-    assert limit.setting == {"red_low": 82, "yellow_low": 84, "yellow_high": None, "red_high": None}
-    assert (taken_back.by, taken_back.at, taken_back.removed) == (ola["by"], NOW + HOUR, True)
+    of_anna = Whose(patient=anna, team=kols.team, pathway=kols.pathway)
+    plan, rule, taken_back, limit = decisions.changes(conn, of_anna, before=None, most=10)
+    assert (plan.rank, plan.kind, plan.content["times"]) == (decisions.PLAN, SPO2, ["09:00:00", "21:00:00"])
+    assert (rule.rank, rule.what, rule.content["enabled"]) == (decisions.RULE, "trend", False)
+    assert (limit.by, limit.at, limit.reason) == (said["by"], NOW, "Dr. Test")
+    edges = {"red_low": 82, "yellow_low": 84, "yellow_high": None, "red_high": None}
+    assert limit.content == {"removed": False, **edges}
+    assert (taken_back.by, taken_back.at, taken_back.content["removed"]) == (ola["by"], NOW + HOUR, True)
 
     settings.set_pathway_limit(conn, kols.team, kols.pathway, Kind.SPO2, LOW_86, **said)
     settings.set_rule(conn, OfHome(home=town.homes["anna"]), home_rules.OUT, enabled=False, **said)
-    assert [(each.what, each.kind) for each in settings.history(conn, kols)] == [("limit", Kind.SPO2)]
-    assert [each.rule for each in settings.history(conn, OfHome(home=town.homes["anna"]))] == [home_rules.OUT]
-    assert len(settings.history(conn, own)) == 4
+    (of_team,) = decisions.changes(conn, of_anna.behind(), before=None, most=10)
+    assert (of_team.rank, of_team.of_team, of_team.kind) == (decisions.TEAM_LIMIT, True, SPO2)
+    ranks = {each.rank for each in decisions.changes(conn, of_anna, before=None, most=10)}
+    assert ranks == {decisions.PLAN, decisions.RULE, decisions.OWN_LIMIT, decisions.TEAM_LIMIT, decisions.HOME_RULE}
 
 
 def test_everybody_who_keeps_settings_is_told_when_the_change_is_committed(conn, town, anna, said, kols):
@@ -325,11 +330,12 @@ def test_another_team_neither_sees_nor_sets_anything(conn, database, town, anna,
     settings.set_pathway_limit(conn, kols.team, kols.pathway, Kind.SPO2, LOW_86, **said)
     settings.set_rule(conn, kols, "trend", enabled=False, **said)
     settings.set_plan(conn, OfPatient(patient=anna), Kind.SPO2, AT_NINE, **said)
+    settings.set_rule(conn, OfHome(home=town.homes["anna"]), home_rules.OUT, enabled=False, **said)
     berit, home = town.staff["berit"], town.homes["anna"]
     with pool.connect(database.api, name="test", autocommit=True) as theirs:
         theirs.execute("select set_config('hjemvakt.staff', %s, false)", (str(berit),))
-        for place in (OfPatient(patient=anna), kols, OfHome(home=home)):
-            assert settings.history(theirs, place) == []
+        for table in ("patient_limit", "pathway_limit", "rule_setting", "measuring_plan"):
+            assert theirs.execute(SQL("select * from {}").format(Identifier(table))).fetchall() == []
         for read in (settings.rules_of, settings.plans_of):
             assert read(theirs, [anna]) == {}
         assert settings.limits_of(theirs, [anna], NOW) == {}
