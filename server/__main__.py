@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import psycopg
 
@@ -27,6 +27,7 @@ from server.errors import ConfigError, ServerError
 from server.store import (
     backup,
     enrolment,
+    identity,
     importing,
     people,
     people_list,
@@ -39,6 +40,9 @@ from server.store import (
 )
 from server.store.migrate import migrate
 from server.store.retention import About, Decision
+
+if TYPE_CHECKING:
+    from server.provider import Provider
 
 PASSWORD_BYTES: Final = 9
 
@@ -99,6 +103,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_retention(command)
     command.set_defaults(command=_retention)
+    _add_users(commands)
+    command = commands.add_parser("import", help="people from a CSV file, all of them or nothing")
+    command.add_argument("file", type=Path)
+    command.add_argument("--dry-run", action="store_true", help="only say what would change")
+    command.set_defaults(command=_import)
+    return parser
+
+
+def _add_users(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     user = commands.add_parser("user", help="people who log in").add_subparsers(required=True, metavar="COMMAND")
     command = user.add_parser("add", help="add or change a member, with a new password")
     command.add_argument("login")
@@ -112,16 +125,18 @@ def _parser() -> argparse.ArgumentParser:
     command = user.add_parser("reset-code", help="take away the codes of an app, when phone and paper are gone")
     command.add_argument("login")
     command.set_defaults(command=_user_reset_code)
+    command = user.add_parser("link", help="who it is that comes in by the identity provider as SUBJECT")
+    command.add_argument("login")
+    command.add_argument("subject")
+    command.set_defaults(command=_user_link)
+    command = user.add_parser("unlink", help="nobody comes in by the identity provider with this login any more")
+    command.add_argument("login")
+    command.set_defaults(command=_user_unlink)
     command = user.add_parser("list", help="who can log in, and in which teams")
     command.set_defaults(command=_user_list)
     command = user.add_parser("end", help="nobody logs in with it any more; who did what stays")
     command.add_argument("login")
     command.set_defaults(command=_user_end)
-    command = commands.add_parser("import", help="people from a CSV file, all of them or nothing")
-    command.add_argument("file", type=Path)
-    command.add_argument("--dry-run", action="store_true", help="only say what would change")
-    command.set_defaults(command=_import)
-    return parser
 
 
 def _add_rebinding(command: argparse.ArgumentParser) -> None:
@@ -203,6 +218,23 @@ def _api(config: Config, options: argparse.Namespace) -> None:
         host=config.http_host,
         port=config.http_port or DEFAULT_HTTP_PORT,
         people_key=config.key_file() if config.people_key or config.key_file().exists() else None,
+        provider=_provider(config),
+    )
+
+
+def _provider(config: Config) -> "Provider | None":
+    from server.provider import Provider, Registration
+
+    if config.oidc_issuer is None or config.oidc_client_id is None or config.public_url is None:
+        return None
+    return Provider(
+        Registration(
+            issuer=config.oidc_issuer,
+            client_id=config.oidc_client_id,
+            client_secret=config.oidc_client_secret,
+            public_url=config.public_url,
+            name=config.oidc_name or "OpenID Connect",
+        )
     )
 
 
@@ -321,6 +353,21 @@ def _user_reset_code(config: Config, options: argparse.Namespace) -> None:
         if not second_factor.reset(conn, options.login):
             raise ConfigError(f"The login {options.login} has no code.")
     print(f"{options.login} comes in with the password alone, until new codes are begun.")
+
+
+def _user_link(config: Config, options: argparse.Namespace) -> None:
+    if config.oidc_issuer is None:
+        raise ConfigError("Set HJEMVAKT_OIDC_ISSUER first: a subject is one of that identity provider's.")
+    with _database(config) as conn:
+        identity.link(conn, options.login, config.oidc_issuer, options.subject, datetime.now(UTC))
+    print(f"Whoever is {options.subject} at {config.oidc_issuer} comes in as {options.login}.")
+
+
+def _user_unlink(config: Config, options: argparse.Namespace) -> None:
+    with _database(config) as conn:
+        if not identity.unlink(conn, options.login):
+            raise ConfigError(f"The login {options.login} is not linked.")
+    print(f"Nobody comes in by the identity provider as {options.login} any more.")
 
 
 def _user_list(config: Config, _: argparse.Namespace) -> None:

@@ -19,9 +19,11 @@ from server.errors import ConfigError
 PREFIX: Final = "HJEMVAKT_"
 DEFAULT_HTTP_PORT: Final = 8080
 DEFAULT_HOST: Final = "127.0.0.1"
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 PORTS: Final = ("http_port", "mqtt_port", "nats_port")
 WAYS: Final = ("public_url", "push_contact", "push_hosts", "sms_url", "mail_url")
-TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host", "people_key", *WAYS)
+OIDC: Final = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_name")
+TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host", "people_key", *WAYS, *OIDC)
 KEYS: Final = (*TEXTS, *PORTS)
 
 
@@ -31,7 +33,8 @@ class Config:
 
     Ways out beside the socket; None: there is no such way. `public_url`: where staff open the board from anywhere.
     `push_contact` (mailto: or https:) turns push on; `push_hosts`: push services beside those of the browsers.
-    `people_key`: the file with the key for what is sealed; None: the one that `serve` makes in `data`."""
+    `people_key`: the file with the key for what is sealed; None: the one that `serve` makes in `data`.
+    `oidc_issuer`: the identity provider that staff come in by; `oidc_name`: what the login calls it."""
 
     data: Path
     database_url: str | None = None
@@ -47,6 +50,10 @@ class Config:
     push_hosts: str | None = None
     sms_url: str | None = field(default=None, repr=False)
     mail_url: str | None = field(default=None, repr=False)
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = field(default=None, repr=False)
+    oidc_name: str | None = None
 
     @property
     def own_push_hosts(self) -> tuple[str, ...]:
@@ -127,6 +134,26 @@ def _check_urls(texts: Mapping[str, str]) -> None:
     if "api_database_url" in texts and "database_url" not in texts:
         raise ConfigError("api_database_url is set, but database_url is not: set both, or neither.")
     _check_ways(texts)
+    _check_oidc(texts)
+
+
+def _check_oidc(texts: Mapping[str, str]) -> None:
+    used = [key for key in OIDC if key in texts]
+    for needed in ("oidc_issuer", "oidc_client_id", "public_url"):
+        if used and needed not in texts:
+            raise ConfigError(f"{used[0]} is set, but {needed} is not: the identity provider has to be told.")
+    for key in ("oidc_issuer", "public_url") if used else ():
+        if not is_guarded(texts[key]):
+            raise ConfigError(
+                f"{key} must be https when people come in by oidc_issuer; on this machine itself, http will do."
+            )
+
+
+def is_guarded(url: str) -> bool:
+    """Nobody listens on the way: https, or this machine itself."""
+    if _is_web(url, ("https",)):
+        return True
+    return _is_web(url, ("http",)) and urlsplit(url).hostname in LOOPBACK
 
 
 def _check_ways(texts: Mapping[str, str]) -> None:

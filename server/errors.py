@@ -43,3 +43,7 @@ class SealError(ServerError):
 
 class PeopleError(ServerError):
     """A list of people that cannot be imported; nothing of it was."""
+
+
+class ProviderError(ServerError):
+    """The identity provider does not answer, or what it says does not hold."""

@@ -27,7 +27,7 @@ import psycopg
 import server
 from server.child import DirectoryLock
 from server.child.keep import Keeper, Program, Role
-from server.config import DEFAULT_HTTP_PORT, PREFIX, WAYS, Config
+from server.config import DEFAULT_HTTP_PORT, OIDC, PREFIX, WAYS, Config
 from server.errors import ConfigError
 from server.roles.broker import EmbeddedBroker
 from server.store import pool, rolelife, sealing
@@ -117,7 +117,7 @@ class Installation:
         settings: dict[str, object] = {"DATABASE_URL": self._dsn()}
         if role == "clock":
             settings["DATA"] = self._data
-            settings |= {name.upper(): text for name in WAYS if (text := getattr(self._config, name)) is not None}
+            settings |= self._given(*WAYS)
         if role == "monitor":  # the others need not end when the broker had to change its port
             settings["MQTT_URL"] = self._mqtt_url()
         api_url = self._postgres.dsn(user=pool.API_ROLE) if self._postgres else self._config.api_database_url
@@ -125,10 +125,14 @@ class Installation:
             settings["API_DATABASE_URL"] = api_url
         if role == "api":
             settings["PEOPLE_KEY"] = self._config.key_file().absolute()
+            settings |= self._given("public_url", *OIDC)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         source = str(Path(next(iter(server.__path__))).parent)
         path = os.pathsep.join(filter(None, (source, inherited.get("PYTHONPATH"))))
         return inherited | {PREFIX + name: str(value) for name, value in settings.items()} | {"PYTHONPATH": path}
+
+    def _given(self, *names: str) -> dict[str, object]:
+        return {name.upper(): text for name in names if (text := getattr(self._config, name)) is not None}
 
     def _dsn(self) -> str:
         return self._postgres.dsn() if self._postgres else self._config.needed_database_url()

@@ -58,6 +58,12 @@ export async function signIn(login: string, password: string, code: string | nul
   return taken(await ask((init) => client.POST('/api/v1/session', { body: { login, password, code }, ...init })))
 }
 
+/** What the identity provider is called; null: there is none, or it cannot be heard just now. */
+export async function provider(): Promise<string | null> {
+  const { data } = await client.GET('/api/v1/sign-in-ways', { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => ({ data: undefined }))
+  return data?.oidc ?? null
+}
+
 export async function whoAmI(): Promise<Me> {
   return taken(await ask((init) => client.GET('/api/v1/me', init)))
 }

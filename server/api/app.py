@@ -28,6 +28,7 @@ from server.api import (
     home_rules,
     household,
     observations,
+    oidc,
     people,
     second_factor,
     settings,
@@ -43,6 +44,7 @@ from server.api.pages import STATIC, Pages
 from server.api.problems import answer_problems
 from server.api.schemas import Alive, Ready
 from server.errors import ServerError
+from server.provider import Provider
 from server.store import sealing
 from server.store.pool import api_dsn, api_pool, with_defaults
 from server.store.sealing import Seals
@@ -72,11 +74,12 @@ def create_app(
     static: Path = STATIC,
     now: Callable[[], datetime] = utc_now,
     seals: Seals | None = None,
+    provider: Provider | None = None,
 ) -> FastAPI:
     """Nothing is opened before the start, and a database that is down then is waited for.
 
     `own_url`: the database as the api's own role; without it the owner's connection steps down to that role.
-    `seals` None: numbers and codes cannot be kept here."""
+    `seals` None: numbers and codes cannot be kept here. `provider` None: people come in with passwords alone."""
     desk = Desk(pool=api_pool(database_url, own_url=own_url), now=now)
     live_pool = api_pool(database_url, own_url=own_url, name="live")
     live_pool.resize(1, LIVE_CONNECTIONS)
@@ -108,6 +111,7 @@ def create_app(
     )
     app.state.desk = desk
     app.state.seals = seals
+    app.state.provider = provider
     app.add_middleware(Guard)
     answer_problems(app)
     _add_routes(app, hub, static)
@@ -117,6 +121,8 @@ def create_app(
 def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(auth.router)
     app.include_router(second_factor.router)
+    app.include_router(oidc.router)
+    app.include_router(oidc.browser)
     app.include_router(board.router(board.Boards()))
     for each in (observations, care, settings, home_rules, clinic, alerts, duty, technical, ways):
         app.include_router(each.router)
@@ -201,7 +207,9 @@ def run(
     port: int = 8080,
     listening: socket.socket | None = None,
     people_key: Path | None = None,
+    provider: Provider | None = None,
 ) -> None:
     """The process `hjemvakt api`. `listening`: a socket that somebody else opened, in place of host and port."""
     seals = None if people_key is None else sealing.read(people_key)
-    serve(create_app(database_url=database_url, own_url=own_url, seals=seals), listening or listen(host, port))
+    app = create_app(database_url=database_url, own_url=own_url, seals=seals, provider=provider)
+    serve(app, listening or listen(host, port))

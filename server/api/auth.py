@@ -18,7 +18,7 @@ from server.api.problems import RefusedError
 from server.api.schemas import Me, StaffMember, TeamMembership
 from server.api.seals import SealsOfApp
 from server.api.sign_in_schemas import Credentials
-from server.store import knocks, sessions
+from server.store import identity, knocks, sessions
 from server.store.knocks import SIGN_IN
 from server.store.sessions import SessionRow
 
@@ -128,6 +128,7 @@ def _verify(desk: Desk, credentials: Credentials) -> int:
 def _me(work: Work) -> Me:
     (staff, name, initials), teams = sessions.whoami(work.conn, work.caller.staff)
     return Me(
+        leave="/api/v1/oidc/leave" if work.caller.way == identity.WAY else None,
         staff=StaffMember(id=staff, name=name, initials=initials),
         teams=[TeamMembership(id=team, name=name, role=work.caller.roles[team].value) for team, name in teams],
     )

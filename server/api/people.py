@@ -1,9 +1,9 @@
 """Who a patient is: details, the national identity number, the end, hand-over and merge."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 
 from server.access import Deed
 from server.api import case, people_shapes

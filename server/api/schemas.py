@@ -46,6 +46,9 @@ class TeamMembership(Shape):
 
 
 class Me(Shape):
+    """`leave`: where the browser goes after it has signed out, so that the identity provider forgets it, too."""
+
+    leave: str | None = None
     staff: StaffMember
     teams: list[TeamMembership]
 

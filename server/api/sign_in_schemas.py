@@ -52,3 +52,9 @@ class CodeState(Shape):
 class EndCodes(Shape):
     password: Password
     code: Code
+
+
+class SignInWays(Shape):
+    """`oidc`: what the identity provider is called; null: there is none. It begins at /api/v1/oidc/start."""
+
+    oidc: str | None

@@ -25,6 +25,8 @@ class Door:
     within: timedelta
 
 
+# By address: each asks the identity provider something, and a whole town hall may come from one address.
+PROVIDER: Final = Door(name="provider", most=200, within=timedelta(minutes=5))
 # By login and address: who guesses from elsewhere locks no nurse out.
 SIGN_IN: Final = Door(name="sign-in", most=5, within=timedelta(minutes=5))
 # By staff member. A guess at a code that an app shows is right in three of a million: that is one day in 1,400.

@@ -26,6 +26,7 @@ from server.alerts.findings import HelpCall
 from server.alerts.model import patient_subject
 from server.api.app import create_app, listen, utc_now, web_server
 from server.detection.findings import Crossing, Evidence, LimitFinding
+from server.provider import Provider
 from server.store import alerts, arrays, signals, teamlog
 from server.store.sealing import Seals
 
@@ -225,12 +226,15 @@ class Api:
     database_url: str
     port: int = 0
     now: Callable[[], datetime] = utc_now
+    provider: Provider | None = None
     clients: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> None:
         listening = listen("127.0.0.1", self.port)
         self.port = listening.getsockname()[1]
-        self._server = web_server(create_app(database_url=self.database_url, seals=Seals(bytes(32)), now=self.now))
+        seals = Seals(bytes(32))
+        app = create_app(database_url=self.database_url, seals=seals, now=self.now, provider=self.provider)
+        self._server = web_server(app)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()
 

@@ -31,6 +31,7 @@ def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_cannot_use(api, 
     client = api.client()
     answer = client.post("/api/v1/session", json={"login": "siv", "password": PASSWORD})
     assert answer.json() == {
+        "leave": None,
         "staff": {"id": town.staff["siv"], "name": "Siv", "initials": "SI"},
         "teams": [
             {"id": town.teams["east"], "name": "east", "role": "coordinator"},

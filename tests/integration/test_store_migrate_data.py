@@ -164,8 +164,12 @@ insert into knock (key, tries, over_at) values ('\\x01', '{2026-02-01Z}', '2026-
 insert into second_factor (staff_id, sealed, made_at) values (1, '\\x01', '2026-02-01Z');
 insert into recovery_code (staff_id, hash) values (1, '\\x01');
 """,
+    25: """
+insert into staff_subject values ('https://id.example', 'somebody', 1, '2026-02-01Z');
+""",
     28: """
-insert into retention_decision (about, keep_days, decided_by, decided_at, reason) values ('thinning', 90, 'kari', '2026-02-01Z', 'test');
+insert into retention_decision (about, keep_days, decided_by, decided_at, reason)
+values ('thinning', 90, 'kari', '2026-02-01Z', 'test');
 """,
 }
 

@@ -84,3 +84,41 @@ def test_a_role_alone_says_what_it_needs() -> None:
         config.needed_database_url()
     with pytest.raises(ConfigError, match="HJEMVAKT_MQTT_URL"):
         config.needed_mqtt_url()
+
+
+OIDC = {
+    "HJEMVAKT_OIDC_ISSUER": "https://id.kommune.example",
+    "HJEMVAKT_OIDC_CLIENT_ID": "hjemvakt",
+    "HJEMVAKT_PUBLIC_URL": "https://hjemvakt.kommune.example",
+}
+
+
+@pytest.mark.parametrize("missing", list(OIDC))
+def test_an_identity_provider_is_told_whole_or_not_at_all(missing):
+    assert read(OIDC).oidc_issuer == OIDC["HJEMVAKT_OIDC_ISSUER"]
+    with pytest.raises(ConfigError, match=missing.removeprefix("HJEMVAKT_").lower()):
+        read({name: value for name, value in OIDC.items() if name != missing} | {"HJEMVAKT_OIDC_NAME": "The town hall"})
+
+
+@pytest.mark.parametrize("key", ["HJEMVAKT_OIDC_ISSUER", "HJEMVAKT_PUBLIC_URL"])
+@pytest.mark.parametrize(
+    ("url", "guarded"),
+    [
+        ("http://127.0.0.1:9000", True),
+        ("http://localhost:9000/", True),
+        ("http://[::1]:9000", True),
+        ("http://id.kommune.example", False),
+        ("http://127.0.0.1.elsewhere.example", False),
+        ("http://localhost@elsewhere.example", False),
+    ],
+)
+def test_people_come_in_over_https_unless_it_is_this_machine(key, url, guarded):
+    if guarded:
+        read(OIDC | {key: url})
+        return
+    with pytest.raises(ConfigError, match="https"):
+        read(OIDC | {key: url})
+
+
+def test_the_secret_of_the_identity_provider_is_not_shown():
+    assert "verysecret" not in repr(read(OIDC | {"HJEMVAKT_OIDC_CLIENT_SECRET": "verysecret"}))
