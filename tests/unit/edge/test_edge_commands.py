@@ -33,6 +33,15 @@ def test_commands_of_a_newer_server_are_counted_and_left_alone() -> None:
     assert commands.ids() == []
 
 
+def test_the_alarm_path_is_tried_once_for_each_question() -> None:
+    commands = Commands()
+    asked, next_day = (Command(gateway="hv-0001", command="prove", id=f"{n:016x}", until=NOW_MS) for n in (1, 2))
+    assert commands.judge(asked, NOW_MS, True) is Answer.DO
+    commands.done(asked)
+    assert [commands.judge(each, NOW_MS, True) for each in (asked, next_day)] == [Answer.DONE, Answer.DO]
+    assert commands.judge(next_day, NOW_MS + 1, True) is Answer.LATE
+
+
 def test_the_last_sixteen_are_named() -> None:
     commands = Commands()
     for number in range(40):
