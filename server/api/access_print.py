@@ -27,7 +27,7 @@ DEEDS: Final[Mapping[str, str]] = MappingProxyType(
         "log": "Leste denne loggen",
     }
 )
-# By the first word of what was logged; the rest of it follows as it stands.
+# By the first words of what was logged; the rest of it follows as it stands.
 LOOKS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "series": "Så på målinger",
@@ -44,6 +44,19 @@ LOOKS: Final[Mapping[str, str]] = MappingProxyType(
         "baseline": "Så på personlig normalverdi",
         "changes": "Så på endringer",
         "tries": "Prøvde grenser",
+        "home_rules": "Så på regler for hjemmet",
+        "person": "Så på personopplysninger",
+        "national number": "Så på fødselsnummer",
+        "address": "Så på adresse",
+        "access": "Så på hvordan man kommer inn",
+        "access code": "Så på nøkkelkode",
+        "contacts": "Så på pårørende",
+        "individual_plan": "Så på individuell plan",
+        "self_treatment": "Så på egenbehandlingsplan",
+        "dispatch of alert": "Så på opplysninger til utrykning, varsel",
+        "found": "Så pasienten i et søk",
+        "merges into": "Slo sammen med pasient nummer",
+        "silence": "Så på hjem som er stille, varsel",
     }
 )
 PAGE: Final = """<!doctype html>
@@ -87,8 +100,8 @@ def _what(entry: Entry) -> str:
         return DEEDS[entry.deed]
     if entry.deed == "change":
         return f"Endret: {entry.what}"
-    first, _, rest = entry.what.partition(" ")
-    return f"{LOOKS.get(first, first)} {rest}".strip()
+    known = max((each for each in LOOKS if f"{entry.what} ".startswith(f"{each} ")), key=len, default="")
+    return f"{LOOKS.get(known, '')}{entry.what.removeprefix(known)}".strip()
 
 
 def _why(entry: Entry) -> str:
