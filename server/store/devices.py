@@ -7,13 +7,14 @@ the bindings again.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
 import psycopg
 
+from devices.wire.columns import EPOCH
 from server.store import queries
 from server.store.rows import Rows
 
@@ -27,13 +28,15 @@ class StaleNamesError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Binding:
-    """To a patient, or to a home with a place in it; 0 is neither."""
+    """To a patient, or to a home with a place in it; 0 is neither. `span`: from and until, in microseconds since 1970,
+    and both ids: what arithmetic needs."""
 
     patient_id: int
     home_id: int
     place: str
     valid_from: datetime
     valid_to: datetime
+    span: tuple[int, int, int, int]
 
     def holds(self, at: datetime) -> bool:
         return self.valid_from <= at < self.valid_to
@@ -45,6 +48,7 @@ NOBODY: Final = Binding(
     place="",
     valid_from=datetime(2200, 1, 1, tzinfo=UTC),
     valid_to=datetime(2200, 1, 1, tzinfo=UTC),
+    span=(0, 0, 0, 0),
 )
 
 
@@ -106,15 +110,14 @@ class Bindings:
         """Whose each reading is, by the binding that held when it was taken."""
         streams, inverse = np.unique(rows.device_id.astype(np.int64) << 8 | rows.slot, return_inverse=True)
         of = [self._of.get((key >> 8, key & 0xFF), ()) for key in streams.tolist()]
+        taken_us = rows.taken_at.view(np.int64)
         patient_id = np.zeros(len(rows), np.int32)
         home_id = np.zeros(len(rows), np.int32)
         for turn in range(max(map(len, of), default=0)):  # nearly always one: a device with one binding
-            binding = [each[turn] if turn < len(each) else NOBODY for each in of]
-            begins = np.array([_naive(b.valid_from) for b in binding], "datetime64[us]")[inverse]
-            ends = np.array([_naive(b.valid_to) for b in binding], "datetime64[us]")[inverse]
-            holds = (begins <= rows.taken_at) & (rows.taken_at < ends)
-            patient_id[holds] = np.array([b.patient_id for b in binding], np.int32)[inverse][holds]
-            home_id[holds] = np.array([b.home_id for b in binding], np.int32)[inverse][holds]
+            spans = np.array([(each[turn] if turn < len(each) else NOBODY).span for each in of], np.int64)
+            begin_us, end_us, patient, home = np.unstack(spans.take(inverse, axis=0), axis=1)
+            holds = (begin_us <= taken_us) & (taken_us < end_us)
+            patient_id[holds], home_id[holds] = patient[holds], home[holds]
         return rows.bound(patient_id, home_id)
 
     def _read(self, conn: psycopg.Connection, device_ids: list[int]) -> None:
@@ -129,9 +132,15 @@ class Bindings:
 
 def _binding(row: tuple[Any, ...]) -> Binding:
     _, _, patient_id, home_id, place, valid_from, valid_to = row
-    return Binding(patient_id=patient_id, home_id=home_id, place=place, valid_from=valid_from, valid_to=valid_to)
+    return Binding(
+        patient_id=patient_id,
+        home_id=home_id,
+        place=place,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        span=(_micros(valid_from), _micros(valid_to), patient_id, home_id),
+    )
 
 
-def _naive(instant: datetime) -> datetime:
-    """numpy counts in UTC and takes no zone."""
-    return instant.astimezone(UTC).replace(tzinfo=None)
+def _micros(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(microseconds=1)

@@ -154,7 +154,7 @@ class Ingest:
         self._names.learn_devices(self._conn, {address for parcel in parcels for address in parcel.body.devices}, now)
         oldest = to_millis(now) // DAY_MS - OLDEST_DAYS - 1
         newest = (to_millis(now + timedelta(minutes=NEWEST_MINUTES))) // DAY_MS
-        days = {taken // DAY_MS for parcel in parcels for taken in parcel.body.observations.taken_at}
+        days = set().union(*[_days(parcel.body.observations.taken_at) for parcel in parcels])
         wanted = [day for day in days if oldest <= day <= newest]
         if wanted:
             self._days.ensure(self._conn, np.array(sorted(wanted), "datetime64[D]"))
@@ -335,6 +335,14 @@ def _notes(fresh: Iterable[FiledEvent], stands_in: Mapping[int, int]) -> Iterato
         if happenings.reaches_nobody(event, stands_in):
             log.error("%s of %s through %s reaches no team", event.type, event.address, event.topic.gateway)
             yield event_aside(event, "the device is nobody's and the gateway stands in no home: nobody was alerted")
+
+
+def _days(taken_at: Sequence[int]) -> Iterable[int]:
+    """Nearly always one."""
+    if not taken_at:
+        return ()
+    first, last = min(taken_at) // DAY_MS, max(taken_at) // DAY_MS
+    return (first,) if first == last else {taken // DAY_MS for taken in taken_at}
 
 
 def _receipt_topic(bucket: int, gateway: str) -> Topic:

@@ -7,8 +7,8 @@ from typing import Final
 from server.store.intake import Opened, Parcel
 
 WAITING_MAX: Final = 4096  # messages; the broker holds back a thousand that were not acknowledged
-TAKEN_ROWS: Final = 5000
-TAKEN_MAX: Final = 500
+TAKEN_ROWS: Final = 10_000
+TAKEN_MAX: Final = 500  # half of that thousand: the next arrive while these are filed
 
 
 class Mailbox:
@@ -31,7 +31,7 @@ class Mailbox:
             return True
 
     def take(self, limit_s: float) -> list[Opened]:
-        """All that waits, up to about 5,000 readings; waits for the first. Empty: nothing came, or closed."""
+        """All that waits, up to about 10,000 readings; waits for the first. Empty: nothing came, or closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed, limit_s)
             taken: list[Opened] = []
