@@ -78,6 +78,25 @@ def test_a_nurse_who_releases_an_alert_calls_a_colleague_without_seeing_the_numb
         assert conn.execute("select count(*) from notice").fetchone() == (0,), "the call is its receiver's"
 
 
+def test_what_one_sender_is_taking_does_not_hold_up_another(town: Any) -> None:
+    """Whoever waited for its locks would fail here after a second."""
+    add_way(town, "kari", "sms", "+4790000001")
+    add_way(town, "ola", "sms", "+4790000002")
+    alert, later = town.press("anna", at=NOW), NOW + timedelta(minutes=1)
+    call(town, *(Call(alert=alert, rev=1, step=0, staff=town.staff[login]) for login in ("kari", "ola")))
+
+    def claims(conn: psycopg.Connection, most: int) -> list[int | None]:
+        conn.execute("set local lock_timeout = '1s'")
+        return [each.staff_id for each in notices.claim(conn, "sms", NOW, until=later, most=most)]
+
+    with town.connection() as first, town.connection() as second:
+        taken = claims(first, 1)
+        assert len(taken) == 1
+        assert sorted([*taken, *claims(second, 9)]) == sorted(town.staff[login] for login in ("kari", "ola"))
+    with town.connection() as third:
+        assert claims(third, 9) == []
+
+
 def test_nobody_is_called_about_a_patient_of_another_team(town: Any, database: Database) -> None:
     add_way(town, "kari", "sms", "+4790000001")
     alert = town.press("berta", at=NOW)
