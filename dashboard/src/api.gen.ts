@@ -793,7 +793,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/patients/{patient}/home/rules": {
+    "/api/v1/patients/{patient}/home-rules": {
         parameters: {
             query?: never;
             header?: never;
@@ -813,7 +813,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/patients/{patient}/home/rules/{rule}": {
+    "/api/v1/patients/{patient}/home-rules/{rule}": {
         parameters: {
             query?: never;
             header?: never;
@@ -833,7 +833,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/patients/{patient}/home/rules/{rule}/take-back": {
+    "/api/v1/patients/{patient}/home-rules/{rule}/take-back": {
         parameters: {
             query?: never;
             header?: never;

@@ -16,7 +16,7 @@ from server.store.settings import OfHome
 
 RuleName = Annotated[str, Path(pattern=r"^[a-z0-9_:]{1,60}$")]
 NO_NUMBERS: Final[Mapping[str, float]] = {}
-router = APIRouter(prefix="/api/v1/patients/{patient}/home/rules", tags=["settings"], dependencies=case.SIGNED_IN)
+router = APIRouter(prefix="/api/v1/patients/{patient}/home-rules", tags=["settings"], dependencies=case.SIGNED_IN)
 
 
 @router.get("")

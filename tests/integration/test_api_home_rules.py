@@ -30,13 +30,13 @@ def arne(town):
 
 
 def rules(client, patient):
-    return {each["rule"]: each for each in get(client, f"{patient}/home/rules")["rules"]}
+    return {each["rule"]: each for each in get(client, f"{patient}/home-rules")["rules"]}
 
 
 def change(client, patient, rule, **wish):
     """As a screen that has just looked."""
-    seen = get(client, f"{patient}/home/rules")["rev"]
-    return send(client, f"{patient}/home/rules/{rule}", **{"reason": "agreed", "rev": seen, **wish})
+    seen = get(client, f"{patient}/home-rules")["rev"]
+    return send(client, f"{patient}/home-rules/{rule}", **{"reason": "agreed", "rev": seen, **wish})
 
 
 def counting(town):
@@ -46,7 +46,7 @@ def counting(town):
 
 
 def test_every_rule_is_told_with_its_numbers_bounds_and_references_until_somebody_decides(kari, town, anna):
-    seen = get(kari, f"{anna}/home/rules")
+    seen = get(kari, f"{anna}/home-rules")
     assert seen["home"] == town.homes["anna"]
     assert seen["night"] == {"from_at": "22:00:00", "to_at": "06:00:00"}
     assert [each["rule"] for each in seen["rules"]] == list(SHIPPED.named())
@@ -98,18 +98,18 @@ def test_both_ends_of_the_bounds_can_be_set(kari, anna):
 
 
 def test_it_is_the_homes_and_whoever_decides_through_the_other_one_has_to_have_seen_it(api, kari, town, anna, arne):
-    siv, before = api.signed_in("siv"), get(kari, f"{arne}/home/rules")["rev"]
+    siv, before = api.signed_in("siv"), get(kari, f"{arne}/home-rules")["rev"]
     done(change(kari, anna, OUT, enabled=False, reason="ute hver dag"))
     assert rules(kari, arne)[OUT]["reason"] == "ute hver dag"
-    late = send(siv, f"{arne}/home/rules/{OUT}", enabled=True, reason="r", rev=before)
+    late = send(siv, f"{arne}/home-rules/{OUT}", enabled=True, reason="r", rev=before)
     assert "look again" in refused(late, 409)
-    assert late.json()["rev"] == get(siv, f"{anna}/home/rules")["rev"]
+    assert late.json()["rev"] == get(siv, f"{anna}/home-rules")["rev"]
 
 
 def test_sent_twice_it_is_decided_once(kari, town, anna):
-    wish = {"enabled": False, "reason": "r", "rev": get(kari, f"{anna}/home/rules")["rev"]}
-    first = done(send(kari, f"{anna}/home/rules/{OUT}", key="once-for-all", **wish))
-    assert done(send(kari, f"{anna}/home/rules/{OUT}", key="once-for-all", **wish)) == first
+    wish = {"enabled": False, "reason": "r", "rev": get(kari, f"{anna}/home-rules")["rev"]}
+    first = done(send(kari, f"{anna}/home-rules/{OUT}", key="once-for-all", **wish))
+    assert done(send(kari, f"{anna}/home-rules/{OUT}", key="once-for-all", **wish)) == first
     assert town.one("select count(*) from rule_setting") == 1
 
 
@@ -126,13 +126,13 @@ def test_it_is_in_the_access_log_and_among_the_changes_of_everybody_who_lives_th
 
 
 def test_another_team_neither_sees_nor_sets_it(api, kari, town, anna):
-    seen = get(kari, f"{anna}/home/rules")["rev"]
+    seen = get(kari, f"{anna}/home-rules")["rev"]
     west = api.signed_in("berit")
-    assert west.get(f"/api/v1{anna}/home/rules").status_code == 404
-    refused(send(west, f"{anna}/home/rules/{OUT}", enabled=False, reason="r", rev=seen), 404)
+    assert west.get(f"/api/v1{anna}/home-rules").status_code == 404
+    refused(send(west, f"{anna}/home-rules/{OUT}", enabled=False, reason="r", rev=seen), 404)
     assert town.one("select count(*) from rule_setting") == 0
 
 
 def test_who_has_no_home_here_has_no_rules_of_one(kari, town, anna):
     town.sql("update patient set home_id = null where id = %s", town.patients["anna"])
-    assert "enrolment list" in refused(kari.get(f"/api/v1{anna}/home/rules"), 422)
+    assert "enrolment list" in refused(kari.get(f"/api/v1{anna}/home-rules"), 422)
