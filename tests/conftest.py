@@ -19,6 +19,9 @@ from tests.servers import API_ROLE, Server
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 2 << 30  # a database server may keep 1 GB of log before it tidies up
+
 # No deadline: a busy machine is not a defect. In CI the same examples every time, so that red means a change.
 settings.register_profile("hjemvakt", deadline=None, derandomize=IN_CI, print_blob=IN_CI)
 settings.load_profile("hjemvakt")
@@ -44,9 +47,20 @@ class Database:
 @pytest.fixture(scope="session")
 def short_dir() -> Iterator[Path]:
     """A directory whose path is short enough for Unix sockets, unlike pytest's own."""
-    directory = Path(tempfile.mkdtemp(prefix="hvt-"))
+    directory = Path(tempfile.mkdtemp(prefix="hvt-", dir=_memory()))
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _memory() -> Path | None:
+    """Where a disk in memory has room for every process: there no test waits for a disk that would forget nothing.
+
+    What is killed here are programs, never the power, and a killed program's files are as whole in memory as on a disk.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > processes * ROOM_BYTES:
+        return MEMORY
+    return None
 
 
 @pytest.fixture(scope="session")

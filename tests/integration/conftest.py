@@ -45,6 +45,7 @@ class Town:
     patients: dict[str, int] = field(default_factory=dict)
     homes: dict[str, int] = field(default_factory=dict)
     devices: dict[str, int] = field(default_factory=dict)
+    _kept: psycopg.Connection | None = field(default=None, init=False)
 
     def connection(self) -> psycopg.Connection:
         conn = psycopg.connect(self.owner)
@@ -52,9 +53,18 @@ class Town:
         return conn
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with self.connection() as conn:
-            cursor = conn.execute(statement.encode(), parameters)
-            return cursor.fetchall() if cursor.description else []
+        """Each a transaction of its own, on a connection that is kept: to open one costs more than most statements."""
+        if self._kept is None:
+            self._kept = psycopg.connect(self.owner, autocommit=True, prepare_threshold=None)
+            arrays.register(self._kept)
+        cursor = self._kept.execute(statement.encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def let_go(self) -> None:
+        """Of the connection, before its server goes."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def one(self, statement: str, *parameters: Any) -> Any:
         return self.sql(statement, *parameters)[0][0]
@@ -166,7 +176,7 @@ class Town:
 
 
 @pytest.fixture
-def town(database) -> Town:
+def town(database) -> Iterator[Town]:
     town = Town(owner=database.owner)
     for team in ("east", "west"):
         town.add_team(team)
@@ -180,7 +190,8 @@ def town(database) -> Town:
     town.add_patient("anna", "east", virtual=True)
     town.add_patient("arne", "east", pathway="diabetes")
     town.add_patient("berta", "west")
-    return town
+    yield town
+    town.let_go()
 
 
 class Screen:

@@ -231,6 +231,7 @@ async def test_a_restart_of_the_database_closes_no_screen_and_loses_nothing(api,
     async with api.live(kari) as socket_:
         screen = screen_of(socket_)
         await screen.hello(board_of(kari))
+        town.let_go()
         await asyncio.to_thread(postgres.restart)
         alert = town.press("anna")
         assert (await screen.next("alert"))["alert"]["id"] == alert
