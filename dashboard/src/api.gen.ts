@@ -1188,6 +1188,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/chains/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Chain History
+         * @description Who decided what about the team's chains, when and why.
+         */
+        get: operations["get_chain_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{team}/chains/{priority}": {
         parameters: {
             query?: never;
@@ -1275,6 +1295,26 @@ export interface paths {
          * @description The lists are empty for a role that does not look after equipment; the counts are there for everybody.
          */
         get: operations["get_technical"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/technical/proofs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Proofs
+         * @description Of the homes whose equipment the caller looks after. The days are those of Norway.
+         */
+        get: operations["get_proofs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2287,6 +2327,17 @@ export interface components {
              */
             screen_s: number | null;
         };
+        /**
+         * AlarmProofs
+         * @description One trial a day of each gateway; `screen_s`: how long a call for help of this home takes to a screen.
+         */
+        AlarmProofs: {
+            /**
+             * Proofs
+             * @description the newest day first
+             */
+            proofs: components["schemas"]["HomeProof"][];
+        };
         /** Alert */
         Alert: {
             /** Id */
@@ -2823,6 +2874,31 @@ export interface components {
             to_time: string;
             /** Steps */
             steps: components["schemas"]["ChainStep"][];
+        };
+        /**
+         * ChainDecision
+         * @description `chains` as they were decided; of source `shipped`: the team went back to those.
+         */
+        ChainDecision: {
+            chains: components["schemas"]["Chains"];
+            by: components["schemas"]["StaffMember"];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Reason */
+            reason: string;
+        };
+        /** ChainHistory */
+        ChainHistory: {
+            /** Team */
+            team: number;
+            /**
+             * Decisions
+             * @description the newest first, at most 100
+             */
+            decisions: components["schemas"]["ChainDecision"][];
         };
         /**
          * ChainStep
@@ -4318,6 +4394,33 @@ export interface components {
             protected: boolean;
             /** Words */
             words: components["schemas"]["AddressWord"][];
+        };
+        /** HomeProof */
+        HomeProof: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /**
+             * Server S
+             * @description seconds until it was stored
+             */
+            server_s: number | null;
+            /**
+             * Screen S
+             * @description seconds until a screen had it
+             */
+            screen_s: number | null;
+            /** Gateway */
+            gateway: string;
+            /** Home */
+            home: number;
         };
         /** HomeRow */
         HomeRow: {
@@ -12321,6 +12424,76 @@ export interface operations {
             };
         };
     };
+    get_chain_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChainHistory"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     set_chains: {
         parameters: {
             query?: never;
@@ -12874,6 +13047,69 @@ export interface operations {
             };
             /** @description Not with this role, or not from this page */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_proofs: {
+        parameters: {
+            query: {
+                /** @description the first instant or day that is asked for */
+                from: string;
+                /** @description the end of what is asked for */
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmProofs"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

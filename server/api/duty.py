@@ -75,6 +75,22 @@ def get_chains(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.TeamChains
         return _chains(work, team)
 
 
+@router.get("/chains/history")
+def get_chain_history(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.ChainHistory:
+    """Who decided what about the team's chains, when and why."""
+    with desk.work(token) as work:
+        _mine(work, team)
+        found = chains.decisions(work.conn, team)
+        people = case.people(work, [each.by for each in found])
+    decided = [
+        shapes.ChainDecision(
+            chains=_colour(each.priority, each.chains), by=people[each.by], at=each.at, reason=each.reason
+        )
+        for each in found
+    ]
+    return shapes.ChainHistory(team=team, decisions=decided)
+
+
 @router.post("/chains/{priority}", **changing)
 def set_chains(team: TeamId, priority: Priority, wish: shapes.SetChains, asks: Asks) -> shapes.TeamChains:
     """The team's own for this colour, all of them, in place of those before."""

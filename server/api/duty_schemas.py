@@ -90,6 +90,20 @@ class TeamChains(Shape):
     rev: str
 
 
+class ChainDecision(Shape):
+    """`chains` as they were decided; of source `shipped`: the team went back to those."""
+
+    chains: Chains
+    by: StaffMember
+    at: datetime
+    reason: str
+
+
+class ChainHistory(Shape):
+    team: int
+    decisions: Annotated[list[ChainDecision], Field(description="the newest first, at most 100")]
+
+
 class SetChains(Shape):
     chains: Annotated[list[Chain], Field(min_length=1, max_length=20)]
     unlogged_s: Annotated[int, Field(ge=60, le=86_400)] = 900

@@ -23,7 +23,7 @@ def gateway(
         **shapes.gateway(row).model_dump(),
         version="" if status is None else status.version,
         config=None if config is None else _config(config),
-        proof=None if proof is None else _proof(proof),
+        proof=None if proof is None else alarm_proof(proof),
         devices=[] if status is None else [_device(each) for each in status.devices[:DEVICES_MAX]],
         clock_ahead_s=_clock_ahead_s(status, row.heard_at),
     )
@@ -49,7 +49,7 @@ def _config(row: ConfigRow) -> technical_schemas.ConfigState:
     )
 
 
-def _proof(row: ProofRow) -> technical_schemas.AlarmProof:
+def alarm_proof(row: ProofRow) -> technical_schemas.AlarmProof:
     return technical_schemas.AlarmProof(
         day=row.day, asked_at=row.asked_at, server_s=row.server_s, screen_s=row.screen_s
     )

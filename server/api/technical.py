@@ -1,12 +1,18 @@
 """What a technician must see. Others get the counts: that something is wrong is everybody's business."""
 
-from fastapi import APIRouter
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
 
 from server.access import Deed
 from server.api import equipment, technical_schemas
 from server.api.desk import DeskOfApp, Token, Work
+from server.api.problems import RefusedError
 from server.store import board, proofs, technical
 
+LONGEST: Final = timedelta(days=31)
 router = APIRouter(prefix="/api/v1", tags=["technical"])
 
 
@@ -25,6 +31,26 @@ def get_technical(desk: DeskOfApp, token: Token) -> technical_schemas.Technical:
             gateways=_gateways(work, teams) if sees else [],
             local_alarms=_local_alarms(technical.local_alarms(work.conn, work.now)) if sees else [],
         )
+
+
+@router.get("/technical/proofs")
+def get_proofs(
+    from_: Annotated[date, Query(alias="from")], to: date, desk: DeskOfApp, token: Token
+) -> technical_schemas.AlarmProofs:
+    """Of the homes whose equipment the caller looks after. The days are those of Norway."""
+    if not timedelta(0) <= to - from_ < LONGEST:
+        raise RefusedError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"`from` is the first day and `to` the last of at most {LONGEST.days}."
+        )
+    with desk.work(token) as work:
+        rows = proofs.of_days(work.conn, work.teams(Deed.SEE_TROUBLES), from_, to)
+    return technical_schemas.AlarmProofs(
+        proofs=[
+            technical_schemas.HomeProof(gateway=row.gateway, home=row.home, **equipment.alarm_proof(row).model_dump())
+            for row in rows
+            if row.home is not None
+        ]
+    )
 
 
 def _gateways(work: Work, teams: frozenset[int]) -> list[technical_schemas.TechnicalGateway]:

@@ -52,6 +52,17 @@ class AlarmProof(Shape):
     screen_s: Annotated[float | None, Field(description="seconds until a screen had it")]
 
 
+class HomeProof(AlarmProof):
+    gateway: str
+    home: int
+
+
+class AlarmProofs(Shape):
+    """One trial a day of each gateway; `screen_s`: how long a call for help of this home takes to a screen."""
+
+    proofs: Annotated[list[HomeProof], Field(description="the newest day first")]
+
+
 class TechnicalGateway(GatewayRow):
     version: Annotated[str, Field(description="of its program")]
     config: ConfigState | None

@@ -20,6 +20,7 @@ from server.alerts.model import Priority
 from server.store import queries
 
 SQL: Final = queries.load("chains")
+DECISIONS_MAX: Final = 100
 Place = tuple[str | None, str | None, Priority]  # municipality, pathway, colour
 
 
@@ -31,6 +32,17 @@ class AgreedHours:
     pathway: str | None
     priority: Priority
     hours: ServiceHours
+    by: int
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """`chains` None: back to the shipped ones."""
+
+    priority: Priority
+    chains: Chains | None
     by: int
     at: datetime
     reason: str
@@ -63,6 +75,17 @@ def own_chains(conn: Connection, team: int) -> dict[Priority, Chains]:
     """Colours for which the team decided itself."""
     rows = conn.execute(SQL["sets"], {"team": team}).fetchall()
     return {Priority(colour): _chains(list(of_colour)) for colour, of_colour in groupby(rows, lambda row: row[0])}
+
+
+def decisions(conn: Connection, team: int) -> list[Decision]:
+    """What the team has decided so far, the newest first."""
+    found = conn.execute(SQL["decisions"], {"team": team, "most": DECISIONS_MAX}).fetchall()
+    steps = conn.execute(SQL["steps"], {"sets": [row[0] for row in found]}).fetchall()
+    sets = {id_: _chains(list(of_set)) for id_, of_set in groupby(steps, lambda row: row[0])}
+    return [
+        Decision(priority=Priority(priority), chains=None if removed else sets[id_], by=by, at=at, reason=reason)
+        for id_, priority, removed, by, at, reason in found
+    ]
 
 
 def agreed(conn: Connection, team: int) -> list[AgreedHours]:

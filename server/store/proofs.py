@@ -33,6 +33,7 @@ class ProofRow:
     """`made_at`: by the gateway's clock. `stored_at` None: it has not come. `seen_at` None: no screen has shown it."""
 
     gateway: str
+    home: int | None
     day: date
     asked_at: datetime
     made_at: datetime | None
@@ -112,6 +113,12 @@ def see(conn: psycopg.Connection, proof: int, now: datetime) -> None:
 def newest(conn: psycopg.Connection, gateways: Iterable[str]) -> dict[str, ProofRow]:
     with conn.cursor(row_factory=class_row(ProofRow)) as cursor:
         return {row.gateway: row for row in cursor.execute(SQL["newest"], {"names": list(gateways)})}
+
+
+def of_days(conn: psycopg.Connection, teams: Iterable[int], first: date, last: date) -> list[ProofRow]:
+    """The newest day first."""
+    with conn.cursor(row_factory=class_row(ProofRow)) as cursor:
+        return cursor.execute(SQL["of_days"], {"teams": list(teams), "first": first, "last": last}).fetchall()
 
 
 def prune(conn: psycopg.Connection, before: date) -> int:

@@ -131,10 +131,13 @@ def test_a_team_sets_its_chain_and_its_history_is_kept(api, town, east):
     ask(siv, f"{east}/chains/red", 409, **wish)  # it has changed since
     back = ask(siv, f"{east}/chains/red/take-back", reason="It did not work.", rev=after["rev"])
     assert back["colours"][0]["source"] == "shipped"
-    assert town.sql("select removed, reason from chain_set order by id") == [
-        (False, "Decided in the team."),
-        (True, "It did not work."),
+    told = kari.get(f"{east}/chains/history").json()["decisions"]
+    assert [(each["chains"]["source"], each["by"]["name"], each["reason"]) for each in told] == [
+        ("shipped", "Siv", "It did not work."),
+        ("team", "Siv", "Decided in the team."),
     ]
+    assert told[1]["chains"] == red, "as it was decided then"
+    assert api.signed_in("berit").get(f"{east}/chains/history").status_code == 404
 
 
 @pytest.mark.parametrize("number", ["113", "110", "116 117", "116117", "+47 113", "0047 116117", "112"])

@@ -61,6 +61,7 @@ WALK: dict[str, Ask] = {
     "get_board": Ask(may=CARE, own=True),
     "get_series": Ask(may=CARE, query={"kind": "spo2", **LAST_DAY}),
     "get_days": Ask(may=CARE, query={"kind": "spo2", "from": "2026-01-01", "to": "2026-01-02"}),
+    "get_proofs": Ask(may=EQUIPMENT, own=True, query={"from": "2026-01-01", "to": "2026-01-31"}),
     "get_technical": Ask(may=CARE | EQUIPMENT, own=True),
     # care
     "get_facts": care(),
@@ -127,6 +128,7 @@ WALK: dict[str, Ask] = {
     "go_on_duty": care(),
     "leave_duty": care(),
     "get_chains": care(),
+    "get_chain_history": care(),
     "set_chains": team(**DECISION),
     "take_back_chains": team(**DECISION),
     "get_service_hours": care(),

@@ -13,6 +13,18 @@ left join staff t on t.id = c.staff_id
 where not s.removed
 order by s.priority, c.chain, c.position
 
+-- name: decisions
+-- What a team has decided about its chains, the newest first.
+select id, priority, removed, set_by, set_at, reason from chain_set where team_id = %(team)s order by id desc limit %(most)s
+
+-- name: steps
+-- Of these sets, step by step.
+select s.id, s.unlogged_s, s.again_s, c.chain, c.weekdays, c.from_time, c.to_time, c.part, c.staff_id, t.name,
+       c.phone_name, c.phone, c.after_s
+from chain_set s join chain_step c on c.set_id = s.id left join staff t on t.id = c.staff_id
+where s.id = any (%(sets)s::bigint[])
+order by s.id, c.chain, c.position
+
 -- name: hours
 -- A team's newest service hours of each place.
 select municipality, pathway, priority, periods, response, set_by, set_at, reason

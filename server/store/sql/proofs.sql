@@ -41,9 +41,16 @@ where id = %(id)s and seen_at is null and stored_at > %(since)s
 
 -- name: newest
 -- The newest trial of each gateway.
-select distinct on (gateway.name) gateway.name as gateway, p.day, p.asked_at, p.made_at, p.stored_at, p.seen_at
+select distinct on (gateway.name) gateway.name as gateway, p.home_id as home, p.day, p.asked_at, p.made_at, p.stored_at, p.seen_at
 from alarm_proof p join gateway on gateway.id = p.gateway_id
 where gateway.name = any(%(names)s::text[]) order by gateway.name, p.day desc
+
+-- name: of_days
+-- Trials of the homes of these teams, day by day.
+select gateway.name as gateway, p.home_id as home, p.day, p.asked_at, p.made_at, p.stored_at, p.seen_at
+from alarm_proof p join gateway on gateway.id = p.gateway_id join home on home.id = p.home_id
+where home.team_id = any (%(teams)s) and p.day between %(first)s and %(last)s
+order by p.day desc, gateway.name
 
 -- name: prune
 -- Those of long ago.
