@@ -4,10 +4,13 @@ import type { paths } from './api.gen'
 import type { Alert, AlertConflict, Board, Me, Outcome, Technical } from './protocol'
 import { unfolded } from './unfold'
 
-const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', cache: 'no-store' })
+export const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', cache: 'no-store' })
 
 /** How long a nurse may stand with "sending" before the screen says that it did not work. */
 const PATIENCE_MS = 10_000
+
+/** So long is a new measurement awaited; then whoever has the alert hears that none came. */
+const AWAITED_MIN = 60
 
 export class SignedOut extends Error {}
 /** The password is right, and a code of the app is asked for, or another one. */
@@ -24,13 +27,13 @@ export class Refused extends Error {
   }
 }
 
-interface Answer<T> {
+export interface Answer<T> {
   data?: T
   error?: unknown
   response: Response
 }
 
-async function ask<T>(request: (init: { signal: AbortSignal }) => Promise<Answer<T>>): Promise<Answer<T>> {
+export async function ask<T>(request: (init: { signal: AbortSignal }) => Promise<Answer<T>>): Promise<Answer<T>> {
   try {
     return await request({ signal: AbortSignal.timeout(PATIENCE_MS) })
   } catch {
@@ -38,7 +41,7 @@ async function ask<T>(request: (init: { signal: AbortSignal }) => Promise<Answer
   }
 }
 
-function taken<T>({ data, error, response }: Answer<T>): T {
+export function taken<T>({ data, error, response }: Answer<T>): T {
   if (response.ok && data !== undefined) return data
   if (response.status === 401) throw wantsCode(error) ? new CodeNeeded() : new SignedOut()
   throw new Refused(response.status, sentence(error) ?? response.statusText)
@@ -89,11 +92,15 @@ function deed({ data, error, response }: Answer<Alert>): Deed {
 }
 
 /** What a nurse says about an alert; `minutes`: for how long she puts it off. */
-export type Said = { readonly answer: Exclude<Reply, 'snooze'> } | { readonly answer: 'snooze'; readonly minutes: number; readonly reason: string }
+export type Said =
+  | { readonly answer: Exclude<Reply, 'snooze'> | 'measure_again' }
+  | { readonly answer: 'snooze'; readonly minutes: number; readonly reason: string }
+  | { readonly answer: 'note' | 'reopen'; readonly note: string }
+  | { readonly answer: 'assign'; readonly to: number; readonly note: string | null }
 
-/** `now`: the server's. */
-export async function answer(id: number, rev: number, said: Said, now: number): Promise<Deed> {
-  const params = once(id)
+/** `key`: the same for the same words, so that what is said again after a silence is done once. `now`: the server's. */
+export async function answer(id: number, rev: number, said: Said, key: string, now: number): Promise<Deed> {
+  const params = once(id, key)
   const body = { rev }
   switch (said.answer) {
     case 'take_back':
@@ -108,27 +115,46 @@ export async function answer(id: number, rev: number, said: Said, now: number): 
       return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/release', { params, body, ...init })))
     case 'end_snooze':
       return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/snooze/end', { params, body, ...init })))
+    case 'measure_again': {
+      const awaited = { rev, within_min: AWAITED_MIN }
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/measure-again', { params, body: awaited, ...init })))
+    }
     case 'snooze': {
       const until = new Date(now + said.minutes * 60_000).toISOString()
       const lease = { rev, until, reason: said.reason }
       return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/snooze', { params, body: lease, ...init })))
     }
+    case 'note': {
+      const noted = { rev, note: said.note }
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/note', { params, body: noted, ...init })))
+    }
+    case 'reopen': {
+      const again = { rev, note: said.note }
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/reopen', { params, body: again, ...init })))
+    }
+    case 'assign': {
+      const given = { rev, to: said.to, note: said.note }
+      return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/assign', { params, body: given, ...init })))
+    }
   }
 }
 
-function once(id: number) {
+export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
-  const key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+function once(id: number, key: string) {
   return { path: { alert: id }, header: { 'Idempotency-Key': key } }
 }
 
-export async function acknowledge(id: number, rev: number): Promise<Deed> {
-  const params = once(id)
+export async function acknowledge(id: number, rev: number, key: string): Promise<Deed> {
+  const params = once(id, key)
   return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/acknowledge', { params, body: { rev }, ...init })))
 }
 
-export async function handle(id: number, rev: number, outcome: Outcome, note: string): Promise<Deed> {
-  const params = once(id)
+export async function handle(id: number, rev: number, outcome: Outcome, note: string, key: string): Promise<Deed> {
+  const params = once(id, key)
   const body = { rev, outcome, note: note.trim() || null }
   return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/handle', { params, body, ...init })))
 }

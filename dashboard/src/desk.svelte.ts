@@ -23,6 +23,7 @@ const READINGS_TOGETHER_MS = 200
 const LOOK_AGAIN_MS = 3_000
 const CALM_TICKS = 15
 const TOLD_MS = 12_000
+const UNANSWERED_KEPT = 50
 
 export class Desk {
   phase = $state<Phase>('starting')
@@ -56,6 +57,7 @@ export class Desk {
   #offsetMs = 0
   #ticks = 0
   #waiting: ServerMessage[] = []
+  #unanswered = new Map<string, string>()
   #flushing = false
   #looking = false
 
@@ -137,15 +139,21 @@ export class Desk {
   }
 
   async acknowledge(alert: Alert): Promise<void> {
-    await this.#deed(alert, () => acknowledged(alert))
+    await this.#deed(alert, 'acknowledge', (key) => acknowledged(alert, key))
   }
 
   async handle(alert: Alert, outcome: Outcome, note: string): Promise<void> {
-    await this.#deed(alert, () => api.handle(alert.id, alert.rev, outcome, note))
+    await this.#deed(alert, `${outcome} ${note}`, (key) => api.handle(alert.id, alert.rev, outcome, note, key))
   }
 
   async answer(alert: Alert, said: api.Said): Promise<void> {
-    await this.#deed(alert, () => api.answer(alert.id, alert.rev, said, this.now))
+    const until = said.answer === 'snooze' ? ` ${this.now}` : '' // another time is another wish
+    await this.#deed(alert, JSON.stringify(said) + until, (key) => api.answer(alert.id, alert.rev, said, key, this.now))
+  }
+
+  /** A screen was told that nobody is signed in any more. */
+  over(): void {
+    this.#leave('over')
   }
 
   #enter(me: Me): void {
@@ -277,19 +285,33 @@ export class Desk {
     return alert.patient === null ? concerned(this.state, alert) : []
   }
 
-  async #deed(alert: Alert, act: () => Promise<api.Deed>): Promise<void> {
+  async #deed(alert: Alert, what: string, act: (key: string) => Promise<api.Deed>): Promise<void> {
     if (this.remarks.get(alert.id)?.what === 'sending') return
     this.#remark(alert.id, { what: 'sending', detail: '' })
+    const wish = `${alert.id} ${alert.rev} ${what}`
     try {
-      const { alert: now, conflict } = await act()
+      const { alert: now, conflict } = await act(this.#keyOf(wish))
+      this.#unanswered.delete(wish)
       this.#take({ type: 'answered', alert: now })
       this.#remark(alert.id, conflict && isOpen(now) ? this.#conflict(now) : null)
       if (conflict && !isOpen(now)) this.#tell(this.words.act.closed(now.owner?.name ?? ''))
     } catch (error) {
       if (error instanceof api.SignedOut) return this.#leave('over')
       const refused = error instanceof api.Refused
+      if (refused) this.#unanswered.delete(wish)
       this.#remark(alert.id, { what: refused ? 'refused' : 'not_sent', detail: refused ? error.message : '' })
     }
+  }
+
+  /** What nobody answered may have been done all the same: said again, it keeps its key and is done once. */
+  #keyOf(wish: string): string {
+    const key = this.#unanswered.get(wish) ?? api.newKey()
+    this.#unanswered.set(wish, key)
+    for (const oldest of this.#unanswered.keys()) {
+      if (this.#unanswered.size <= UNANSWERED_KEPT) break
+      this.#unanswered.delete(oldest)
+    }
+    return key
   }
 
   #conflict(now: Alert): Remark {
@@ -332,9 +354,9 @@ export class Desk {
 }
 
 /** A stream that goes on changes its alert's numbers under the nurse's finger. Unless it was raised again meanwhile, she has it. */
-async function acknowledged(alert: Alert): Promise<api.Deed> {
-  const deed = await api.acknowledge(alert.id, alert.rev)
+async function acknowledged(alert: Alert, key: string): Promise<api.Deed> {
+  const deed = await api.acknowledge(alert.id, alert.rev, key)
   const { state, owner, raised_at: raisedAt, count, rev } = deed.alert
   const sameToHer = state === alert.state && owner === null && raisedAt === alert.raised_at && count === alert.count
-  return deed.conflict && sameToHer ? api.acknowledge(alert.id, rev) : deed
+  return deed.conflict && sameToHer ? api.acknowledge(alert.id, rev, api.newKey()) : deed
 }

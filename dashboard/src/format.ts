@@ -65,6 +65,14 @@ export function age(ms: number): Age {
   return { amount: Math.floor(s / DAY_S), unit: 'days' }
 }
 
+/** What is left until something happens: "1:04"; "0:00" when it is due. */
+export function countdown(ms: number): string {
+  const s = Math.max(0, Math.ceil(ms / 1000))
+  const two = (count: number) => String(count).padStart(2, '0')
+  const minutes = Math.floor(s / MINUTE_S)
+  return s < HOUR_S ? `${minutes}:${two(s % MINUTE_S)}` : `${Math.floor(s / HOUR_S)}:${two(minutes % 60)}:${two(s % MINUTE_S)}`
+}
+
 /** Days on Oslo's calendar since 1970: what lies between two is whole, also where clocks change. */
 export function calendarDay(at: number): number {
   return Date.parse(parts(at, 'iso', { year: 'numeric', month: '2-digit', day: '2-digit' }, { locale: 'sv-SE' } as Words)) / (DAY_S * 1000)

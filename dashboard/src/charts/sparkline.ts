@@ -22,6 +22,8 @@ export interface Sparkline {
   /** Inside the yellow limits, from top to bottom; null: no limits at all. */
   readonly band: { readonly top: number; readonly bottom: number } | null
   readonly red: readonly number[]
+  /** Every limit that lies in the picture, for whoever writes them beside it. */
+  readonly edges: readonly { readonly y: number; readonly limit: number; readonly level: 1 | 2 }[]
   readonly from: number
   readonly lowest: number
   readonly highest: number
@@ -63,10 +65,21 @@ export function sparkline({ spark, limits, gap_s: gapS, latest }: Series, now: n
     last: placed.at(-1) ?? null,
     band: band(limits, y, box),
     red: [limits?.red_low ?? null, limits?.red_high ?? null].filter((each) => each !== null).map(y),
+    edges: edges(limits, y).filter((each) => each.y >= 0 && each.y <= box.height),
     from,
     lowest,
     highest,
   }
+}
+
+function edges(limits: Limits | null, y: (value: number) => number): Sparkline['edges'][number][] {
+  const pairs = [
+    [limits?.red_low, 2],
+    [limits?.yellow_low, 1],
+    [limits?.yellow_high, 1],
+    [limits?.red_high, 2],
+  ] as const
+  return pairs.flatMap(([limit, level]) => (limit === null || limit === undefined ? [] : [{ y: y(limit), limit, level }]))
 }
 
 /** The limits are always in the picture: how near a value comes to them is what one looks for. */

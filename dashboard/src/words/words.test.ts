@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { en as alertEn } from './alert.en'
+import { nb as alertNb } from './alert.nb'
 import { en } from './en'
 import { nb } from './nb'
 
@@ -15,8 +17,9 @@ function entries(value: unknown, path: string): [string, string][] {
   return Object.entries(value as object).flatMap(([key, each]) => entries(each, path ? `${path}.${key}` : key))
 }
 
-const norwegian = entries(nb, '')
-const english = entries(en, '')
+/** The screens have words of their own beside the common ones. */
+const norwegian = [...entries(nb, ''), ...entries(alertNb, 'alert')]
+const english = [...entries(en, ''), ...entries(alertEn, 'alert')]
 
 test('every word of one language is there in the other', () => {
   expect(english.map(([path]) => path).sort()).toEqual(norwegian.map(([path]) => path).sort())
