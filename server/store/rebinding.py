@@ -7,7 +7,7 @@ note. Nothing is raised about the past of whoever the readings are of now.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -25,6 +25,8 @@ from server.store.rows import BATTERY
 SQL: Final = queries.load("rebinding")
 PIECE: Final = timedelta(hours=6)
 AHEAD: Final = timedelta(days=1)  # nothing is stored from further in the future
+
+Stream = tuple[int, int]  # a patient and a kind's number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,18 +171,37 @@ def _streams_of(moved: Iterable[Moved]) -> Iterator[tuple[int, int, datetime, da
 
 
 def _renew_latest(conn: psycopg.Connection, moved: Iterable[Moved]) -> None:
-    streams = sorted({(who, int(each.word)) for each in moved for who in (each.from_patient, each.to_patient) if who})
-    if not streams:
+    """Where the newest may be another one now. Who got readings has none older than the last of them: the days before
+    need not even be planned for. Who only lost some may have the newest anywhere."""
+    touched = _last(moved, lambda each: (each.from_patient, each.to_patient))
+    got = _last(moved, lambda each: (each.to_patient,))
+    rows = conn.execute(SQL["hold_latest"], _columns(sorted(touched))).fetchall()
+    held = {(patient, kind): at for patient, kind, at in rows}
+    stale = {each for each, last in touched.items() if each not in held or held[each] <= last}
+    if not stale:
         return
     batch = observations.next_batch(conn)
-    columns = {
+    for streams, since in ((stale & set(got), min(got.values(), default=None)), (stale - set(got), "-infinity")):
+        if streams:
+            conn.execute(SQL["renew_latest"], _columns(sorted(streams)) | {"since": since, "batch": batch})
+    signals.send(conn, signals.Channel.READINGS, batch)
+
+
+def _last(moved: Iterable[Moved], of: Callable[[Moved], Iterable[int]]) -> dict[Stream, datetime]:
+    """The newest that moved of each stream of these patients."""
+    last: dict[Stream, datetime] = {}
+    for each in moved:
+        for patient in filter(None, of(each)):
+            stream = patient, int(each.word)
+            last[stream] = max(each.last, last.get(stream, each.last))
+    return last
+
+
+def _columns(streams: Sequence[Stream]) -> dict[str, Any]:
+    return {
         "patients": np.array([patient for patient, _ in streams], np.int32),
         "kinds": np.array([kind for _, kind in streams], np.int16),
-        "batch": batch,
     }
-    conn.execute(SQL["hold_latest"], columns)
-    conn.execute(SQL["renew_latest"], columns)
-    signals.send(conn, signals.Channel.READINGS, batch)
 
 
 def _note(conn: psycopg.Connection, place: dict[str, Any], moved: Sequence[Moved], now: datetime) -> None:

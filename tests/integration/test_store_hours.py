@@ -7,7 +7,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from devices.vocabulary import Kind, Mode, Observation
-from server.store import hours, observations, pool, sessions, sparks
+from server.store import decisions, hours, observations, pool, sessions, sparks
 from tests.integration import ingest_rig
 from tests.integration.ingest_rig import OXIMETER, sent
 
@@ -233,3 +233,22 @@ def test_a_late_reading_comes_into_a_chart_that_was_kept(api, town, keeper):
     town.sql("select observation_touched(array[%s], array[4]::smallint[], array[%s])", town.patients["arne"], late)
     keep_all(keeper)
     assert charts(api.signed_in("kari"))[town.patients["arne"], "glucose"]["value"] == [7, 5]
+
+
+@pytest.mark.only_plain
+def test_a_baseline_is_proposed_without_a_look_at_days_from_before_its_window(town, keeper):
+    town.sql("update observation_kept set sealed_until = %s, kept_until = %s", *[HOUR - timedelta(days=61)] * 2)
+    for days in range(60):
+        town.measure("anna", Kind.SPO2, 94, NOW - timedelta(days=days))
+    yesterday = NOW.date() - timedelta(days=1)
+    with keeper.transaction():
+        sessions.identify(keeper, town.staff["kari"])
+        proposed = decisions.baseline_proposal(
+            keeper, town.patients["anna"], Kind.SPO2, last_day=yesterday, window_days=14
+        )
+        (oldest,) = keeper.execute(
+            r"select min(relname) from pg_locks join pg_class on pg_class.oid = relation"
+            r" where pid = pg_backend_pid() and relname ~ '^observation_\d{8}$'"
+        ).fetchone()
+    assert len(proposed.days) >= 13, "a day of 23 hours may have none"
+    assert oldest >= f"observation_{NOW - timedelta(days=30):%Y%m%d}"

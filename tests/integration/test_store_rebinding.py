@@ -223,6 +223,37 @@ def test_readings_of_weeks_move_in_pieces_and_the_clock_does_what_was_left_over(
     assert rig.one("select sum(rows) from refiling") == len(days)
 
 
+def test_who_got_some_readings_and_lost_newer_ones_is_shown_the_newest_that_is_left(rig: Rig) -> None:
+    """The oximeter was p2's for three hours that were filed to p1, and p1's afterwards, filed to p2."""
+    rig.tell("update binding set valid_to = %s where device_id = 1", NOW - 3 * HOUR)
+    rig.tell("insert into binding (device_id, patient_id, valid_from) values (1, 2, %s)", NOW - 3 * HOUR)
+    file(rig, spo2(5, 95), spo2(4, 94), spo2(2, 92), spo2(1, 91))
+    rig.tell("update binding set patient_id = 3 - patient_id where device_id = 1")
+    change(rig, from_=NOW - 10 * HOUR, to=NOW - 9 * HOUR, patient="p1")
+    rig.tell("update rebinding set from_at = %s, to_at = %s, next_at = null, done_at = null", NOW - 6 * HOUR, NOW)
+    rebinding.finish(rig.conn, NOW)
+    assert rig.ask("select patient_id, value from latest where kind = 3 order by 1") == [(1, 91), (2, 94)]
+
+
+@pytest.mark.only_plain
+def test_a_piece_looks_at_no_day_before_it(rig: Rig) -> None:
+    file(rig, *(spo2(6 * n + 1) for n in range(160)))
+    ten_days_ago = NOW - 10 * 24 * HOUR
+    wanted = Rebinding(
+        device=OXIMETER, patient="p2", from_=ten_days_ago, to=NOW - 8 * 24 * HOUR, by="kari", reason="swapped"
+    )
+    id_ = rebinding.rebind(rig.conn, wanted, NOW)
+    assert rebinding.refile_piece(rig.conn, id_, NOW)
+    with rig.conn.transaction():
+        assert rebinding.refile_piece(rig.conn, id_, NOW)
+        days = rig.conn.execute(
+            r"select min(relname), max(relname) from pg_locks join pg_class on pg_class.oid = relation"
+            r" where pid = pg_backend_pid() and relname ~ '^observation_\d{8}$'"
+        ).fetchone()
+    assert days is not None and days[0] == f"observation_{ten_days_ago:%Y%m%d}"
+    assert [row[0] for row in rig.ask("select rows from refiling")] == [2]
+
+
 def test_a_change_waits_for_the_batch_that_files_by_the_old_binding(rig: Rig) -> None:
     file(rig, spo2(1, 95))
     with psycopg.connect(rig.dsn) as ingest:

@@ -38,8 +38,7 @@ update excuse set ended_because = %(reason)s where id = %(id)s
 -- The hours of a stream, as columns.
 select array_agg(extract(epoch from hour)::bigint * 1000), array_agg(mean),
        array_agg((extract(epoch from until) * 1000)::bigint), array_agg(mode = 1)
-from my_observation_hourly
-where patient_id = %(patient)s and kind = %(kind)s and hour >= %(from_at)s and hour < %(to_at)s
+from my_hours(%(patient)s, %(kind)s::smallint, %(from_at)s, %(to_at)s)
 
 -- name: changes
 -- What was said and decided about a patient, the home where the patient lives now, or a team's pathway, before a place in

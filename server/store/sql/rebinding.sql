@@ -187,17 +187,17 @@ select 'gap', from_patient, 0, to_patient, 0, '', count(*), min(from_at), max(fr
 
 -- name: hold_latest
 -- Before they are read: whoever files a newer reading waits, or is seen.
-select from latest l join unnest(%(patients)s, %(kinds)s) as u (patient, kind) on l.patient_id = u.patient and l.kind = u.kind
+select l.patient_id, l.kind, l.taken_at from latest l join unnest(%(patients)s, %(kinds)s) as u (patient, kind) on l.patient_id = u.patient and l.kind = u.kind
 order by l.patient_id, l.kind for update of l
 
 -- name: renew_latest
--- The newest that is there now; none is left where nothing is.
+-- The newest that is there now, and is not from before `since`; none is left where nothing is.
 with newest as (
     select u.patient, u.kind, o.*
     from (select distinct p, k from unnest(%(patients)s, %(kinds)s) as given (p, k)) as u (patient, kind)
     left join lateral (
         select taken_at, span_s, value, quality, sign, mode, clock, device_id, received_at from observation
-        where patient_id = u.patient and kind = u.kind
+        where patient_id = u.patient and kind = u.kind and taken_at >= %(since)s::timestamptz
         order by taken_at desc, span_s desc, device_id desc, slot desc limit 1
     ) o on true
 ), gone as (
