@@ -7,7 +7,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from server.detection.rows import Bools, Floats, Ints, stream_keys
+from server.detection.rows import Bools, Floats, Ints, kinds_of, patients_of, stream_keys
 
 HOUR_MS: Final = 3_600_000
 
@@ -27,11 +27,11 @@ class Daily:
 
     @property
     def patient(self) -> NDArray[np.int32]:
-        return (self.key >> 16).astype(np.int32)
+        return patients_of(self.key)
 
     @property
     def kind(self) -> NDArray[np.int16]:
-        return (self.key & 0xFFFF).astype(np.int16)
+        return kinds_of(self.key)
 
     @property
     def today(self) -> int:

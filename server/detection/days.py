@@ -11,7 +11,7 @@ import numpy as np
 from server.detection.baseline import medians
 from server.detection.daily import Daily, daily_medians
 from server.detection.panel import NEVER
-from server.detection.rows import Bools, Floats, Ints
+from server.detection.rows import Bools, Floats, Ints, kinds_of, patients_of
 
 # Saturation falls and the pulse is slow in sleep: a morning that holds the night alone is not yet a day like others.
 # So much of the hours that a stream usually has must be there, while the day runs and when it is over [proposal].
@@ -77,7 +77,7 @@ class Days:
 
 def days_of(hours: Hours, midnights_ms: Ints) -> Days:
     """`midnights_ms`: as of Daily."""
-    patient, kind = (hours.key >> 16).astype(np.int32), (hours.key & 0xFFFF).astype(np.int16)
+    patient, kind = patients_of(hours.key), kinds_of(hours.key)
     daily = daily_medians(patient, kind, hours.hour_ms, np.round(hours.mean, MEAN_DECIMALS), midnights_ms)
     many = len(midnights_ms) - 1
     day = np.searchsorted(midnights_ms, hours.hour_ms, side="right") - 1

@@ -10,7 +10,7 @@ from devices.vocabulary import KINDS, Kind, Mode
 from server.clinical.change import CHANGES
 from server.detection.levels import usable
 from server.detection.panel import Panel
-from server.detection.rows import Bools, Ints, Rows, stream_keys
+from server.detection.rows import Bools, Ints, Rows, kinds_of, patients_of, stream_keys
 
 LOOKED_AT: Final = frozenset({*CHANGES, Kind.GLUCOSE_ISF, Kind.DIASTOLIC, Kind.RR_INTERVAL})
 AT_ONCE: Final = frozenset({Kind.GLUCOSE_ISF})  # continuous, but it says where it is going within minutes
@@ -34,11 +34,11 @@ class Marks:
 
     @property
     def patient(self) -> NDArray[np.int32]:
-        return (self.key >> 16).astype(np.int32)
+        return patients_of(self.key)
 
     @property
     def kind(self) -> NDArray[np.int16]:
-        return (self.key & 0xFFFF).astype(np.int16)
+        return kinds_of(self.key)
 
     def known(self) -> tuple[Ints, Ints, Ints]:
         """For Panel.mark."""

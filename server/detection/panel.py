@@ -13,7 +13,7 @@ from devices.limits import Limit, shown
 from devices.vocabulary import KIND_BY_NUMBER, KINDS
 from server.clinical.limits import HYSTERESIS, longest_gap_s
 from server.detection.findings import Direction
-from server.detection.rows import Ints, Rows, Stream, stream_keys, stream_of
+from server.detection.rows import Ints, Rows, Stream, kinds_of, patients_of, stream_keys, stream_of
 from server.detection.state import StreamSetting, StreamState
 
 NEVER: Final = -(2**63)  # no such time
@@ -57,11 +57,11 @@ class Delta:
 
     @property
     def patient(self) -> NDArray[np.int32]:
-        return (self.streams["key"] >> 16).astype(np.int32)
+        return patients_of(self.streams["key"])
 
     @property
     def kind(self) -> NDArray[np.int16]:
-        return (self.streams["key"] & 0xFFFF).astype(np.int16)
+        return kinds_of(self.streams["key"])
 
     def column(self, name: str) -> NDArray[np.int64]:
         """One of MOVING, in the order of `patient` and `kind`, which ascends."""

@@ -41,5 +41,13 @@ def stream_keys(patient: NDArray[np.int32], kind: NDArray[np.int16]) -> Ints:
     return (patient.astype(np.int64) << 16) | kind.astype(np.int64)
 
 
+def patients_of(keys: Ints) -> NDArray[np.int32]:
+    return (keys >> 16).astype(np.int32)
+
+
+def kinds_of(keys: Ints) -> NDArray[np.int16]:
+    return (keys & 0xFFFF).astype(np.int16)
+
+
 def stream_of(key: int) -> Stream:
     return key >> 16, key & 0xFFFF
