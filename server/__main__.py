@@ -12,13 +12,14 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 import psycopg
 
 from server import serving
+from server.access import Scope
 from server.alerts import replay_words
 from server.child import EmbeddedServiceError
 from server.clinical.here import HERE
@@ -29,6 +30,7 @@ from server.store import (
     enrolment,
     identity,
     importing,
+    machines,
     people,
     people_list,
     pool,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from server.provider import Provider
 
 PASSWORD_BYTES: Final = 9
+TOKEN_BYTES: Final = 32
 
 log = logging.getLogger("hjemvakt")
 
@@ -104,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_retention(command)
     command.set_defaults(command=_retention)
     _add_users(commands)
+    _add_tokens(commands)
     command = commands.add_parser("import", help="people from a CSV file, all of them or nothing")
     command.add_argument("file", type=Path)
     command.add_argument("--dry-run", action="store_true", help="only say what would change")
@@ -137,6 +141,24 @@ def _add_users(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command = user.add_parser("end", help="nobody logs in with it any more; who did what stays")
     command.add_argument("login")
     command.set_defaults(command=_user_end)
+
+
+def _add_tokens(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    token = commands.add_parser("token", help="what other programs read with").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    command = token.add_parser("add", help="a token for one program, shown once; it ends the one before")
+    command.add_argument("name")
+    command.add_argument("--team", required=True)
+    command.add_argument("--scope", required=True, action="append", type=Scope, metavar="SCOPE", help=", ".join(Scope))
+    command.add_argument("--days", type=int, default=90, metavar="N", help="how long it lasts; 90 unless you say")
+    command.add_argument("--by", required=True, help="who answers for it")
+    command.set_defaults(command=_token_add)
+    command = token.add_parser("list", help="which there are, and when each was last used")
+    command.set_defaults(command=_token_list)
+    command = token.add_parser("revoke", help="nothing opens with it any more, from the next request on")
+    command.add_argument("name")
+    command.set_defaults(command=_token_revoke)
 
 
 def _add_rebinding(command: argparse.ArgumentParser) -> None:
@@ -381,6 +403,38 @@ def _user_end(config: Config, options: argparse.Namespace) -> None:
         if not importing.end_staff(conn, options.login):
             raise ConfigError(f"Nobody who works here has the login {options.login}.")
     print(f"{options.login} cannot log in any more.")
+
+
+def _token_add(config: Config, options: argparse.Namespace) -> None:
+    from server.api.desk import digest
+
+    made, now = secrets.token_urlsafe(TOKEN_BYTES), datetime.now(UTC)
+    ends = now + timedelta(days=options.days)
+    with _database(config) as conn:
+        machines.add(conn, options.name, options.team, options.scope, digest(made), by=options.by, now=now, ends=ends)
+    print(f"The token is {made}\nIt lasts until {ends:%Y-%m-%d %H:%M} (UTC), and is not shown again.")
+
+
+def _token_list(config: Config, _: argparse.Namespace) -> None:
+    now = datetime.now(UTC)
+    with _database(config) as conn:
+        for each in machines.listed(conn):
+            state = (
+                "revoked"
+                if each.revoked_at
+                else f"until {each.expires_at:%Y-%m-%d}"
+                if each.expires_at > now
+                else "over"
+            )
+            used = f"used {each.used_at:%Y-%m-%d %H:%M} (UTC)" if each.used_at else "never used"
+            print(f"{each.name}\t{each.team or 'no team'}\t{' '.join(each.scopes)}\t{state}\t{used}\tby {each.made_by}")
+
+
+def _token_revoke(config: Config, options: argparse.Namespace) -> None:
+    with _database(config) as conn:
+        if not machines.revoke(conn, options.name, datetime.now(UTC)):
+            raise ConfigError(f"No token of {options.name} is in force.")
+    print(f"Nothing opens with the token of {options.name} any more.")
 
 
 def _import(config: Config, options: argparse.Namespace) -> None:

@@ -59,3 +59,34 @@ MAY: Final[Mapping[Role, frozenset[Deed]]] = MappingProxyType(
 def teams_where(roles: Mapping[int, Role], deed: Deed) -> frozenset[int]:
     """The teams, of those in `roles`, in which that role may do it."""
     return frozenset(team for team, role in roles.items() if deed in MAY[role])
+
+
+class Scope(StrEnum):
+    """What a token of another program opens: reading, and nothing else."""
+
+    BOARD = "board:read"
+    READINGS = "readings:read"
+    ALERTS = "alerts:read"
+    TECHNICAL = "technical:read"
+    ACCESS_LOG = "access-log:read"
+
+
+# By the names of the api's operations; what is in no scope no token opens.
+OPENS: Final[Mapping[Scope, frozenset[str]]] = MappingProxyType(
+    {
+        Scope.BOARD: frozenset({"get_board"}),
+        Scope.READINGS: frozenset({"get_series", "get_days"}),
+        Scope.ALERTS: frozenset({"get_alert"}),
+        Scope.TECHNICAL: frozenset({"get_technical"}),
+        Scope.ACCESS_LOG: frozenset({"get_access_log"}),
+    }
+)
+ROLE_OF: Final[Mapping[Scope, Role]] = MappingProxyType(
+    {
+        Scope.BOARD: Role.NURSE,
+        Scope.READINGS: Role.NURSE,
+        Scope.ALERTS: Role.NURSE,
+        Scope.TECHNICAL: Role.TECHNICIAN,
+        Scope.ACCESS_LOG: Role.AUDITOR,
+    }
+)

@@ -9,17 +9,19 @@ from http import HTTPStatus
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyCookie
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from server.access import Deed
+from server.access import OPENS, Deed
 from server.api.problems import RefusedError
-from server.store import board, sessions
+from server.store import board, machines, sessions
 from server.store.sessions import Caller
 
 COOKIE = "hjemvakt_session"
 cookie_of = APIKeyCookie(name=COOKIE, auto_error=False, description="set by POST /api/v1/session")
+
+bearer_of = HTTPBearer(auto_error=False, description="of another program, made by `hjemvakt token add`")
 
 
 def cookie_name(scheme: str) -> str:
@@ -27,7 +29,26 @@ def cookie_name(scheme: str) -> str:
     return f"__Host-{COOKIE}" if scheme in ("https", "wss") else COOKIE
 
 
-def _token(request: Request, _documented: Annotated[str | None, Security(cookie_of)]) -> str | None:
+class MachineToken(str):
+    """Of another program, presented for one operation."""
+
+    __slots__ = ("operation",)
+
+    def __new__(cls, token: str, operation: str) -> "MachineToken":
+        made = super().__new__(cls, token)
+        made.operation = operation
+        return made
+
+    operation: str
+
+
+def _token(
+    request: Request,
+    _documented: Annotated[str | None, Security(cookie_of)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_of)],
+) -> str | None:
+    if bearer is not None:  # whoever says so is a program, whatever cookies it has
+        return MachineToken(bearer.credentials, request.scope["route"].name)
     return request.cookies.get(cookie_name(request.url.scheme))
 
 
@@ -61,15 +82,28 @@ class Desk:
         """`snapshot`: read only, and every read sees the same instant."""
         now = self.now()
         with self.pool.connection() as conn:
+            machine = _machine(conn, token, now) if isinstance(token, MachineToken) else None
             if snapshot:
                 board.begin_snapshot(conn)
-            caller = sessions.find(conn, digest(token), now) if token else None
+            caller = machine or (sessions.find(conn, digest(token), now) if token else None)
             if caller is None:
                 raise RefusedError(HTTPStatus.UNAUTHORIZED, "You are not signed in, or your session is over: sign in.")
-            if not snapshot:  # which is read only
+            if not snapshot and machine is None:  # a snapshot is read only
                 sessions.used(conn, [caller], now)
             sessions.identify(conn, caller.staff)
             yield Work(conn=conn, caller=caller, now=now)
+
+
+def _machine(conn: Connection, token: MachineToken, now: datetime) -> Caller:
+    """In a transaction of its own: that it was used is remembered, whatever becomes of what it asks."""
+    with conn.transaction():
+        machine = machines.find(conn, digest(token), now)
+    if machine is None:
+        raise RefusedError(HTTPStatus.UNAUTHORIZED, "This token is not in force: sign in with another one.")
+    if not any(token.operation in OPENS[scope] for scope in machine.scopes):
+        scopes = ", ".join(sorted(machine.scopes))
+        raise RefusedError(HTTPStatus.FORBIDDEN, f"This token is not for that; its scopes are: {scopes}.")
+    return machine.caller
 
 
 def digest(token: str) -> bytes:

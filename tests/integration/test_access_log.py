@@ -313,7 +313,7 @@ def test_a_table_that_the_api_may_read_is_guarded_by_rows_or_known_to_be_about_n
     assert {name for (name,) in open_} == set(NOBODYS)
     columns = town.sql("""select attname from pg_attribute where attrelid = 'staff'::regclass and attnum > 0
                           and has_column_privilege('hjemvakt_api', 'staff', attname, 'select')""")
-    assert {name for (name,) in columns} == {"id", "name", "initials", "active"}
+    assert {name for (name,) in columns} == {"id", "name", "initials", "active", "machine"}
 
 
 def test_every_row_that_names_a_patient_a_home_or_a_team_is_of_the_callers_own(database, town):

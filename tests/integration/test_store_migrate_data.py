@@ -171,6 +171,11 @@ insert into staff_subject values ('https://id.example', 'somebody', 1, '2026-02-
 insert into retention_decision (about, keep_days, decided_by, decided_at, reason)
 values ('thinning', 90, 'kari', '2026-02-01Z', 'test');
 """,
+    29: """
+insert into staff (login, name, initials, password_hash, machine) values ('machine:x', 'x', 'X', '!', true);
+insert into machine_token (staff_id, token_hash, scopes, made_at, made_by, expires_at)
+select id, '\\x01', '{board:read}', '2026-02-01Z', 'kari', '2026-03-01Z' from staff where machine;
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

@@ -6,4 +6,4 @@ select subject_id from alert where id = %(id)s
 -- Who works there now, and as what.
 select s.id, s.name, s.initials, t.role
 from staff_team t join staff s on s.id = t.staff_id
-where t.team_id = %(team)s and s.active order by s.name, s.id
+where t.team_id = %(team)s and s.active and not s.machine order by s.name, s.id

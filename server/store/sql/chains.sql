@@ -44,7 +44,7 @@ order by d.from_at, d.id
 -- name: members
 -- Whom a team can call at all.
 select s.id, s.name, t.role from staff_team t join staff s on s.id = t.staff_id
-where t.team_id = %(team)s and s.active
+where t.team_id = %(team)s and s.active and not s.machine
 order by s.id
 
 -- name: covers
