@@ -187,7 +187,8 @@ select 'gap', from_patient, 0, to_patient, 0, '', count(*), min(from_at), max(fr
 
 -- name: hold_latest
 -- Before they are read: whoever files a newer reading waits, or is seen.
-select l.patient_id, l.kind, l.taken_at from latest l join unnest(%(patients)s, %(kinds)s) as u (patient, kind) on l.patient_id = u.patient and l.kind = u.kind
+select l.patient_id, l.kind, l.taken_at
+from latest l join unnest(%(patients)s, %(kinds)s) as u (patient, kind) on l.patient_id = u.patient and l.kind = u.kind
 order by l.patient_id, l.kind for update of l
 
 -- name: renew_latest
