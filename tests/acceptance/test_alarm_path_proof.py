@@ -1,10 +1,8 @@
 """Every day each gateway tries the way of its alarms: real agent, broker, server, and a screen that listens."""
 
 import json
-import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,60 +11,20 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from server.alerts import proving
+from tests.acceptance.one_home import Stack, practice, signed_in, stack_of
 from tests.integration.monitor_rig import ask, await_true
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "deploy"))
-from stack import Stack  # type: ignore[import-not-found]  # noqa: E402
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 LIMIT_S = 60.0
 # One whose minute of the day is the first: whenever the test runs, it has come.
 GATEWAY = next(name for number in range(100_000) if proving.minute_of_day(name := f"proof-{number}") == 0)
-PRACTICE = {
-    "team": "Team Øst",
-    "staff": [
-        {"login": "vakt", "name": "Vigdis Vaktesen", "initials": "VV", "role": "nurse"},
-        {"login": "tekniker", "name": "Tone Teknikersen", "initials": "TT", "role": "technician"},
-    ],
-    "homes": [
-        {
-            "gateway": GATEWAY,
-            "name": "Hjem",
-            "address": "Hjem 1",
-            "bucket": 6,
-            "seed": 6,
-            "patient": {
-                "reference": "P-1",
-                "name": "Prøve Prøvesen",
-                "born_on": "1950-01-01",
-                "pathway": "safety",
-                "baseline": {"spo2": 96, "pulse": 70, "temperature": 36.5, "glucose": 5.5},
-            },
-            "devices": [{"address": "C0:79:00:00:00:01", "profile": "bthome_sos", "name": "Trygghetsalarm"}],
-        }
-    ],
-    "episodes": [],
-}
+PENDANT = {"address": "C0:79:00:00:00:01", "profile": "bthome_sos", "name": "Trygghetsalarm"}
 
 
 @pytest.fixture
 def stack(short_dir: Path) -> Iterator[Stack]:
-    made = Stack(Path(tempfile.mkdtemp(dir=short_dir)), practice=PRACTICE, heartbeat_s=1.0, stream_s=1.0)
-    try:
-        made.start_server()
+    with stack_of(short_dir, practice(GATEWAY, [PENDANT], pathway="safety"), stream_s=1.0) as made:
         yield made
-        for home in made.homes.values():
-            home.stdout.close()
-    finally:
-        made.stop()
-
-
-@contextmanager
-def signed_in(stack: Stack, url: str, login: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, headers={"Origin": url}) as client:
-        client.post("/api/v1/session", json={"login": login, "password": stack.password}).raise_for_status()
-        yield client
 
 
 @contextmanager
@@ -99,8 +57,8 @@ def test_a_trial_goes_from_the_agent_to_a_listening_screen_and_its_seconds_are_k
     ready = stack.ready()
     url: str = ready["http"]
     with (
-        signed_in(stack, url, "vakt") as nurse,
-        signed_in(stack, url, "tekniker") as technician,
+        closing(signed_in(stack, url, "vakt")) as nurse,
+        closing(signed_in(stack, url, "tekniker")) as technician,
         screen(url, nurse) as socket,
     ):
         stack.start_homes()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,50 +19,21 @@ from devices.wire.topics import Channel
 from server.alerts.findings import IDENTITY_CONFLICT
 from server.roles.broker import EmbeddedBroker
 from server.store.embedded import EmbeddedPostgres
+from tests.acceptance.one_home import ROOT, Process, Stack, practice, signed_in, stack_of
 from tests.integration.ingest_rig import batch
 from tests.integration.monitor_rig import Gateway, ask, await_true
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "deploy"))
-from stack import Process, Stack  # type: ignore[import-not-found]  # noqa: E402
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 GATEWAY, LIAR = "bad-home", "bad-wire"
 OXIMETER, STRAP, EAR, STRANGER = (f"C0:77:00:00:00:{number:02}" for number in (1, 2, 3, 99))
-PRACTICE = {
-    "team": "Team Øst",
-    "staff": [{"login": "tekniker", "name": "Tone Teknikersen", "initials": "TT", "role": "technician"}],
-    "homes": [
-        {
-            "gateway": GATEWAY,
-            "name": "Hjem",
-            "address": "Hjem 1",
-            "bucket": 5,
-            "seed": 5,
-            "patient": {
-                "reference": "P-1",
-                "name": "Prøve Prøvesen",
-                "born_on": "1950-01-01",
-                "pathway": "kols",
-                "baseline": {"spo2": 96, "pulse": 70, "temperature": 36.5, "glucose": 5.5},
-            },
-            "devices": [
-                {"address": OXIMETER, "profile": "oximeter", "name": "Oksymeter", "garbled": 0.5},
-                {"address": STRAP, "profile": "heart_rate", "name": "Pulsbelte"},
-                {"address": EAR, "profile": "thermometer", "name": "Termometer", "clock": "never_set"},
-            ],
-        }
-    ],
-    "episodes": [
-        {
-            "name": "measure",
-            "at_s": 1,
-            "title": "A thermometer that counts from 1970",
-            "steps": [{"do": "measure", "after_s": 0, "home": GATEWAY, "device": EAR}],
-        }
-    ],
-}
+DEVICES = [
+    {"address": OXIMETER, "profile": "oximeter", "name": "Oksymeter", "garbled": 0.5},
+    {"address": STRAP, "profile": "heart_rate", "name": "Pulsbelte"},
+    {"address": EAR, "profile": "thermometer", "name": "Termometer", "clock": "never_set"},
+]
+MEASURE = {"do": "measure", "after_s": 0, "home": GATEWAY, "device": EAR}
+EPISODE = {"name": "measure", "at_s": 1, "title": "A thermometer that counts from 1970", "steps": [MEASURE]}
 
 
 class Town:
@@ -72,9 +44,7 @@ class Town:
         ready = stack.ready()
         self.dsn: str = ready["dsn"]
         self.mqtt_port = int(ready["mqtt"].rsplit(":", 1)[1])
-        self.technician = httpx.Client(base_url=ready["http"], headers={"Origin": ready["http"]})
-        login = {"login": "tekniker", "password": stack.password}
-        assert self.technician.post("/api/v1/session", json=login).status_code == 200
+        self.technician = signed_in(stack, ready["http"], "tekniker")
 
     def technical(self) -> dict[str, Any]:
         found: dict[str, Any] = self.technician.get("/api/v1/technical").json()
@@ -99,17 +69,11 @@ class Town:
 
 @pytest.fixture(scope="module")
 def town(short_dir: Path) -> Iterator[Town]:
-    stack = Stack(Path(tempfile.mkdtemp(dir=short_dir)), practice=PRACTICE, heartbeat_s=1.0, stream_s=0.2)
-    try:
-        stack.start_server()
+    with stack_of(short_dir, practice(GATEWAY, DEVICES, episodes=[EPISODE]), stream_s=0.2) as stack:
         stack.start_homes()
         found = Town(stack)
-        yield found
-        found.technician.close()
-        for home in stack.homes.values():
-            home.stdout.close()
-    finally:
-        stack.stop()
+        with closing(found.technician):
+            yield found
 
 
 @pytest.fixture

@@ -4,60 +4,27 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.acceptance.one_home import ROOT, Stack, practice, signed_in, stack_of
 from tests.integration.monitor_rig import ask, await_true
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "deploy"))
-from stack import Stack  # type: ignore[import-not-found]  # noqa: E402
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
 GATEWAY = "told-home"
 STRAP, BUTTON = "C0:78:00:00:00:01", "C0:78:00:00:00:02"
 LIMIT_S = 60.0
-PRACTICE = {
-    "team": "Team Øst",
-    "staff": [
-        {"login": "vakt", "name": "Vigdis Vaktesen", "initials": "VV", "role": "nurse"},
-        {"login": "tekniker", "name": "Tone Teknikersen", "initials": "TT", "role": "technician"},
-    ],
-    "homes": [
-        {
-            "gateway": GATEWAY,
-            "name": "Hjem",
-            "address": "Hjem 1",
-            "bucket": 6,
-            "seed": 6,
-            "patient": {
-                "reference": "P-1",
-                "name": "Prøve Prøvesen",
-                "born_on": "1950-01-01",
-                "pathway": "kols",
-                "baseline": {"spo2": 96, "pulse": 70, "temperature": 36.5, "glucose": 5.5},
-            },
-            "devices": [
-                {"address": STRAP, "profile": "heart_rate", "name": "Pulsbelte"},
-                {"address": BUTTON, "profile": "bthome_sos", "name": "Trygghetsalarm"},
-            ],
-        }
-    ],
-    "episodes": [
-        {
-            "name": "sos",
-            "at_s": 10,
-            "title": "SOS",
-            "steps": [{"do": "press", "after_s": 0, "home": GATEWAY, "device": BUTTON}],
-        }
-    ],
-}
+DEVICES = [
+    {"address": STRAP, "profile": "heart_rate", "name": "Pulsbelte"},
+    {"address": BUTTON, "profile": "bthome_sos", "name": "Trygghetsalarm"},
+]
+PRESS = {"do": "press", "after_s": 0, "home": GATEWAY, "device": BUTTON}
+SOS = {"name": "sos", "at_s": 10, "title": "SOS", "steps": [PRESS]}
 
 
 class Town:
@@ -66,13 +33,7 @@ class Town:
         ready = stack.ready()
         self.dsn: str = ready["dsn"]
         self.url: str = ready["http"]
-        self.nurse, self.technician = self._sign_in("vakt"), self._sign_in("tekniker")
-
-    def _sign_in(self, login: str) -> httpx.Client:
-        client = httpx.Client(base_url=self.url, headers={"Origin": self.url})
-        said = {"login": login, "password": self.stack.password}
-        assert client.post("/api/v1/session", json=said).status_code == 200
-        return client
+        self.nurse, self.technician = (signed_in(stack, self.url, login) for login in ("vakt", "tekniker"))
 
     def config(self) -> dict[str, Any]:
         """As the technician sees it."""
@@ -103,18 +64,11 @@ class Town:
 
 @pytest.fixture(scope="module")
 def town(short_dir: Path) -> Iterator[Town]:
-    stack = Stack(Path(tempfile.mkdtemp(dir=short_dir)), practice=PRACTICE, heartbeat_s=1.0, stream_s=0.2)
-    try:
-        stack.start_server()
+    with stack_of(short_dir, practice(GATEWAY, DEVICES, episodes=[SOS]), stream_s=0.2) as stack:
         stack.start_homes()
         found = Town(stack)
-        yield found
-        found.nurse.close()
-        found.technician.close()
-        for home in stack.homes.values():
-            home.stdout.close()
-    finally:
-        stack.stop()
+        with closing(found.nurse), closing(found.technician):
+            yield found
 
 
 def test_a_gateway_takes_what_it_is_told_and_keeps_it(town: Town) -> None:
