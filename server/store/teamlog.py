@@ -17,7 +17,7 @@ SQL: Final = queries.load("alerts")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """`body` of an alert: {"ring": bool, "action": text, "rev": the alert's then}; of a gateway: {"gateway": its name}; of
+    """`body` of an alert: {"ring": bool, "action": text, "rev": its own then}; of a gateway: {"gateway": its name}; of
     a patient who left the team or joined it: {"patient": id}; of a trial of the alarm path: {"proof": its number}."""
 
     team_id: int
