@@ -953,6 +953,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patients/{patient}/story": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Story
+         * @description Alerts of the patient and of the home, what staff did about them, events, and measurements that did not come.
+         */
+        get: operations["get_story"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Readings
+         * @description As they are stored, with what measured them. A page ends with all readings of its last instant.
+         */
+        get: operations["get_readings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{patient}/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Devices
+         * @description What is bound to the patient and to the home now, and what their gateways say of it.
+         */
+        get: operations["get_devices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert}": {
         parameters: {
             query?: never;
@@ -4711,6 +4771,15 @@ export interface components {
              */
             rev: string;
         };
+        /** MissedMeasurement */
+        MissedMeasurement: {
+            kind: components["schemas"]["Kind"];
+            /**
+             * Due
+             * Format: date-time
+             */
+            due: string;
+        };
         /** Municipalities */
         Municipalities: {
             /** Municipalities */
@@ -5083,6 +5152,42 @@ export interface components {
             reason: string;
             /** Fields */
             fields: string[];
+        };
+        /**
+         * PatientDevice
+         * @description `of_home`: it is the home's, not the patient's own. `said`: what its gateway said of it last; null: nothing.
+         *     `gateway`: that heard it last.
+         */
+        PatientDevice: {
+            /** Device */
+            device: string;
+            /** Profile */
+            profile: string | null;
+            /** Slot */
+            slot: number;
+            /** Place */
+            place: string;
+            /** Of Home */
+            of_home: boolean;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Until */
+            until: string | null;
+            /** Gateway */
+            gateway: string | null;
+            /** Gateway Heard At */
+            gateway_heard_at: string | null;
+            said: components["schemas"]["DeviceState"] | null;
+        };
+        /** PatientDevices */
+        PatientDevices: {
+            /** Patient */
+            patient: number;
+            /** Devices */
+            devices: components["schemas"]["PatientDevice"][];
         };
         /**
          * PatientJoined
@@ -5664,7 +5769,8 @@ export interface components {
         };
         /**
          * Series
-         * @description At most the number of points asked for; `low`/`high` keep the extremes of what each stands for.
+         * @description At most the number of points asked for; `low`/`high` keep the extremes of what each stands for, from `at` to
+         *     `until`. `continuous` false: single readings, which are not joined.
          */
         Series: {
             /** Patient */
@@ -5672,8 +5778,12 @@ export interface components {
             kind: components["schemas"]["Kind"];
             /** Unit */
             unit: string;
+            /** Continuous */
+            continuous: boolean;
             /** At */
             at: string[];
+            /** Until */
+            until: (string | null)[];
             /** Value */
             value: (number | null)[];
             /** Low */
@@ -6164,6 +6274,92 @@ export interface components {
             /** Then */
             then: string;
         };
+        /**
+         * StoredReading
+         * @description `value` null: the device tried and has none. `low`, `high`: of the `n` values in an interval of `span_s`.
+         *     `device`: its address.
+         */
+        StoredReading: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Span S */
+            span_s: number;
+            /** Value */
+            value: number | null;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /** N */
+            n: number;
+            /** Sign */
+            sign: number;
+            /** Quality */
+            quality: number;
+            /** Clock */
+            clock: number;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Device */
+            device: string;
+        };
+        /**
+         * StoredReadings
+         * @description The newest first. `next`: the `before` of the next page; null: there is no more.
+         */
+        StoredReadings: {
+            /** Patient */
+            patient: number;
+            kind: components["schemas"]["Kind"];
+            /** Unit */
+            unit: string;
+            /** Decimals */
+            decimals: number;
+            /** Readings */
+            readings: components["schemas"]["StoredReading"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * Story
+         * @description Alerts and events the newest first; `more_alerts`, `more_events`: there were older ones, too. `missed`: planned
+         *     measurements that did not come, judged by the plan that counts now, since `missed_since`.
+         */
+        Story: {
+            /** Patient */
+            patient: number;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /** Alerts */
+            alerts: components["schemas"]["ToldAlert"][];
+            /** More Alerts */
+            more_alerts: boolean;
+            /** Events */
+            events: components["schemas"]["ToldEvent"][];
+            /** More Events */
+            more_events: boolean;
+            /** Missed */
+            missed: components["schemas"]["MissedMeasurement"][];
+            /**
+             * Missed Since
+             * Format: date-time
+             */
+            missed_since: string;
+        };
         /** SymptomDay */
         SymptomDay: {
             /**
@@ -6357,6 +6553,37 @@ export interface components {
              * @description its clock minus the server's, the way included; null: it has not said
              */
             clock_ahead_s: number | null;
+        };
+        /**
+         * ToldAlert
+         * @description `deeds`: what staff did about it, in order.
+         */
+        ToldAlert: {
+            alert: components["schemas"]["Alert"];
+            /** Deeds */
+            deeds: components["schemas"]["HistoryEntry"][];
+        };
+        /**
+         * ToldEvent
+         * @description `of_home`: whoever lives there. `place`: as it was bound; empty: none was said.
+         */
+        ToldEvent: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "fall" | "sos" | "smoke" | "water" | "co" | "gas" | "door_opened" | "door_closed" | "sensor_off" | "sensor_on" | "dose_taken" | "dose_missed" | "local_alarm";
+            /** Device */
+            device: string;
+            /** Place */
+            place: string;
+            /** Of Home */
+            of_home: boolean;
         };
         /**
          * TreatmentLimits
@@ -11137,6 +11364,232 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Exacerbation"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_story: {
+        parameters: {
+            query: {
+                /** @description the first instant or day that is asked for */
+                from: string;
+                /** @description the end of what is asked for */
+                to: string;
+            };
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Story"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_readings: {
+        parameters: {
+            query: {
+                /** @description what is measured */
+                kind: components["schemas"]["Kind"];
+                /** @description the first instant or day that is asked for */
+                from: string;
+                /** @description the end of what is asked for */
+                to: string;
+                /** @description `next` of the page before */
+                before?: string | null;
+                /** @description how many at most */
+                most?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredReadings"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_devices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the patient's number */
+                patient: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatientDevices"];
                 };
             };
             /** @description Not signed in */

@@ -32,6 +32,9 @@ LOOKS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "series": "Så på målinger",
         "days": "Så på målinger dag for dag",
+        "readings": "Så på lagrede målinger",
+        "story": "Så på forløp",
+        "devices": "Så på utstyr",
         "news2": "Så på NEWS2",
         "glucose": "Så på glukoserapport",
         "exacerbation": "Så på tegn til forverring",

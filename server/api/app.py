@@ -33,6 +33,7 @@ from server.api import (
     second_factor,
     settings,
     sockets,
+    story,
     technical,
     try_out,
     ways,
@@ -124,7 +125,7 @@ def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(oidc.router)
     app.include_router(oidc.browser)
     app.include_router(board.router(board.Boards()))
-    for each in (observations, care, settings, home_rules, clinic, alerts, duty, technical, ways):
+    for each in (observations, care, settings, home_rules, clinic, story, alerts, duty, technical, ways):
         app.include_router(each.router)
     app.include_router(people.router)
     app.include_router(household.router)

@@ -99,12 +99,15 @@ class Board(Shape):
 
 
 class Series(Shape):
-    """At most the number of points asked for; `low`/`high` keep the extremes of what each stands for."""
+    """At most the number of points asked for; `low`/`high` keep the extremes of what each stands for, from `at` to
+    `until`. `continuous` false: single readings, which are not joined."""
 
     patient: int
     kind: Kind
     unit: str
+    continuous: bool
     at: list[datetime]
+    until: list[datetime | None]
     value: list[float | None]
     low: list[float | None]
     high: list[float | None]

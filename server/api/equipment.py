@@ -24,9 +24,14 @@ def gateway(
         version="" if status is None else status.version,
         config=None if config is None else _config(config),
         proof=None if proof is None else alarm_proof(proof),
-        devices=[] if status is None else [_device(each) for each in status.devices[:DEVICES_MAX]],
+        devices=devices(row),
         clock_ahead_s=_clock_ahead_s(status, row.heard_at),
     )
+
+
+def devices(row: board.GatewayRow) -> list[technical_schemas.DeviceState]:
+    status = _status(row)
+    return [] if status is None else [_device(each) for each in status.devices[:DEVICES_MAX]]
 
 
 def _status(row: board.GatewayRow) -> Status | None:

@@ -62,6 +62,9 @@ WALK: dict[str, Ask] = {
     "get_series": Ask(may=CARE, query={"kind": "spo2", **LAST_DAY}),
     "get_days": Ask(may=CARE, query={"kind": "spo2", "from": "2026-01-01", "to": "2026-01-02"}),
     "get_proofs": Ask(may=EQUIPMENT, own=True, query={"from": "2026-01-01", "to": "2026-01-31"}),
+    "get_story": Ask(may=CARE, query=LAST_DAY),
+    "get_readings": Ask(may=CARE, query={"kind": "spo2", **LAST_DAY}),
+    "get_devices": care(),
     "get_technical": Ask(may=CARE | EQUIPMENT, own=True),
     # care
     "get_facts": care(),
