@@ -22,6 +22,7 @@ from devices.wire.messages import (
     RawBatch,
     Receipt,
     Status,
+    Versioned,
 )
 from devices.wire.topics import Topic
 
@@ -35,12 +36,13 @@ __all__ = [
     "decode_status",
     "encode",
     "pack",
+    "read",
     "undeclared",
     "unknown_fields",
     "unpack",
 ]
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=Versioned)
 
 
 class _Version(msgspec.Struct):
@@ -82,7 +84,7 @@ def encode(message: Message) -> bytes:
 def decode_header(payload: bytes) -> RawBatch:
     """HeaderError: ask the sender to halve the batch. WireError: a version that this side does not speak."""
     try:
-        batch = _read(_HEADER, payload)
+        batch = read(_HEADER, payload)
     except WireError as error:
         if _version(payload) in (None, VERSION):
             raise HeaderError(str(error)) from error
@@ -102,19 +104,19 @@ def decode_body(batch: RawBatch) -> Body:
 
 
 def decode_status(payload: bytes) -> Status:
-    return _read(_STATUS, payload)
+    return read(_STATUS, payload)
 
 
 def decode_receipt(payload: bytes) -> Receipt:
-    return _read(_RECEIPT, payload)
+    return read(_RECEIPT, payload)
 
 
 def decode_config(payload: bytes) -> GatewayConfig:
-    return _read(_CONFIG, payload)
+    return read(_CONFIG, payload)
 
 
 def decode_command(payload: bytes) -> Command:
-    return _read(_COMMAND, payload)
+    return read(_COMMAND, payload)
 
 
 def check_gateway(topic: Topic, message: Message) -> None:
@@ -129,7 +131,8 @@ def undeclared(header: Header, body: Body) -> int:
     return header.last - header.after - sent - sum(lost.last - lost.first + 1 for lost in header.lost)
 
 
-def _read(decoder: "msgspec.json.Decoder[M]", payload: bytes) -> M:
+def read(decoder: "msgspec.json.Decoder[M]", payload: bytes) -> M:
+    """WireError: it is none of these, too long, or of another version."""
     if len(payload) > MAX_BYTES:
         raise WireError(f"{len(payload)} bytes: a message has at most {MAX_BYTES}")
     try:

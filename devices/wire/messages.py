@@ -39,8 +39,11 @@ class LostWhy(StrEnum):
     UNDECODABLE = "undecodable"  # the server could not read it; it lies set aside at the gateway
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Versioned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     v: int = msgspec.field(default_factory=lambda: VERSION)  # a factory, because omit_defaults would leave 1 out
+
+
+class Message(Versioned, frozen=True, kw_only=True, omit_defaults=True):
     gateway: str
 
 
