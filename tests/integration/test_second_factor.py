@@ -32,7 +32,7 @@ def api(database, town) -> Iterator[Api]:
 
 
 class App:
-    """An authenticator app: an implementation that is not ours, told the time."""
+    """An authenticator app that is told the time."""
 
     def __init__(self, uri: str) -> None:
         self._totp = pyotp.parse_uri(uri)
