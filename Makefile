@@ -1,6 +1,6 @@
 # Every target does its own set-up: see deploy/bootstrap.py. Nothing here depends on the path, which may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke bench test sim test-bluez test-timescale check audit lock clean
+.PHONY: help demo smoke bench test sim sim-week test-bluez test-timescale check audit lock clean
 
 PYTHON ?= python3
 SETUP = @$(PYTHON) deploy/bootstrap.py
@@ -12,6 +12,7 @@ help:
 	@echo "make check       the quick half: format, lint, types, import contracts"
 	@echo "make audit       known faults of the packages that are locked; needs the network, and says what it could not look up"
 	@echo "make sim         more simulated homes than the tests play (SEEDS=5000; FIRST=812 SEEDS=1 plays one again)"
+	@echo "make sim-week    weeks of three teams, 10,000 findings each, some minutes (WEEKS=3; FIRST=7 WEEKS=1 plays one again)"
 	@echo "make test-bluez  the radio against the real BlueZ, in a virtual machine (ARGS=\"-k bond\" for some of it)"
 	@echo "make test-timescale  what uses the database, on the TimescaleDB that HJEMVAKT_TEST_TIMESCALE_URL names (ARGS=\"-k backup\")"
 	@echo "make bench       figures"
@@ -52,6 +53,10 @@ test:
 sim:
 	$(SETUP) check
 	@exec .venv/bin/python -m tests.sim $(or $(SEEDS),2000) $(FIRST)
+
+sim-week:
+	$(SETUP) check
+	@exec .venv/bin/python -m tests.sim.weeks $(or $(WEEKS),1) $(FIRST)
 
 # Needs Debian on amd64 and its package archive, once; neither root nor KVM. See CONTRIBUTING.md.
 test-bluez:
