@@ -33,9 +33,13 @@ export interface Answer<T> {
   response: Response
 }
 
-export async function ask<T>(request: (init: { signal: AbortSignal }) => Promise<Answer<T>>): Promise<Answer<T>> {
+/** Every request of the page goes through this: bounded, and without an answer it is `Unreachable`. */
+export async function ask<T>(
+  request: (init: { signal: AbortSignal }) => Promise<Answer<T>>,
+  patienceMs: number = PATIENCE_MS,
+): Promise<Answer<T>> {
   try {
-    return await request({ signal: AbortSignal.timeout(PATIENCE_MS) })
+    return await request({ signal: AbortSignal.timeout(patienceMs) })
   } catch {
     throw new Unreachable()
   }

@@ -119,14 +119,19 @@ export class Desk {
     this.#live?.wake()
   }
 
-  /** What a technician must see; null: it could not be had now. */
-  async technical(): Promise<Technical | null> {
+  /** What a screen asks the server for; whoever is signed out meanwhile stands at the login. */
+  async asks<T>(request: Promise<T>): Promise<T> {
     try {
-      return await api.technical()
+      return await request
     } catch (error) {
       if (error instanceof api.SignedOut) this.#leave('over')
-      return null
+      throw error
     }
+  }
+
+  /** What a technician must see; null: it could not be had now. */
+  async technical(): Promise<Technical | null> {
+    return this.asks(api.technical()).catch(() => null)
   }
 
   seen(id: number): void {

@@ -24,6 +24,8 @@ export type LatestValue = Schemas['LatestValue']
 export type Limits = Schemas['Limits']
 export type Me = Schemas['Me']
 export type StaffMember = Schemas['StaffMember']
+export type Days = Schemas['Days']
+export type Series = Schemas['Series']
 export type Technical = Schemas['Technical']
 export type TechnicalGateway = Schemas['TechnicalGateway']
 

@@ -93,7 +93,7 @@ function scale(values: readonly number[], limits: Limits | null, box: Box): (val
 }
 
 /** A glucose limit at 20 would flatten a day between 5 and 8: only the limits next to the values count, and those that are crossed. */
-function nearestEdges(values: readonly number[], edges: readonly number[]): number[] {
+export function nearestEdges(values: readonly number[], edges: readonly number[]): number[] {
   if (values.length === 0) return [...edges]
   const [low, high] = [Math.min(...values), Math.max(...values)]
   const below = edges.filter((edge) => edge <= low).slice(-1)
