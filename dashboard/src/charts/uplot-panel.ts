@@ -157,6 +157,7 @@ export class PanelPlot {
     if (to - from < px(64)) return
     context.fillStyle = this.#shown.ink.soft
     context.font = `${px(11)}px system-ui, sans-serif`
+    context.textAlign = 'left'
     context.textBaseline = 'top'
     context.fillText(this.#shown.noData, from + px(4), top + px(3))
   }

@@ -31,7 +31,7 @@ export class Case {
   constructor(desk: Desk, id: number) {
     this.#desk = desk
     this.id = id
-    this.timeline = new Timeline(desk, id, desk.state.patients.get(id)?.pathway ?? null)
+    this.timeline = new Timeline(desk, id)
     this.person = new Part(desk)
     this.facts = new Part(desk)
     this.excuses = new Part(desk)
@@ -49,7 +49,7 @@ export class Case {
     this.fetchCare()
     this.fetchPeople()
     void this.fetchLimits()
-    void this.timeline.fetch()
+    this.timeline.begin()
   }
 
   fetchCare(): void {

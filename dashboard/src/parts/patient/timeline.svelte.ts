@@ -4,7 +4,7 @@ import type { EffectiveLimits, Story } from '../../api_patient'
 import { panel, withLatest, type Panel, type Span } from '../../charts/panel'
 import type { Desk } from '../../desk.svelte'
 import { KINDS, mainKinds } from '../../kinds'
-import type { Kind, PatientRow, Series } from '../../protocol'
+import type { Kind, Series } from '../../protocol'
 import type { Range } from '../../words/patient'
 import { Part } from './part.svelte'
 
@@ -41,11 +41,9 @@ export class Timeline {
   readonly #desk: Desk
   #asked: Span = { from: 0, to: 0 }
 
-  constructor(desk: Desk, id: number, pathway: PatientRow['pathway'] | null) {
+  constructor(desk: Desk, id: number) {
     this.#desk = desk
     this.id = id
-    // Who measures now and then has no curve of a day.
-    if (pathway !== null && pathway !== 'diabetes') this.range = '7d'
     this.story = new Part(desk)
     this.fetching = new Part(desk)
   }
@@ -63,6 +61,12 @@ export class Timeline {
     const now = Math.ceil(this.#desk.calm / MOVES_MS) * MOVES_MS
     const span = SPANS[this.range ?? '24h']
     return { from: now - span, to: now + span * AFTER_NOW }
+  }
+
+  /** Who measures now and then has no curve of a day. */
+  begin(): void {
+    if (this.row !== null && this.row.pathway !== 'diabetes') this.range = '7d'
+    void this.fetch()
   }
 
   choose(range: Range): void {
