@@ -3963,6 +3963,20 @@ export interface components {
             refused: {
                 [key: string]: number;
             };
+            /**
+             * Battery
+             * @description device address -> percent, of those that say so
+             */
+            battery: {
+                [key: string]: number;
+            };
+            /**
+             * Signal
+             * @description device address -> dBm at the gateway, of those that were heard
+             */
+            signal: {
+                [key: string]: number;
+            };
         };
         /**
          * GlucoseBands
@@ -5253,6 +5267,16 @@ export interface components {
             /** Virtual */
             virtual: boolean;
             /**
+             * Municipality
+             * @description its name; null: nobody has said
+             */
+            municipality: string | null;
+            /**
+             * Week
+             * @description the gravest alert that began on each of the last seven days, today last; [] when none did
+             */
+            week: ("none" | "technical" | "missed" | "yellow" | "red")[];
+            /**
              * Response
              * @description what was agreed to happen with a yellow alert out of hours; null: nothing
              */
@@ -6536,6 +6560,20 @@ export interface components {
              * @description device address -> messages that broke its specification, since the gateway's agent started
              */
             refused: {
+                [key: string]: number;
+            };
+            /**
+             * Battery
+             * @description device address -> percent, of those that say so
+             */
+            battery: {
+                [key: string]: number;
+            };
+            /**
+             * Signal
+             * @description device address -> dBm at the gateway, of those that were heard
+             */
+            signal: {
                 [key: string]: number;
             };
             /**

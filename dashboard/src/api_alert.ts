@@ -1,6 +1,6 @@
 // What the screen of one alert asks for.
 import { ask, client, taken } from './api'
-import type { AlertDetail, Dispatch, Duty, Records, StaffMember } from './protocol'
+import type { AlertDetail, Dispatch, Records, StaffMember } from './protocol'
 
 export async function alertDetail(alert: number): Promise<AlertDetail> {
   return taken(await ask((init) => client.GET('/api/v1/alerts/{alert}', { params: { path: { alert } }, ...init })))
@@ -19,10 +19,6 @@ export async function selfTreatment(patient: number): Promise<Records> {
 /** Who may be given this alert. */
 export async function colleagues(alert: number): Promise<StaffMember[]> {
   return taken(await ask((init) => client.GET('/api/v1/alerts/{alert}/colleagues', { params: { path: { alert } }, ...init }))).staff
-}
-
-export async function duty(team: number): Promise<Duty> {
-  return taken(await ask((init) => client.GET('/api/v1/teams/{team}/duty', { params: { path: { team } }, ...init })))
 }
 
 /** The code of the key box; null: there is none. Each look is remembered as one at the code. */

@@ -1,13 +1,14 @@
 // The open screen: who is signed in, what the board says, what is being sent. Views read it; only it talks to the server.
 import * as api from './api'
+import { duty as dutyOf } from './api_duty'
 import { Live, type Link, type LiveParts } from './live'
 import { leave, replace } from './navigation'
-import type { Alert, Me, Outcome, ServerMessage, Technical } from './protocol'
+import type { Alert, Duty, Me, OnDuty, Outcome, ServerMessage, Technical } from './protocol'
 import type { Remark } from './remark'
 import { caresFor, pathOf, permitted, places, type Route } from './route'
 import { Bell, REPEAT_MS, type Hearing } from './sound'
 import { EMPTY, isOpen, reduce, type Message, type State } from './state'
-import { concerned, homeOf, queue, raisedBetween, unseen } from './ward'
+import { concerned, homeOf, NO_FILTER, queue, raisedBetween, unseen, type Filter } from './ward'
 import { brief } from './why'
 import { en } from './words/en'
 import { nb, type Words } from './words/nb'
@@ -32,6 +33,10 @@ export class Desk {
   me = $state.raw<Me | null>(null)
   state = $state.raw<State>(EMPTY)
   link = $state.raw<Link>({ state: 'connecting' })
+  /** Kept while somebody looks at a patient and comes back. */
+  filter = $state.raw<Filter>(NO_FILTER)
+  /** By team; a team that is not there has not been heard of. */
+  duty = $state.raw<ReadonlyMap<number, readonly OnDuty[]>>(new Map())
   remarks = $state.raw<ReadonlyMap<number, Remark>>(new Map())
   hearing = $state<Hearing>('off')
   spokenRed = $state('')
@@ -156,6 +161,10 @@ export class Desk {
     await this.#deed(alert, JSON.stringify(said) + until, (key) => api.answer(alert.id, alert.rev, said, key, this.now))
   }
 
+  onDuty({ team, on_duty: people }: Pick<Duty, 'team' | 'on_duty'>): void {
+    this.duty = new Map(this.duty).set(team, people)
+  }
+
   /** A screen was told that nobody is signed in any more. */
   over(): void {
     this.#leave('over')
@@ -184,6 +193,8 @@ export class Desk {
     this.me = null
     this.state = EMPTY
     this.remarks = new Map()
+    this.filter = NO_FILTER
+    this.duty = new Map()
     this.#waiting = []
     this.notice = notice
     this.phase = 'out'
@@ -200,6 +211,7 @@ export class Desk {
   async #fetchBoard(): Promise<void> {
     try {
       this.#take({ type: 'board', board: await api.board() })
+      for (const team of Object.keys(this.state.cursors)) void dutyOf(Number(team)).then((found) => this.onDuty(found), nothing)
     } catch (error) {
       if (error instanceof api.SignedOut) this.#leave('over')
       if (error instanceof api.Refused && error.status === 403) this.#leave('noBoard')
@@ -214,6 +226,7 @@ export class Desk {
       this.#flush()
       const before = this.state
       this.#take(message)
+      if (message.type === 'duty' && this.state !== before) this.onDuty(message)
       if (message.type === 'alert' && this.state !== before && message.ring) this.#call([message.alert])
     }
   }
@@ -299,7 +312,7 @@ export class Desk {
       this.#unanswered.delete(wish)
       this.#take({ type: 'answered', alert: now })
       this.#remark(alert.id, conflict && isOpen(now) ? this.#conflict(now) : null)
-      if (conflict && !isOpen(now)) this.#tell(this.words.act.closed(now.owner?.name ?? ''))
+      if (conflict && !isOpen(now)) this.tell(this.words.act.closed(now.owner?.name ?? ''))
     } catch (error) {
       if (error instanceof api.SignedOut) return this.#leave('over')
       const refused = error instanceof api.Refused
@@ -331,7 +344,7 @@ export class Desk {
     this.remarks = remarks
   }
 
-  #tell(sentence: string): void {
+  tell(sentence: string): void {
     this.told = sentence
     setTimeout(() => {
       if (this.told === sentence) this.told = ''
@@ -357,6 +370,9 @@ export class Desk {
     return browserMs + this.#offsetMs
   }
 }
+
+/** The duty that cannot be had now is had with the next board. */
+function nothing(): void {}
 
 /** A stream that goes on changes its alert's numbers under the nurse's finger. Unless it was raised again meanwhile, she has it. */
 async function acknowledged(alert: Alert, key: string): Promise<api.Deed> {

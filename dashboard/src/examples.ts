@@ -88,6 +88,8 @@ export function aPatient(change: Partial<PatientRow> = {}): PatientRow {
     gateways: ['demo-bjorkeveien'],
     sensors_off: [],
     virtual: true,
+    municipality: null,
+    week: [],
     response: null,
     vitals: [aVital()],
     ...change,
@@ -96,7 +98,7 @@ export function aPatient(change: Partial<PatientRow> = {}): PatientRow {
 
 export function aGateway(change: Partial<GatewayRow> = {}): GatewayRow {
   const row = { id: 'demo-bjorkeveien', home: 1, team: 1, state: 'online', state_since: at(-3600), heard_at: at(-5), waiting: 0 } as const
-  return { ...row, troubles: [], refused: {}, ...change }
+  return { ...row, troubles: [], refused: {}, battery: {}, signal: {}, ...change }
 }
 
 export function aBoard(change: Partial<Board> = {}): Board {

@@ -65,6 +65,11 @@ export function age(ms: number): Age {
   return { amount: Math.floor(s / DAY_S), unit: 'days' }
 }
 
+/** "ons. 14." */
+export function dayName(at: number, words: Words): string {
+  return parts(at, 'day name', { weekday: 'short', day: 'numeric' }, words)
+}
+
 /** What is left until something happens: "1:04"; "0:00" when it is due. */
 export function countdown(ms: number): string {
   const s = Math.max(0, Math.ceil(ms / 1000))

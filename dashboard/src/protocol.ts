@@ -13,6 +13,7 @@ export type Dispatch = Schemas['Dispatch']
 export type DispatchSnapshot = NonNullable<Dispatch['now']>
 export type Resident = DispatchSnapshot['residents'][number]
 export type Duty = Schemas['Duty']
+export type OnDuty = Schemas['OnDuty']
 export type Records = Schemas['Records']
 export type SentBoard = Schemas['Board']
 export type SentPatientRow = Schemas['PatientRow']

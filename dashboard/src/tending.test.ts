@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { anAlert, at, NOON } from './examples'
-import type { Duty, HistoryEntry, Records } from './protocol'
+import type { HistoryEntry, OnDuty, Records } from './protocol'
 import { behind, callees, nextOf, regretS, steps, story, tel, tick } from './tending'
 
 const ME = 1
@@ -92,11 +92,11 @@ describe('whom to call', () => {
   })
 
   test('to pass it on is the back-up, else the coordinator, never oneself nor who has it', () => {
-    const duty = (...staff: ['backup' | 'coordinator' | 'duty', typeof kari][]): Duty =>
-      ({ team: 1, on_duty: staff.map(([part, each]) => ({ part, staff: each, since: at(0), ways: [] })) }) as Duty
+    const duty = (...staff: ['backup' | 'coordinator' | 'duty', typeof kari][]): OnDuty[] =>
+      staff.map(([part, each]) => ({ part, staff: each, since: at(0), ways: [] }))
     expect(behind(duty(['coordinator', ola], ['backup', kari]), anAlert(), ME)).toBe(ola)
     expect(behind(duty(['backup', ola]), anAlert({ owner: ola }), ME)).toBeNull()
     expect(behind(duty(['duty', ola]), anAlert(), ME)).toBeNull()
-    expect(behind(null, anAlert(), ME)).toBeNull()
+    expect(behind([], anAlert(), ME)).toBeNull()
   })
 })

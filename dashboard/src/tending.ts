@@ -1,6 +1,6 @@
 // How one alert is tended: what is the next thing to press, which steps are done, what has happened and what comes. Pure.
 import { TAKE_BACK_MS } from './answer'
-import type { Alert, Called, Duty, HistoryEntry, Records, Resident, StaffMember } from './protocol'
+import type { Alert, Called, HistoryEntry, OnDuty, Records, Resident, StaffMember } from './protocol'
 
 /** What the thumb finds at the foot of the screen. */
 export type Next = 'acknowledge' | 'on_my_way' | 'there' | 'close' | 'take_over' | 'reopen'
@@ -75,9 +75,9 @@ export function tel(phone: string): string {
 }
 
 /** Whom it can be passed on to, who is on duty behind: not oneself, and not who has it. */
-export function behind(duty: Duty | null, alert: Alert, me: number | null): StaffMember | null {
+export function behind(duty: readonly OnDuty[], alert: Alert, me: number | null): StaffMember | null {
   const order = ['backup', 'coordinator'] as const
-  const found = order.flatMap((part) => duty?.on_duty.filter((each) => each.part === part) ?? [])
+  const found = order.flatMap((part) => duty.filter((each) => each.part === part))
   return found.map((each) => each.staff).find((staff) => staff.id !== me && staff.id !== alert.owner?.id) ?? null
 }
 

@@ -3,7 +3,7 @@ import { aBoard, aGateway, anAlert, aPatient, aReading, at, aVital, NOON, someEv
 import { EMPTY, reduce, type State } from './state'
 import { mainKinds } from './kinds'
 import { tab } from './tab'
-import { counts, faults, matching, queue, raisedBetween, rows, waiting } from './ward'
+import { counts, faults, filtered, leftOf, matching, municipalities, NO_FILTER, queue, raisedBetween, rows, waiting } from './ward'
 import { nb } from './words/nb'
 
 const ida = { id: 2, name: 'Bård Bakvaktsen', initials: 'BB' }
@@ -141,4 +141,46 @@ test('after a new board, what was raised or raised again meanwhile is heard', ()
     anAlert({ id: 5, state: 'acknowledged' }),
   ]
   expect(raisedBetween(before, board({ alerts })).map((alert) => alert.id)).toEqual([2, 3, 4])
+})
+
+describe('what a patient wears', () => {
+  test('shows the weakest battery and signal of her own devices, and nothing that nobody said', () => {
+    const gateway = aGateway({ battery: { 'C0:11:00:00:00:01': 71, 'the-neighbour': 3 }, signal: { 'C0:11:00:00:00:01': -80, 'the-neighbour': -99 } })
+    expect(rows(board({ gateways: [gateway] }), NOON)[0]?.kit).toEqual({ battery: 71, signal: -80 })
+    expect(rows(board({ gateways: [aGateway()] }), NOON)[0]?.kit).toEqual({ battery: null, signal: null })
+  })
+})
+
+describe('the time until an alert goes on', () => {
+  const called = [{ step: 1, at: at(-60), name: 'Kari', staff: 1 }]
+
+  test('is a share of the time since somebody was called', () => {
+    expect(leftOf(anAlert({ raised_at: at(-300), next_at: at(60), called }), NOON)).toEqual({ ms: 60_000, share: 0.5 })
+    expect(leftOf(anAlert({ raised_at: at(-60), next_at: at(180), called: [] }), NOON)).toEqual({ ms: 180_000, share: 0.75 })
+  })
+
+  test('is up when the server is late, and none when nothing is awaited or somebody has it', () => {
+    expect(leftOf(anAlert({ next_at: at(-5), called }), NOON)).toEqual({ ms: 0, share: 0 })
+    expect(leftOf(anAlert({ next_at: null }), NOON)).toBeNull()
+    expect(leftOf(anAlert({ state: 'acknowledged', next_at: at(60) }), NOON)).toBeNull()
+  })
+})
+
+describe('the filter', () => {
+  const patients = [
+    aPatient({ id: 1, municipality: 'Øvelsesvik' }),
+    aPatient({ id: 2, municipality: 'Eksempeldal', name: 'Odd Øvingsrud' }),
+    aPatient({ id: 3, municipality: null }),
+  ]
+  const all = rows(board({ patients }), NOON)
+
+  test('of the municipality leaves out whoever is of another one, or of none that is known', () => {
+    expect(municipalities(all)).toEqual(['Eksempeldal', 'Øvelsesvik'])
+    expect(filtered(all, { ...NO_FILTER, municipality: 'Øvelsesvik' }).map((row) => row.patient.id)).toEqual([1])
+    expect(filtered(all, NO_FILTER)).toHaveLength(3)
+  })
+
+  test('of the name is one with the others', () => {
+    expect(filtered(all, { ...NO_FILTER, municipality: 'Øvelsesvik', sought: 'odd' })).toEqual([])
+  })
 })

@@ -17,6 +17,13 @@ export interface Row {
   readonly vitals: readonly Vital[]
   readonly gateways: readonly GatewayRow[]
   readonly owner: StaffMember | null
+  readonly kit: Kit
+}
+
+/** The weakest of what a patient wears, as its gateways heard it last; null: nothing says so. */
+export interface Kit {
+  readonly battery: number | null
+  readonly signal: number | null
 }
 
 export interface Faults {
@@ -136,7 +143,30 @@ function row(state: State, patient: PatientRow, alerts: readonly Alert[], now: n
   const toneOfAlerts = alerts[0] ? TONE_OF[alerts[0].priority] : 'green'
   const tone = RANK[toneOfAlerts] <= RANK[toneOfUnease] ? toneOfAlerts : toneOfUnease
   const owner = alerts.find((alert) => alert.owner !== null)?.owner ?? null
-  return { patient, tone, alerts, unease, vitals, gateways, owner }
+  return { patient, tone, alerts, unease, vitals, gateways, owner, kit: kitOf(patient, gateways) }
+}
+
+function kitOf(patient: PatientRow, gateways: readonly GatewayRow[]): Kit {
+  const worn = new Set(patient.vitals.map((vital) => vital.latest.device))
+  const weakest = (what: 'battery' | 'signal') => {
+    const said = gateways.flatMap((gateway) => Object.entries(gateway[what]).flatMap(([device, value]) => (worn.has(device) ? [value] : [])))
+    return said.length > 0 ? Math.min(...said) : null
+  }
+  return { battery: weakest('battery'), signal: weakest('signal') }
+}
+
+/** Until it goes on along its chain, and what share of that time is left; null: nothing is awaited. */
+export function leftOf(alert: Alert, now: number): { readonly ms: number; readonly share: number } | null {
+  if (alert.next_at === null || !unseen(alert)) return null
+  const next = Date.parse(alert.next_at)
+  const from = Math.max(Date.parse(alert.raised_at), ...alert.called.map((call) => Date.parse(call.at)))
+  const ms = Math.max(0, next - now)
+  return { ms, share: next > from ? Math.min(1, ms / (next - from)) : 0 }
+}
+
+/** What the rows are filtered by besides their colour. */
+export function municipalities(all: readonly Row[]): string[] {
+  return [...new Set(all.flatMap((each) => each.patient.municipality ?? []))].sort(byName.compare)
 }
 
 function uneasy(patient: PatientRow, vitals: readonly Vital[], gateways: readonly GatewayRow[], now: number): Unease | null {
@@ -170,6 +200,20 @@ export function counts(all: readonly Row[]): Record<Tone, number> {
   const found = { red: 0, yellow: 0, technical: 0, green: 0 }
   for (const each of all) found[each.tone]++
   return found
+}
+
+export interface Filter {
+  readonly tone: Tone | null
+  readonly sought: string
+  /** '': all of them */
+  readonly municipality: string
+}
+export const NO_FILTER: Filter = { tone: null, sought: '', municipality: '' }
+
+export function filtered(all: readonly Row[], { tone, sought, municipality }: Filter): readonly Row[] {
+  return matching(all, sought).filter(
+    (row) => (tone === null || row.tone === tone) && (municipality === '' || row.patient.municipality === municipality),
+  )
 }
 
 export function matching(all: readonly Row[], sought: string): readonly Row[] {

@@ -2,7 +2,7 @@
 database's own columns need no second check, and pydantic's costs more than everything else of a board."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -57,6 +57,8 @@ class _Patient(Struct):
     gateways: list[str]
     sensors_off: list[str]
     virtual: bool
+    municipality: str | None
+    week: Sequence[str]
     response: str | None
     vitals: list[_Vital]
 
@@ -114,6 +116,8 @@ def _patients(seen: board.Snapshot) -> Iterator[_Patient]:
             gateways.get(row.home, []),
             off.get(row.id, []),
             row.virtual,
+            row.municipality,
+            seen.weeks.get(row.id, ()),
             row.response,
             vitals.get(row.id, []),
         )

@@ -60,6 +60,11 @@ class PatientRow(Shape):
     gateways: list[str]
     sensors_off: Annotated[list[str], Field(description="devices that say they are not on the body")]
     virtual: bool
+    municipality: Annotated[str | None, Field(description="its name; null: nobody has said")]
+    week: Annotated[
+        list[Literal["none", "technical", "missed", "yellow", "red"]],
+        Field(description="the gravest alert that began on each of the last seven days, today last; [] when none did"),
+    ]
     response: Annotated[
         str | None, Field(description="what was agreed to happen with a yellow alert out of hours; null: nothing")
     ]
@@ -84,6 +89,10 @@ class GatewayRow(Shape):
     refused: Annotated[
         dict[str, int],
         Field(description="device address -> messages that broke its specification, since the gateway's agent started"),
+    ]
+    battery: Annotated[dict[str, int], Field(description="device address -> percent, of those that say so")]
+    signal: Annotated[
+        dict[str, int], Field(description="device address -> dBm at the gateway, of those that were heard")
     ]
 
 

@@ -127,6 +127,7 @@ def level_of(row: board.ValueRow, limit: Limit | None) -> int | None:
 
 
 def gateway(row: board.GatewayRow) -> board_schemas.GatewayRow:
+    devices = row.status.get("devices")
     waiting = sum(_count(row.status.get(name)) for name in ("waiting_alarm", "waiting_bulk"))
     return board_schemas.GatewayRow.model_validate(
         {
@@ -138,7 +139,9 @@ def gateway(row: board.GatewayRow) -> board_schemas.GatewayRow:
             "heard_at": row.heard_at,
             "waiting": waiting,
             "troubles": _troubles(row.status.get("troubles")),
-            "refused": _refused(row.status.get("devices")),
+            "refused": {device: count for device, count in _said(devices, "refused").items() if count},
+            "battery": _said(devices, "battery_percent"),
+            "signal": _said(devices, "rssi_dbm"),
         }
     )
 
@@ -151,7 +154,7 @@ def _troubles(said: object) -> list[str]:
     return [str(each) for each in said[:TROUBLES_MAX]] if isinstance(said, list) else []
 
 
-def _refused(said: object) -> dict[str, int]:
-    devices = [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
-    counted = {str(each.get("device")): _count(each.get("refused")) for each in devices}
-    return {device: count for device, count in counted.items() if count}
+def _said(devices: object, what: str) -> dict[str, int]:
+    """Of each device that says a number."""
+    said = [each for each in devices if isinstance(each, dict)] if isinstance(devices, list) else []
+    return {str(each.get("device")): each[what] for each in said if isinstance(each.get(what), int)}

@@ -2,19 +2,23 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
 from devices.vocabulary import KINDS, Kind
+from server.clinical.here import HERE
 from server.store import queries, settings, sparks
 from server.store.settings import LimitsOf
 from server.store.sparks import Sparks
 
 SQL: Final = queries.load("board")
 SENSORS_OFF_WINDOW: Final = timedelta(days=14)
+WEEK: Final = 7
+QUIET_DAY: Final = "none"
+GRAVEST: Final = ("technical", "missed", "yellow", "red")  # as the statement counts them
 
 Conn = Connection
 
@@ -93,6 +97,7 @@ class PatientRow:
     team: int
     home: int | None
     virtual: bool
+    municipality: str | None
     response: str | None
 
 
@@ -151,6 +156,7 @@ class Snapshot:
     heads: Mapping[int, int]
     alerts: Sequence[AlertRow]
     patients: Sequence[PatientRow]
+    weeks: Mapping[int, Sequence[str]]
     values: Sequence[ValueRow]
     limits: Mapping[int, LimitsOf]
     sparks: Sparks
@@ -172,6 +178,7 @@ def snapshot(conn: Conn, teams: Collection[int], now: datetime) -> Snapshot:
         heads=heads(conn, teams),
         alerts=open_alerts(conn, teams),
         patients=patients,
+        weeks=_weeks(conn, teams, now),
         values=newest,
         limits=settings.limits_of(conn, [each.id for each in patients], now),
         sparks=sparks.read(conn, teams, newest, now),
@@ -249,6 +256,18 @@ def remember_look(conn: Conn, patient: int, what: str, now: datetime) -> None:
 def _patients(conn: Conn, teams: Collection[int]) -> list[PatientRow]:
     with conn.cursor(row_factory=class_row(PatientRow)) as cursor:
         return cursor.execute(SQL["patients"], {"teams": list(teams)}).fetchall()
+
+
+def _weeks(conn: Conn, teams: Collection[int], now: datetime) -> dict[int, list[str]]:
+    """Of patients about whom there was an alert: the last seven days in Norway, today last."""
+    today = now.astimezone(HERE).date()
+    begins = datetime.combine(today - timedelta(days=WEEK - 1), time.min, HERE)
+    found: dict[int, list[str]] = {}
+    given = {"teams": list(teams), "zone": HERE.key, "from_at": begins}
+    for patient, day, gravest in conn.execute(SQL["weeks"], given):
+        if day <= today:
+            found.setdefault(patient, [QUIET_DAY] * WEEK)[(day - today).days - 1] = GRAVEST[gravest]
+    return found
 
 
 def _homes(conn: Conn, teams: Collection[int]) -> list[HomeRow]:

@@ -101,7 +101,7 @@ def test_a_new_value_is_there_without_a_reload_even_of_a_kind_never_measured_bef
     expect(row(page, "anna")).to_contain_text("Ingen målinger ennå")
     town.measure("anna", Kind.SPO2, 93, now() - MINUTE)
     expect(row(page, "anna")).to_contain_text("93 %")
-    expect(row(page, "anna").get_by_role("img")).to_have_attribute("aria-label", re.compile("^SpO₂ siste .*sist 93$"))
+    expect(row(page, "anna").locator("canvas")).to_have_attribute("aria-label", re.compile("^SpO₂ siste .*sist 93$"))
     town.measure("anna", Kind.SPO2, 91, now())
     expect(row(page, "anna")).to_contain_text("91 %")
 

@@ -1,11 +1,12 @@
 """The board, the series and the technical page as the api gives them, from a real database."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from psycopg.types.json import Jsonb
 
 from devices.vocabulary import EventType, Kind
+from server.clinical.here import HERE
 from server.store import board, pool, sessions
 
 pytestmark = pytest.mark.integration
@@ -44,6 +45,8 @@ def test_the_board_shows_a_team_its_patients_homes_and_gateways(api, town):
         "gateways": ["gw-anna"],
         "sensors_off": [],
         "virtual": True,
+        "municipality": None,
+        "week": [],
         "response": None,
         "vitals": [],
     }
@@ -56,6 +59,37 @@ def test_the_board_shows_a_team_its_patients_homes_and_gateways(api, town):
     ]
     assert page["cursors"] == {str(town.teams["east"]): 0}
     assert page["epoch"] == town.one("select epoch from installation")
+
+
+def test_a_row_shows_the_gravest_alert_of_each_of_the_last_seven_days_in_norway(api, town):
+    midnight = datetime.now(HERE).replace(hour=0, minute=0, second=0, microsecond=0)
+    began = "update alert set began_at = %s, rule = %s, priority = %s, state = 'ended' where id = %s"
+
+    def was(days, hours, rule, priority):
+        at = datetime.combine(midnight.date() - timedelta(days=days), time(hours, 30), HERE)
+        town.sql(began, at, rule, priority, town.press("anna"))
+
+    was(6, 0, "limit:spo2:low", "yellow")
+    was(7, 23, "limit:spo2:high", "red")  # half an hour too long ago
+    was(3, 8, "measurement:missed:spo2", "yellow")
+    was(2, 9, "limit:pulse_rate:low", "yellow")
+    was(2, 10, "measurement:missed:weight", "yellow")
+    was(1, 23, "technical:battery_low", "grey")
+    was(0, 0, "limit:glucose:low", "red")
+    anna, arne = get(api.signed_in("kari"), "/api/v1/board")["patients"]
+    assert anna["week"] == ["yellow", "none", "none", "missed", "yellow", "technical", "red"]
+    assert arne["week"] == []
+
+
+def test_a_row_says_the_municipality_and_a_gateway_the_batteries_and_signals_of_its_devices(api, town):
+    town.sql("insert into municipality values ('3999', 'Øvelsesvik')")
+    town.sql("update patient set municipality = '3999' where name = 'anna'")
+    said = [{"device": "A", "rssi_dbm": -71, "battery_percent": 9}, {"device": "B", "rssi_dbm": None}, "odd"]
+    town.gateway_says("anna", "online", devices=said)
+    page = get(api.signed_in("kari"), "/api/v1/board")
+    assert [row["municipality"] for row in page["patients"]] == ["Øvelsesvik", None]
+    gateway = next(each for each in page["gateways"] if each["id"] == "gw-anna")
+    assert (gateway["battery"], gateway["signal"]) == ({"A": 9}, {"A": -71})
 
 
 def test_a_value_comes_with_its_unit_its_limits_its_level_and_the_age_at_which_it_is_old(api, town, minutes_ago):

@@ -84,6 +84,7 @@ export const en: Words = {
     newest: (value) => `now ${value}`,
     over: 'over – not seen',
     overSeen: (time) => `over since ${time}`,
+    goesOn: (span: string) => `Goes on along the duty list in ${span}`,
     shownOn: (screens) => `Shown on ${screens} ${screens === 1 ? 'screen' : 'screens'}`,
     notShown: 'Not shown on any screen yet',
     livesHere: (people) => `Lives here: ${people}`,
@@ -193,6 +194,8 @@ export const en: Words = {
     heading: 'Patients',
     search: 'Search for a patient',
     shown: (shown, all) => (shown === all ? `${all}` : `${shown} of ${all}`),
+    municipality: 'Municipality',
+    everywhere: 'All municipalities',
     noTeam: 'The team has no patients yet',
     noTeamWhy: 'They appear here when they are registered.',
     noMatch: 'No patient fits',
@@ -414,6 +417,35 @@ export const en: Words = {
   span: ({ amount, unit }) => (unit === 'now' ? 'minute' : `${amount} ${AGE_UNITS[unit]}`),
   clock: (time) => time,
   dayClock: (day, time) => `${day} ${time}`,
+
+  week: {
+    label: (days: string) => `Alerts of the last 7 days: ${days}`,
+    day: (day: string, what: string) => `${day}: ${what}`,
+    none: 'none',
+    technical: 'technical',
+    missed: 'reading missed',
+    yellow: 'yellow',
+    red: 'red',
+  },
+  kit: {
+    battery: 'Battery',
+    signal: (bars: string) => `Signal ${bars} of 4`,
+  },
+
+  duty: {
+    heading: 'Duty',
+    part: { duty: 'On duty', backup: 'Back-up', coordinator: 'Coordinator' },
+    who: (part: string, names: string) => `${part}: ${names}`,
+    nobody: 'Nobody is on duty',
+    goOn: (part: string) => `Start: ${part}`,
+    goOff: (part: string) => `End: ${part}`,
+    handOver: (count: string) => `Alerts you have: ${count}. They ring for the next one on duty when you leave.`,
+    lastOne: 'You are the last one on duty. Why shall nobody be?',
+    why: 'Reason',
+    confirm: 'Go off duty',
+    handedOver: (count: string) => `You are off duty. Handed over: ${count}`,
+    failed: 'The duty was not changed. Try again.',
+  },
 
   keys: {
     on: 'Shortcuts on',

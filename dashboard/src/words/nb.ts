@@ -94,6 +94,7 @@ export const nb = {
     newest: (value: string) => `nå ${value}`,
     over: 'over – ikke sett',
     overSeen: (time: string) => `over siden ${time}`,
+    goesOn: (span: string) => `Går videre på vaktlisten om ${span}`,
     shownOn: (screens: number) => `Vist på ${screens} ${screens === 1 ? 'skjerm' : 'skjermer'}`,
     notShown: 'Ikke vist på noen skjerm ennå',
     livesHere: (people: string) => `Bor her: ${people}`,
@@ -203,6 +204,8 @@ export const nb = {
     heading: 'Pasienter',
     search: 'Søk etter pasient',
     shown: (shown: number, all: number) => (shown === all ? `${all}` : `${shown} av ${all}`),
+    municipality: 'Kommune',
+    everywhere: 'Alle kommuner',
     noTeam: 'Teamet har ingen pasienter ennå',
     noTeamWhy: 'De dukker opp her når de er meldt inn.',
     noMatch: 'Ingen pasienter passer',
@@ -432,6 +435,35 @@ export const nb = {
   span: ({ amount, unit }: Age) => (unit === 'now' ? 'minutt' : `${amount} ${AGE_UNITS[unit]}`),
   clock: (time: string) => `kl. ${time}`,
   dayClock: (day: string, time: string) => `${day} kl. ${time}`,
+
+  week: {
+    label: (days: string) => `Varsler siste 7 dager: ${days}`,
+    day: (day: string, what: string) => `${day} ${what}`,
+    none: 'ingen',
+    technical: 'teknisk',
+    missed: 'måling uteble',
+    yellow: 'gult',
+    red: 'rødt',
+  },
+  kit: {
+    battery: 'Batteri',
+    signal: (bars: string) => `Signal ${bars} av 4`,
+  },
+
+  duty: {
+    heading: 'Vakt',
+    part: { duty: 'Vakt', backup: 'Bakvakt', coordinator: 'Koordinator' },
+    who: (part: string, names: string) => `${part}: ${names}`,
+    nobody: 'Ingen er på vakt',
+    goOn: (part: string) => `Gå på: ${part}`,
+    goOff: (part: string) => `Gå av: ${part}`,
+    handOver: (count: string) => `Varsler du har: ${count}. De ringer hos den neste på vakt når du går av.`,
+    lastOne: 'Du er den siste på vakt. Hvorfor skal ingen være det?',
+    why: 'Begrunnelse',
+    confirm: 'Gå av vakt',
+    handedOver: (count: string) => `Du er av vakt. Overlatt: ${count}`,
+    failed: 'Vakten ble ikke endret. Prøv igjen.',
+  },
 
   keys: {
     on: 'Hurtigtaster på',

@@ -61,5 +61,6 @@ test('one English word is the Norwegian one only where both languages say so', (
     'told.and(2)',
     'told.longerThan(2)',
     'news2.spo2',
+    'duty.who(2)',
   ])
 })

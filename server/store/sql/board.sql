@@ -69,7 +69,7 @@ with agreed as materialized (
     order by team_id, municipality, pathway, id desc
 )
 select patient.id, patient.name, patient.born_on, patient.pathway, patient.team_id as team, patient.home_id as home,
-       patient.virtual,
+       patient.virtual, (select name from municipality where number = patient.municipality) as municipality,
        (select response from agreed
         where agreed.team_id = patient.team_id and not removed
           and (agreed.municipality is null or agreed.municipality = patient.municipality)
@@ -78,6 +78,15 @@ select patient.id, patient.name, patient.born_on, patient.pathway, patient.team_
 from patient
 where patient.team_id = any (%(teams)s) and patient.active
 order by patient.id
+
+-- name: weeks
+-- Of each day on which alerts about a patient began: the colour of the gravest. What nobody measured is told apart.
+select alert.patient_id, (alert.began_at at time zone %(zone)s)::date as day,
+       max(case when alert.rule like 'measurement:%%' then 1 when alert.priority = 'red' then 3 when alert.priority = 'yellow' then 2 else 0 end)
+from patient
+join alert on alert.patient_id = patient.id and alert.began_at >= %(from_at)s and not alert.late
+where patient.team_id = any (%(teams)s) and patient.active
+group by 1, 2
 
 -- name: values
 -- Newest values, all of them or those after a batch. In the order of ValueRow.

@@ -61,6 +61,7 @@ patients = st.builds(
     team=few_ids,
     home=st.none() | few_ids,
     virtual=st.booleans(),
+    municipality=st.none() | words,
     response=st.none() | words,
 )
 gateways = st.builds(
@@ -73,7 +74,10 @@ gateways = st.builds(
     heard_at=st.none() | instants,
     status=st.dictionaries(
         st.sampled_from(["waiting_bulk", "waiting_alarm", "troubles", "devices", "else"]),
-        st.none() | words | st.integers(0, 9) | st.lists(words | st.just({"device": "A", "refused": 2}), max_size=2),
+        st.none()
+        | words
+        | st.integers(0, 9)
+        | st.lists(words | st.just({"device": "A", "refused": 2, "battery_percent": 80, "rssi_dbm": -71}), max_size=2),
     ),
 )
 alerts = st.builds(
@@ -129,6 +133,11 @@ def boards(draw: st.DrawFn) -> board.Snapshot:
         heads=draw(st.dictionaries(few_ids, st.integers(0, 2**53))),
         alerts=draw(st.lists(alerts, max_size=3)),
         patients=draw(st.lists(patients, max_size=4, unique_by=lambda row: row.id)),
+        weeks=draw(
+            st.dictionaries(
+                few_ids, st.lists(st.sampled_from([board.QUIET_DAY, *board.GRAVEST]), min_size=7, max_size=7)
+            )
+        ),
         values=rows,
         limits={patient: draw(of_kinds) for patient in range(1, 5)},
         sparks=drawn,
@@ -204,6 +213,7 @@ def test_a_board_of_nobody_is_whole() -> None:
         heads={},
         alerts=[],
         patients=[],
+        weeks={},
         values=[],
         limits={},
         sparks={},
