@@ -1,14 +1,15 @@
-"""The api as a process of its own, which can be killed."""
+"""The api as a process of its own, which can be killed, and which ends with whoever started it."""
 
 import os
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
+from server.child import end, spawn
+
 ROOT = Path(__file__).parents[1]
-LIMIT_S = 60.0
+ENDS = ((signal.SIGTERM, 60.0),)
 
 
 class ApiProcess:
@@ -16,7 +17,12 @@ class ApiProcess:
 
     def __init__(self, dsn: str, folder: Path) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self._environment = {**os.environ, "HJEMVAKT_DATABASE_URL": dsn, "HJEMVAKT_DATA": str(folder)}
+        self._environment = {
+            **os.environ,
+            "HJEMVAKT_DATABASE_URL": dsn,
+            "HJEMVAKT_DATA": str(folder),
+            "PYTHONPATH": str(ROOT),
+        }
         self._said = folder / f"api-{self.port}.log"
         self.start()
 
@@ -31,21 +37,20 @@ class ApiProcess:
     def start(self) -> None:
         handle = self._listening.fileno()
         with self._said.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = spawn(
                 [sys.executable, "-P", "-m", "server", "api", "--listening", str(handle)],
-                pass_fds=[handle],
-                env=self._environment | {"PYTHONPATH": str(ROOT)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                directory=self._said.parent,
+                output=output,
+                environment=self._environment,
+                death_signal=signal.SIGKILL,
+                inherit=[handle],
             )
 
     def kill_and_start(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
         self.start()
 
     def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(LIMIT_S)
+        end(self._process, steps=ENDS)
         self._listening.close()

@@ -15,6 +15,7 @@ from hypothesis import settings
 from server.roles.broker import EmbeddedBroker
 from server.store.embedded import EmbeddedPostgres
 from tests import servers
+from tests.own_directory import own_directory, sweep
 from tests.servers import API_ROLE, Server
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -47,9 +48,11 @@ class Database:
 @pytest.fixture(scope="session")
 def short_dir() -> Iterator[Path]:
     """A directory whose path is short enough for Unix sockets, unlike pytest's own."""
-    directory = Path(tempfile.mkdtemp(prefix="hvt-", dir=_memory()))
-    yield directory
-    shutil.rmtree(directory, ignore_errors=True)
+    on_disk = Path(tempfile.gettempdir())
+    for place in (MEMORY, on_disk):
+        sweep(place)
+    with own_directory(_memory() or on_disk) as directory:
+        yield directory
 
 
 def _memory() -> Path | None:
