@@ -8,6 +8,7 @@ import pytest
 from devices.vocabulary import CALLS_FOR_HELP
 from server.alerts import findings
 from server.alerts.findings import DoorAtNight, DoseMissed
+from server.alerts.model import Action
 from server.clinical.copd import Symptom
 from server.clinical.news2 import Parameter
 from server.detection import home_rules
@@ -45,3 +46,9 @@ def test_the_screens_know_exactly_the_names_that_the_server_uses(name: str) -> N
 
 def test_every_technical_rule_has_words() -> None:
     assert last(set(findings.TECHNICAL_RULES)) - listed("TECHNICAL") == set()
+
+
+@pytest.mark.parametrize("language", ["nb", "en"])
+def test_the_screen_of_an_alert_has_words_for_all_that_its_history_can_say(language: str) -> None:
+    text = (RULES_TS.parent / "words" / f"alert.{language}.ts").read_text(encoding="utf-8")
+    assert {action for action in Action if not re.search(rf"^ +{action}: '", text, re.MULTILINE)} == set()

@@ -31,6 +31,8 @@ const did: Readonly<Record<string, string>> = {
   there: 'Framme',
   contact_made: 'Har hatt kontakt',
   measurement_asked: 'Bedt om ny måling',
+  measured: 'Målt på nytt',
+  not_measured: 'Den nye målingen kom ikke',
   note: 'Notat',
   reopened: 'Åpnet igjen',
   snoozed: 'Utsatt',
@@ -42,6 +44,7 @@ const did: Readonly<Record<string, string>> = {
   quieted: 'Venter til tjenesten åpner',
   morning: 'Tjenesten har åpnet',
   handed_over: 'Overlatt ved vaktskifte',
+  grouped: 'Del av et større utfall',
   refiled: 'Gjaldt noen andre',
 }
 
@@ -138,6 +141,7 @@ export const nb = {
   nextTheirs: (time: string, span: string) => `${time} (om ${span}) minnes den som har varselet`,
   nextSnooze: (time: string) => `${time} ringer det igjen`,
   nextMorning: 'Ringer når tjenesten åpner',
+  awaited: (kind: string, time: string) => `Ny måling av ${kind} ventes innen ${time}`,
   nextNothing: 'Ingenting skjer av seg selv før noen gjør noe',
 
   close: 'Avslutt som …',
