@@ -19,15 +19,17 @@ from devices.wire.topics import Channel
 from edge.adapters import doors_of
 from edge.ble import BleRadio
 from edge.bulletin import Bulletin
-from edge.config import Config, DeviceConfig
+from edge.config import Config, DeviceConfig, Post
 from edge.core.alone import RING_FOR_S
 from edge.core.commands import PROVE, Answer, Commands
 from edge.core.delivery_words import Pace
 from edge.core.health import Troubles
 from edge.core.own_time import NOT_BEFORE
 from edge.core.shrink import Room
+from edge.credentials import Credentials
 from edge.errors import OutboxError
 from edge.home import LocalHome
+from edge.identity import Identity, IdentityFiles
 from edge.inbound import Inbound
 from edge.open_values import OpenValues
 from edge.outbound import Outbound
@@ -36,7 +38,7 @@ from edge.outbox_thread import OutboxThread
 from edge.own_clock import SystemClock
 from edge.remote_config import RemoteConfig
 from edge.systemd import feed_watchdog, notify, still_starting
-from edge.uplink import Arrived, Identity, LineDown, LineEvent, LineUp, MqttUplink
+from edge.uplink import Arrived, Caller, LineDown, LineEvent, LineUp, MqttUplink
 
 STOP_RADIO_S: Final = 2.0
 STOP_FLUSH_S: Final = 0.7
@@ -51,8 +53,10 @@ log = logging.getLogger(__name__)
 
 
 class Agent:
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    """`identity`: of an enrolled gateway, and where its files are. Its post is not in the configuration's file."""
+
+    def __init__(self, config: Config, post: Post, identity: tuple[Identity, IdentityFiles] | None = None) -> None:
+        self._config, self._post = config, post
         self._run_id = secrets.token_hex(8)
         self._clock, self._troubles, self._commands = SystemClock(), Troubles(), Commands()
         room = Room(bytes=config.outbox.most_mib * 2**20, days=config.outbox.days)
@@ -61,7 +65,7 @@ class Agent:
         self._home = LocalHome(config.home, config.zone, self._clock, self._troubles, self._write, quiet_s)
         usual = Pace()
         self._outbound = Outbound(
-            config.gateway,
+            post.gateway,
             self._outbox,
             self._clock,
             self._troubles,
@@ -70,7 +74,7 @@ class Agent:
             home=self._home,
         )
         self._setup = RemoteConfig(
-            config.gateway, config.data_dir, config.devices, self._troubles, self._apply, self._say_hello
+            post.gateway, config.data_dir, config.devices, self._troubles, self._apply, self._say_hello
         )
         self._setup.load()
         self._inbound = Inbound(
@@ -85,6 +89,7 @@ class Agent:
         )
         self._bulletin = Bulletin(
             config,
+            post.gateway,
             self._run_id,
             self._clock,
             self._troubles,
@@ -93,11 +98,22 @@ class Agent:
             self._setup,
             self._commands,
         )
-        self._uplink = MqttUplink(config.broker, self._identity, self._line)
+        self._uplink = MqttUplink(post.broker, self._caller, self._line)
         self._outbound.uplink = self._uplink
         self._radio: BleRadio | None = None
         self._is_unanswered = True  # since the line is up
         self._stop = asyncio.Event()
+        self._credentials = (
+            None
+            if identity is None
+            else Credentials(
+                *identity,
+                self._clock,
+                self._troubles,
+                try_new=lambda: self._uplink.rebuild("to use the new certificate"),
+                revoked=self._stop.set,
+            )
+        )
         self._name_devices()
 
     async def run(self) -> None:
@@ -105,7 +121,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, self._stop.set)
-        log.info("gateway %s starts, run %s, %d devices", self._config.gateway, self._run_id, len(self._setup.devices))
+        log.info("gateway %s starts, run %s, %d devices", self._post.gateway, self._run_id, len(self._setup.devices))
         opening = asyncio.create_task(self._open())
         stopping = asyncio.create_task(self._stop.wait())
         starting = asyncio.create_task(still_starting(lambda: "; ".join(self._troubles.sentences())))
@@ -118,12 +134,13 @@ class Agent:
             await self._work()
         stopping.cancel()
         await self._outbox.close()
-        log.info("gateway %s stopped", self._config.gateway)
+        log.info("gateway %s stopped", self._post.gateway)
 
     async def _open(self) -> None:
         """A disk that cannot be read must not keep us from measuring; nothing is known then."""
         await self._outbound.load()
-        self._clock.learn(await self._known(lambda outbox: outbox.newest_accepted() or NOT_BEFORE, NOT_BEFORE))
+        known = await self._known(lambda outbox: outbox.newest_accepted() or NOT_BEFORE, NOT_BEFORE)
+        self._clock.learn(known if self._credentials is None else max(known, self._credentials.begins))
         self._clock.on_jump(lambda by, _since: self._home.jumped(by))
         self._clock.on_jump(self._inbound.jumped)
         self._clock.on_jump(self._outbound.clock_jumped)
@@ -178,6 +195,7 @@ class Agent:
                     ("configuration", self._setup.run),
                     ("uplink", self._uplink.run),
                     ("heartbeat", self._heartbeat),
+                    ("certificate", self._renew),
                     ("status file", self._write_status_file),
                     ("watchdog", lambda: feed_watchdog(self._ask_disk, self._bulletin.line)),
                 )
@@ -212,20 +230,30 @@ class Agent:
                 self._troubles.begin(name, f"{name} failed: {type(error).__name__}: {error}")
             await asyncio.sleep(PART_AGAIN_S)
 
-    def _identity(self) -> Identity:
-        return Identity(
-            gateway=self._config.gateway,
-            bucket=self._config.bucket,
-            client_id=f"{self._config.gateway}-{self._outbound.outbox_id}",
+    def _caller(self) -> Caller:
+        """An enrolled gateway is called what its certificate says, so that nobody takes its place. One that nobody
+        vouches for is told from its copy by the outbox."""
+        name = self._post.gateway
+        return Caller(
+            gateway=name,
+            bucket=self._post.bucket,
+            client_id=f"{name}-{self._outbound.outbox_id}" if self._credentials is None else name,
             last_will=self._bulletin.last_will(),
+            tls=None if self._credentials is None else self._credentials.show(),
         )
+
+    async def _renew(self) -> None:
+        if self._credentials is not None:
+            await self._credentials.run()
+        await self._stop.wait()
 
     def _line(self, event: LineEvent) -> None:
         match event:
             case LineUp(deaf_to):
                 self._line_is_up(deaf_to)
-            case LineDown(why):
-                broker = self._config.broker
+            case LineDown(why, is_refusal, was_up):
+                self._judge_refusal(why, is_refusal, was_up)
+                broker = self._post.broker
                 sentence = (
                     f"no connection to the broker {broker.host}:{broker.port} ({why}): "
                     "is it running, and is mqtt right in the configuration?"
@@ -243,7 +271,9 @@ class Agent:
                 self._command(payload)
 
     def _line_is_up(self, deaf_to: Iterable[Channel]) -> None:
-        log.info("connected to the broker %s:%d", self._config.broker.host, self._config.broker.port)
+        log.info("connected to the broker %s:%d", self._post.broker.host, self._post.broker.port)
+        if self._credentials is not None:
+            self._credentials.connected()
         self._troubles.end("line")
         self._troubles.end("deaf")
         if channels := ", ".join(deaf_to):
@@ -251,6 +281,13 @@ class Agent:
         self._outbound.line_is_up()
         self._home.line(is_up=True)
         self._is_unanswered = True
+
+    def _judge_refusal(self, why: str, is_refusal: bool, was_up: bool) -> None:
+        if self._credentials is not None:
+            if is_refusal:
+                self._credentials.refused(why)
+            if not was_up:
+                self._credentials.came_to_nothing()
 
     def _receipt(self, payload: bytes) -> None:
         unreadable = self._outbound.unreadable_receipts
@@ -264,7 +301,7 @@ class Agent:
     def _command(self, payload: bytes) -> None:
         try:
             command = codec.decode_command(payload)
-            if command.gateway != self._config.gateway:
+            if command.gateway != self._post.gateway:
                 raise WireError(f"it is for {command.gateway}")
         except WireError as error:
             log.warning("a command that cannot be read: %s", error)

@@ -25,6 +25,7 @@ class Bulletin:
     def __init__(
         self,
         config: Config,
+        gateway: str,
         run_id: str,
         clock: SystemClock,
         troubles: Troubles,
@@ -35,7 +36,7 @@ class Bulletin:
     ) -> None:
         self.radio: BleRadio | None = None
         self.adapters: Sequence[str] = ()
-        self._config, self._run_id = config, run_id
+        self._config, self._gateway, self._run_id = config, gateway, run_id
         self._clock, self._troubles = clock, troubles
         self._inbound, self._outbound = inbound, outbound
         self._setup, self._commands = setup, commands
@@ -77,7 +78,7 @@ class Bulletin:
             status_file.write(
                 status_file.directory(self._config.data_dir),
                 status_file.StatusFile(
-                    gateway=self._config.gateway,
+                    gateway=self._gateway,
                     outbox=self._outbound.outbox_id,
                     pid=os.getpid(),
                     at=self._clock.now(),
@@ -122,15 +123,15 @@ class Bulletin:
     def _me(self) -> health.Self:
         assert self._outbound.outbox_id is not None
         return health.Self(
-            gateway=self._config.gateway,
+            gateway=self._gateway,
             outbox=self._outbound.outbox_id,
             run=self._run_id,
-            version=_version(),
+            version=own_version(),
             every_s=self._config.heartbeat_s,
         )
 
 
-def _version() -> str:
+def own_version() -> str:
     try:
         return version("hjemvakt")
     except PackageNotFoundError:

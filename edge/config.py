@@ -26,6 +26,11 @@ KEY: Final = re.compile(r"[0-9A-Fa-f]{32}")
 LIMIT_KEYS: Final = ("red_low", "yellow_low", "yellow_high", "red_high")
 NIGHT: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 MOST_DEVICES: Final = 64
+KEYS: Final = (
+    *("birth", "gateway", "bucket", "mqtt", "insecure", "data_dir", "heartbeat_s", "zone"),
+    *("radio", "home", "outbox", "devices"),
+)
+BIRTH_EXAMPLE: Final = '"/etc/hjemvakt/birth.json"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,10 +98,21 @@ class OutboxConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
+class Post:
+    """Where in the world a gateway stands: in its file, or given by the server when it is enrolled."""
+
     gateway: str
     bucket: int
     broker: Broker
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """`post` None: the server says it. `birth`: what stands on the box, in a file, for the first start."""
+
+    post: Post | None
+    birth: Path | None
+    insecure: bool
     data_dir: Path
     heartbeat_s: float
     zone: ZoneInfo
@@ -125,13 +141,11 @@ def parse(text: str, path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     top = Table(path, "", said)
-    top.knows(
-        "gateway", "bucket", "mqtt", "insecure", "data_dir", "heartbeat_s", "zone", "radio", "home", "outbox", "devices"
-    )
+    top.knows(*KEYS)
     return Config(
-        gateway=_gateway(top),
-        bucket=_bucket(top),
-        broker=_broker(top),
+        post=_post(top),
+        birth=path.parent / top.text("birth", BIRTH_EXAMPLE) if top.has("birth") else None,
+        insecure=top.yes("insecure"),
         data_dir=path.parent / _data_dir(top),
         heartbeat_s=_heartbeat_s(top),
         zone=_zone(top),
@@ -140,6 +154,15 @@ def parse(text: str, path: Path) -> Config:
         outbox=_outbox(top),
         devices=_devices(top),
     )
+
+
+def _post(top: Table) -> Post | None:
+    given = [key for key in ("gateway", "bucket", "mqtt") if top.has(key)]
+    if not given:
+        return None
+    if top.has("birth"):
+        raise top.wrong("birth", f"and {given[0]} are both there", "birth alone: the server says gateway, bucket, mqtt")
+    return Post(gateway=_gateway(top), bucket=_bucket(top), broker=_broker(top))
 
 
 def _gateway(top: Table) -> str:
@@ -172,21 +195,30 @@ def _zone(top: Table) -> ZoneInfo:
 def _broker(top: Table) -> Broker:
     url = top.text("mqtt", '"mqtts://broker.example:8883"')
     try:
+        return broker_at(url, is_insecure_right=top.yes("insecure"))
+    except ValueError as error:
+        what, write = error.args
+        raise top.wrong("mqtt", f"is {url!r}{what}", write) from error
+
+
+def broker_at(url: str, *, is_insecure_right: bool) -> Broker:
+    """ValueError: what is wrong, and what to write."""
+    try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise top.wrong("mqtt", f"is {url!r} ({error})", '"mqtts://host:8883"') from error
+        raise ValueError(f" ({error})", '"mqtts://host:8883"') from error
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path not in ("", "/"):
-        raise top.wrong("mqtt", f"is {url!r}", '"mqtts://host:8883" or "mqtt://127.0.0.1:1883"')
+        raise ValueError("", '"mqtts://host:8883" or "mqtt://127.0.0.1:1883"')
     tls = parts.scheme == "mqtts"
-    if not tls and not _is_loopback(parts.hostname) and not top.yes("insecure"):
-        what = f"is {url!r}, and everybody on the way could read it and answer"
-        raise top.wrong("mqtt", what, '"mqtts://...", or insecure = true if you accept that')
+    if not tls and not is_loopback(parts.hostname) and not is_insecure_right:
+        what = ", and everybody on the way could read it and answer"
+        raise ValueError(what, '"mqtts://...", or insecure = true if you accept that')
     port = port or (8883 if tls else 1883)
     return Broker(host=parts.hostname, port=port, tls=tls, user=parts.username, password=parts.password)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -214,7 +246,7 @@ def _check_virtual(radio: Table, address: str) -> None:
     found = VIRTUAL.fullmatch(address)
     if address.startswith("unix:") and len(address.removeprefix("unix:").encode()) > UNIX_PATH_BYTES:
         raise radio.wrong("virtual", f"is a path of more than {UNIX_PATH_BYTES} bytes", '"tcp:127.0.0.1:PORT"')
-    if found is None or (found["host"] and (not _is_loopback(found["host"]) or int(found["port"]) > 65_535)):
+    if found is None or (found["host"] and (not is_loopback(found["host"]) or int(found["port"]) > 65_535)):
         raise radio.wrong("virtual", f"is {address!r}", '"tcp:127.0.0.1:PORT", or leave [radio] out to use Bluetooth')
 
 

@@ -27,3 +27,19 @@ class OutboxFull(OutboxError):
 
 class OutboxDamaged(OutboxError):
     """The file's content is not what was written."""
+
+
+class EnrolmentRefused(GatewayError):
+    """This code, or this gateway, comes to nothing."""
+
+
+class NotEnrolled(GatewayError):
+    """It has no certificate and no name yet."""
+
+
+class ServerAway(Exception):
+    """No answer that could be used; try again."""
+
+
+class IdentityError(Exception):
+    """What the server issued cannot be ours."""

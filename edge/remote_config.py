@@ -6,7 +6,6 @@ and goes on from there. The same version with other content is the newer word.""
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from devices.wire.messages import DeviceSetup, GatewayConfig, SlotSetup
 from edge.config import Config, DeviceConfig
 from edge.core.health import Troubles
 from edge.errors import ConfigError
+from edge.files import write_whole
 
 NAME: Final = "config.json"
 LONGEST_REASON: Final = 400  # characters of Status.config_refused
@@ -126,9 +126,9 @@ class RemoteConfig:
             self._troubles.end("configuration")
 
 
-def with_kept(config: Config) -> Config:
+def with_kept(config: Config, gateway: str) -> Config:
     """With the devices that the agent would use."""
-    setup = RemoteConfig(config.gateway, config.data_dir, config.devices, Troubles(), _nothing_to_apply, lambda: None)
+    setup = RemoteConfig(gateway, config.data_dir, config.devices, Troubles(), _nothing_to_apply, lambda: None)
     setup.load()
     return replace(config, devices=setup.devices)
 
@@ -181,19 +181,3 @@ def _limits(address: str, slot: SlotSetup) -> dict[Kind, Limit]:
         except ValueError as error:
             raise ConfigError(f"{where} do not ascend") from error
     return limits
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """After a power cut there is the old file or the new one. Only our own user may read it."""
-    draft = path.with_suffix(".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

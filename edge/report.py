@@ -12,7 +12,10 @@ from typing import Final
 
 from devices.wire.messages import Lane
 from edge import lock, status_file
+from edge.config import Config
+from edge.core.trust import LATE
 from edge.errors import OutboxError
+from edge.identity import Claim, Identity, IdentityFiles, ends
 from edge.outbox import peek
 from edge.status_file import DeviceLine, StatusFile
 
@@ -33,9 +36,47 @@ class _Report:
         self.wrong += is_wrong
 
 
-def report(data_dir: Path, gateway: str, now: datetime) -> tuple[str, bool]:
+def report(config: Config, now: datetime) -> tuple[str, bool]:
     """What to print, and whether something in it is wrong. Such lines begin with an exclamation mark."""
-    found = _Report()
+    found, files = _Report(), IdentityFiles(config.data_dir)
+    if config.post is not None:
+        _agent(found, config.data_dir, config.post.gateway, now)
+    elif (revoked := files.revoked()) is not None:
+        why = f" ({revoked.why})" if revoked.why else ""
+        found.say(
+            f"Revoked by the server {_ago(revoked.at, now)}{why}: everything of {revoked.gateway} is removed here. "
+            "To use it again: hjemvakt-gateway enrol, with a new code",
+            is_wrong=True,
+        )
+    elif (identity := files.current()) is not None:
+        _certificate(found, identity, now)
+        _agent(found, config.data_dir, identity.gateway, now)
+    else:
+        _claim(found, files.claim(), runs=lock.is_held(config.data_dir))
+    lines = "1 line above begins" if found.wrong == 1 else f"{found.wrong} lines above begin"
+    found.lines.append(f"{lines} with !: look there." if found.wrong else "Nothing is wrong.")
+    return "\n".join(found.lines), found.wrong > 0
+
+
+def _certificate(found: _Report, identity: Identity, now: datetime) -> None:
+    end = ends(identity)
+    if now < end:
+        found.say(f"Certificate of {identity.gateway}: good until {end:%Y-%m-%d %H:%M} UTC, renewed by itself")
+        return
+    remedy = "is the server reachable?" if now < end + LATE else "enrol this gateway again: hjemvakt-gateway enrol"
+    found.say(f"Certificate of {identity.gateway}: ended {end:%Y-%m-%d %H:%M} UTC; {remedy}", is_wrong=True)
+
+
+def _claim(found: _Report, claim: Claim | None, *, runs: bool) -> None:
+    if claim is None:
+        found.say("Not enrolled: hjemvakt-gateway enrol --birth FILE, or birth in the configuration", is_wrong=True)
+        return
+    who = "a technician has to accept it" if claim.ticket else "the server has not answered yet"
+    asks = "" if runs else ", and nobody asks: start the agent"
+    found.say(f"Not enrolled yet: code {claim.birth.code} at {claim.birth.server}, {who}{asks}", is_wrong=True)
+
+
+def _agent(found: _Report, data_dir: Path, gateway: str, now: datetime) -> None:
     status = status_file.read(data_dir, gateway)
     if status is None:
         found.say(f"No agent has run with data_dir {data_dir} yet.", is_wrong=True)
@@ -49,9 +90,6 @@ def report(data_dir: Path, gateway: str, now: datetime) -> tuple[str, bool]:
         found.say("Troubles:" if status.troubles else "Troubles: none")
         for trouble in status.troubles:
             found.say(f"  {trouble}", is_wrong=True)
-    lines = "1 line above begins" if found.wrong == 1 else f"{found.wrong} lines above begin"
-    found.lines.append(f"{lines} with !: look there." if found.wrong else "Nothing is wrong.")
-    return "\n".join(found.lines), found.wrong > 0
 
 
 def _gateway(found: _Report, data_dir: Path, status: StatusFile, now: datetime) -> None:

@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import logging
 import random
+import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,19 +32,24 @@ STABLE_S: Final = 30.0
 FAREWELL_S: Final = 0.7
 END_S: Final = 1.0  # for the thread; one that is still looking up a name ends later, by itself
 HEARD: Final = (Channel.RECEIPT, Channel.CONFIG, Channel.COMMAND)
+# RFC 8446 section 6.2, as OpenSSL calls them
+ALERT: Final = re.compile(r"ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_\w+|UNKNOWN_CA|ACCESS_DENIED)\b")
+NOT_LET_IN: Final = (0x85, 0x86, 0x87, 0x8A)  # MQTT 5.0, 3.2.2.2: client id, password, not authorised, banned
 LOOP_S: Final = 5.0  # paho looks after its keepalive at least this often
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Identity:
-    """Who connects. Two connections with one `client_id` throw each other out, so it names the outbox, too."""
+class Caller:
+    """Who connects. Two connections with one `client_id` throw each other out. `tls`: how we prove it, and whom we
+    trust; None: as the machine trusts."""
 
     gateway: str
     bucket: int
     client_id: str
     last_will: bytes
+    tls: ssl.SSLContext | None = None
 
     def topic(self, channel: Channel) -> str:
         return str(Topic(bucket=self.bucket, gateway=self.gateway, channel=channel))
@@ -57,7 +64,11 @@ class LineUp:
 
 @dataclass(frozen=True, slots=True)
 class LineDown:
+    """`is_refusal`: the broker does not take what we prove ourselves with. `was_up`: it was a line before."""
+
     why: str
+    is_refusal: bool = False
+    was_up: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +81,17 @@ LineEvent = LineUp | LineDown | Arrived
 
 
 class MqttUplink:
-    """`identity` is asked at each connection; `hear` is called on the event loop."""
+    """`caller` is asked at each connection; `hear` is called on the event loop."""
 
     def __init__(
         self,
         broker: Broker,
-        identity: Callable[[], Identity],
+        caller: Callable[[], Caller],
         hear: Callable[[LineEvent], None],
         keepalive_s: int = KEEPALIVE_S,
     ) -> None:
         self._broker = broker
-        self._identity = identity
+        self._caller = caller
         self._hear = hear
         self._keepalive_s = keepalive_s
         self._link: _Link | None = None
@@ -92,7 +103,7 @@ class MqttUplink:
         loop = asyncio.get_running_loop()
         while not self._over.is_set():
             began_s = loop.time()
-            link = self._link = _Link(self._broker, self._identity(), self._keepalive_s, self._hear)
+            link = self._link = _Link(self._broker, self._caller(), self._keepalive_s, self._hear)
             try:
                 why = await link.gone()
             finally:
@@ -100,7 +111,7 @@ class MqttUplink:
                 await link.end()
             if self._over.is_set():
                 return
-            self._hear(LineDown(why))
+            self._hear(LineDown(why, link.is_refused, link.was_up))
             failures = 0 if link.was_up and loop.time() - began_s > STABLE_S else failures + 1
             full_s = back_off_s(failures, 1.0, first_s=AGAIN_FIRST_S, cap_s=AGAIN_CAP_S)
             await asyncio.sleep(self._dice.uniform(0, full_s))  # full jitter: a thousand gateways must not come at once
@@ -121,10 +132,10 @@ class MqttUplink:
 
 
 class _Link:
-    def __init__(self, broker: Broker, identity: Identity, keepalive_s: int, hear: Callable[[LineEvent], None]) -> None:
-        self.was_up = False
-        self._identity = identity
-        self._heard = {identity.topic(channel): channel for channel in HEARD}
+    def __init__(self, broker: Broker, caller: Caller, keepalive_s: int, hear: Callable[[LineEvent], None]) -> None:
+        self.was_up = self.is_refused = False
+        self._caller = caller
+        self._heard = {caller.topic(channel): channel for channel in HEARD}
         self._hear = hear
         self._is_up = False
         self._unacknowledged = 0
@@ -139,17 +150,20 @@ class _Link:
 
     def _make_client(self, broker: Broker) -> mqtt.Client:
         client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, self._identity.client_id, clean_session=True, reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2, self._caller.client_id, clean_session=True, reconnect_on_failure=False
         )
         client.connect_timeout = CONNECT_S
         client.max_inflight_messages_set(UNACKNOWLEDGED)
         client.max_queued_messages_set(UNACKNOWLEDGED)
         manner = MANNERS[Channel.STATUS]
-        client.will_set(self._identity.topic(Channel.STATUS), self._identity.last_will, manner.qos, manner.retain)
+        client.will_set(self._caller.topic(Channel.STATUS), self._caller.last_will, manner.qos, manner.retain)
         if broker.user is not None:
             client.username_pw_set(broker.user, broker.password)
         if broker.tls:
-            client.tls_set()
+            tls = self._caller.tls or _as_the_machine_trusts()
+            tls.sslsocket_class = _ClosedWhenRefused
+            client.tls_set_context(tls)
+            client.on_log = self._on_log
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -166,7 +180,7 @@ class _Link:
         if self._client is None or not self._is_up or self._unacknowledged >= UNACKNOWLEDGED:
             return False
         manner = MANNERS[channel]
-        sent = self._client.publish(self._identity.topic(channel), payload, manner.qos, manner.retain)
+        sent = self._client.publish(self._caller.topic(channel), payload, manner.qos, manner.retain)
         if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
         self._unacknowledged += manner.qos > 0
@@ -209,6 +223,7 @@ class _Link:
             why = mqtt.error_string(outcome)
         except Exception as error:  # noqa: BLE001 - the thread's outer edge: whatever ended it is told
             why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            self._judge(str(error))
         finally:
             self._tell(self._end, self._refused or why)
 
@@ -217,9 +232,19 @@ class _Link:
             client.disconnect()
         elif reason.is_failure:
             self._refused = f"the broker refused us: {reason}"
+            self.is_refused = reason.value in NOT_LET_IN
             client.disconnect()
         else:
             client.subscribe([(topic, MANNERS[channel].qos) for topic, channel in self._heard.items()])
+
+    def _on_log(self, _client: mqtt.Client, _data: Any, _level: int, text: str) -> None:
+        """TLS 1.3 refuses a certificate after the handshake, when paho reads: it says why in its log alone."""
+        self._judge(text)
+
+    def _judge(self, text: str) -> None:
+        if found := ALERT.search(text):
+            self.is_refused = True
+            self._refused = f"the broker does not take our certificate: {found[1].lower().replace('_', ' ')}"
 
     def _on_subscribe(self, client: mqtt.Client, _data: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
         deaf_to = tuple(channel for channel, reason in zip(HEARD, reasons, strict=True) if reason.is_failure)
@@ -257,6 +282,23 @@ class _Link:
         self._client = None  # without this circle paho closes its sockets now, and not some day
         if not self._gone.done():
             self._gone.set_result(why)
+
+
+class _ClosedWhenRefused(ssl.SSLSocket):
+    """paho leaves a socket open whose handshake came to nothing."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def _as_the_machine_trusts() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _send_at_once(_client: mqtt.Client, _data: Any, line: Any) -> None:

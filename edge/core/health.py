@@ -41,6 +41,9 @@ class Troubles:
     def end(self, subject: str) -> bool:
         return self._sentences.pop(subject, None) is not None
 
+    def __contains__(self, subject: str) -> bool:
+        return subject in self._sentences
+
     def sentences(self) -> list[str]:
         return list(self._sentences.values())
 

@@ -20,7 +20,7 @@ from edge.outbound import Outbound
 from edge.outbox_thread import OutboxThread
 from edge.own_clock import SystemClock
 from edge.ports import Clock, Home
-from edge.uplink import Arrived, Identity, LineDown, LineEvent, LineUp, MqttUplink
+from edge.uplink import Arrived, Caller, LineDown, LineEvent, LineUp, MqttUplink
 from tests.integration.edge_contract_server import BUCKET, GATEWAY
 
 DEVICE = "C0:00:00:00:00:01"
@@ -64,10 +64,10 @@ class Gateway:
         assert self.outbound.outbox_id is not None
         return health.Self(gateway=GATEWAY, outbox=self.outbound.outbox_id, run="0" * 16, version="test", every_s=30)
 
-    def _identity(self) -> Identity:
+    def _identity(self) -> Caller:
         will = codec.encode(health.last_will(self._me()))
         client_id = f"{GATEWAY}-{self.outbound.outbox_id}"
-        return Identity(gateway=GATEWAY, bucket=BUCKET, client_id=client_id, last_will=will)
+        return Caller(gateway=GATEWAY, bucket=BUCKET, client_id=client_id, last_will=will)
 
     def status(self, state: LinkState, *, hello: bool) -> bytes:
         return codec.encode(

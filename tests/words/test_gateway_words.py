@@ -87,8 +87,11 @@ def test_the_example_action_knows_every_word() -> None:
 
 
 def test_the_example_is_right_when_all_that_is_commented_out_is_switched_on() -> None:
-    """But for the virtual radio, which has no adapters."""
+    """But for the virtual radio, which has no adapters, and the box, which says who the gateway is."""
     everything = re.sub(r"^# (?=\[|[a-z_]+ = )", "", EXAMPLE, flags=re.MULTILINE)
+    born = re.sub(r"^(gateway|bucket|mqtt|virtual) = .*$", "", everything, flags=re.MULTILINE)
+    assert parse(born, Path("gateway.toml")).birth == Path("/etc/hjemvakt/birth.json")
+    everything = re.sub(r"^birth = .*$", "", everything, flags=re.MULTILINE)
     config = parse(re.sub(r"^virtual = .*$", "", everything, flags=re.MULTILINE), Path("gateway.toml"))
     assert config.radio.adapters and config.radio.canary and config.home.action
     assert any(device.key for device in config.devices) and any(device.limits for device in config.devices)

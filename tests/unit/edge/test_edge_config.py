@@ -11,7 +11,7 @@ import pytest
 
 from devices.limits import Limit
 from devices.vocabulary import Kind
-from edge.config import Broker, DeviceConfig, HomeConfig, Night, OutboxConfig, RadioConfig, load, parse
+from edge.config import Broker, DeviceConfig, HomeConfig, Night, OutboxConfig, Post, RadioConfig, load, parse
 from edge.errors import ConfigError
 
 PATH = Path("/etc/hjemvakt/gateway.toml")
@@ -32,9 +32,8 @@ NOBODY = 65534
 
 def test_a_good_file_is_read_with_its_defaults() -> None:
     config = parse(GOOD, PATH)
-    assert config.gateway == "hv-0001"
-    assert config.bucket == 3
-    assert config.broker == Broker(host="127.0.0.1", port=1884, tls=False)
+    broker = Broker(host="127.0.0.1", port=1884, tls=False)
+    assert config.post == Post(gateway="hv-0001", bucket=3, broker=broker)
     assert config.data_dir == Path("/etc/hjemvakt/data")
     assert config.heartbeat_s == 30
     assert config.zone.key == "Europe/Oslo"
@@ -44,7 +43,8 @@ def test_a_good_file_is_read_with_its_defaults() -> None:
 
 def test_the_example_in_deploy_is_a_good_file() -> None:
     config = load(REPOSITORY / "deploy" / "gateway.example.toml")
-    assert config.broker == Broker(host="broker.example.org", port=8883, tls=True)
+    assert config.post is not None
+    assert config.post.broker == Broker(host="broker.example.org", port=8883, tls=True)
     assert [device.profile for device in config.devices] == ["heart_rate", "bthome_door"]
 
 
@@ -70,8 +70,28 @@ def test_a_file_of_another_user_is_said_to_need_that_user(tmp_path: Path) -> Non
 
 
 def test_user_and_password_stand_in_the_address() -> None:
-    config = parse(GOOD.replace("mqtt://127", "mqtt://hv:secret@127"), PATH)
-    assert (config.broker.user, config.broker.password) == ("hv", "secret")
+    post = parse(GOOD.replace("mqtt://127", "mqtt://hv:secret@127"), PATH).post
+    assert post is not None
+    broker = post.broker
+    assert (broker.user, broker.password) == ("hv", "secret")
+
+
+NOWHERE = 'data_dir = "data"\n'
+
+
+def test_a_gateway_that_is_enrolled_has_neither_name_nor_broker_in_its_file() -> None:
+    config = parse(NOWHERE, PATH)
+    assert (config.post, config.birth, config.data_dir) == (None, None, Path("/etc/hjemvakt/data"))
+
+
+def test_what_came_with_the_box_lies_beside_the_file_or_anywhere() -> None:
+    assert parse(NOWHERE + 'birth = "birth.json"', PATH).birth == Path("/etc/hjemvakt/birth.json")
+    assert parse(NOWHERE + 'birth = "/boot/birth.json"', PATH).birth == Path("/boot/birth.json")
+
+
+def test_a_box_that_says_who_the_gateway_is_and_a_file_that_does_too_are_one_too_many() -> None:
+    with pytest.raises(ConfigError, match=r"birth and gateway are both there: write birth alone"):
+        parse(GOOD.replace("[[", 'birth = "birth.json"\n[[', 1), PATH)
 
 
 def test_a_virtual_home_is_a_loopback_address() -> None:
@@ -103,7 +123,8 @@ def test_a_line_without_tls_off_this_machine_needs_a_yes() -> None:
     far = GOOD.replace("127.0.0.1", "192.0.2.7")
     with pytest.raises(ConfigError, match="insecure = true"):
         parse(far, PATH)
-    assert parse("insecure = true\n" + far, PATH).broker.host == "192.0.2.7"
+    post = parse("insecure = true\n" + far, PATH).post
+    assert post is not None and post.broker.host == "192.0.2.7"
 
 
 @pytest.mark.parametrize(

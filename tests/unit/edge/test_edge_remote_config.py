@@ -14,7 +14,8 @@ from devices.wire.messages import DeviceSetup, GatewayConfig, KindLimit, SlotSet
 from edge.config import DeviceConfig
 from edge.core.health import Troubles
 from edge.errors import ConfigError
-from edge.remote_config import RemoteConfig, merged, write_whole
+from edge.files import write_whole
+from edge.remote_config import RemoteConfig, merged
 
 GATEWAY, STRAP, METER, BUTTON = "hv-0001", "C0:00:00:00:00:01", "C0:00:00:00:00:02", "C0:00:00:00:00:03"
 OWN = (DeviceConfig(address=STRAP, profile="heart_rate", name="belte", key=b"k" * 16, cadence_s=3.0),)

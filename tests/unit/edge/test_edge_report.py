@@ -10,6 +10,7 @@ import pytest
 from devices.vocabulary import Event, EventType
 from devices.wire.messages import Lane
 from edge import status_file
+from edge.config import Config, parse
 from edge.lock import alone_in
 from edge.outbox import Outbox
 from edge.report import report
@@ -51,15 +52,20 @@ class Machine:
     runs: bool = True
     lines: list[str] = field(default_factory=list)
 
+    @property
+    def config(self) -> Config:
+        said = f'gateway = "{GATEWAY}"\nbucket = 0\nmqtt = "mqtt://127.0.0.1"\ndata_dir = "."\n'
+        return parse(said, self.data_dir / "gateway.toml")
+
     def says(self, status: StatusFile | None = FINE, /, **changes: object) -> tuple[list[str], bool]:
         """The lines that begin with an exclamation mark, and the verdict."""
         if status is not None:
             status_file.write(self.data_dir, msgspec.structs.replace(status, **changes))
         if self.runs:
             with alone_in(self.data_dir):
-                words, is_wrong = report(self.data_dir, GATEWAY, NOW)
+                words, is_wrong = report(self.config, NOW)
         else:
-            words, is_wrong = report(self.data_dir, GATEWAY, NOW)
+            words, is_wrong = report(self.config, NOW)
         self.lines = words.splitlines()
         return [line for line in self.lines if line.startswith("!")], is_wrong
 
