@@ -3,7 +3,6 @@
 import socket
 import subprocess
 import sys
-import time
 
 import httpx
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from server.api.app import AddressTakenError, listen
 from server.api.desk import digest
 from server.api.guard import CONTENT_SECURITY_POLICY
+from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
 PASSWORD = "a long sentence about nothing"
@@ -166,8 +166,7 @@ def test_health_is_about_the_process_and_readiness_about_the_database(api, town,
         problem(client.post("/api/v1/session", json={"login": "kari", "password": PASSWORD}), 503)
     finally:
         postgres.start()
-    while client.get("/readyz").status_code != 200:
-        time.sleep(0.1)
+    await_true(lambda: client.get("/readyz").status_code == 200)
     client.post("/api/v1/session", json={"login": "kari", "password": PASSWORD}).raise_for_status()
 
 

@@ -125,8 +125,8 @@ async def test_a_drop_fails_what_is_in_flight_and_is_told_once(air: Air, switch:
         await client.read_gatt_char(LONG)
     await client.disconnect()  # allowed, and quiet
     switch.slow_read_may_end.set()
-    await asyncio.sleep(0.05)
-    assert told == [client]
+    async with BleakClient(await find("SWITCH")):
+        assert told == [client]
 
 
 async def test_a_late_answer_is_not_taken_for_the_next_one(switch: Switch) -> None:
