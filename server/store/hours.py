@@ -84,12 +84,10 @@ def series(
         "first_hour": _hour(from_at + HOUR - timedelta(microseconds=1)),
         "last_hour": _hour(to_at),
         "bucket_s": max(bucket_s, HOUR.total_seconds()),
+        "many": MANY_READINGS,
     }
-    (readings,) = conn.execute(SQL["readings"], given).fetchone() or (0,)
-    if readings < MANY_READINGS:
-        return None
     with conn.cursor(row_factory=class_row(Bucket)) as cursor:
-        return cursor.execute(SQL["series"], given).fetchall()
+        return cursor.execute(SQL["series"], given).fetchall() or None
 
 
 def days(conn: psycopg.Connection, patient: int, kind: Kind, *, first: date, last: date) -> list[DayRow]:

@@ -167,6 +167,82 @@ def test_the_hours_of_a_stream_are_those_of_the_view_kept_touched_or_new(databas
             assert len(expected) == {-72: 4, -2: 2, 0: 1}[first] * (staff == "kari")
 
 
+HOURS_OF = "select * from my_hours(%s, 3::smallint, %s, %s) order by 1"
+SCANS = r"""select coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0)::int from pg_stat_xact_all_tables
+            where relname ~ '^(observation_\d{8}|_hyper_.*_chunk)$'"""
+DAYS = 10
+FIRST = HOUR.replace(hour=0) - timedelta(days=DAYS + 2)
+
+
+def fill_days(town) -> None:
+    """A reading in each half hour of some days, all kept."""
+    readings = """insert into observation
+                  select %s, 3, at, 0, %s, 90 + extract(day from at), null, null, 1, 0, 0, 0, 0, at
+                  from generate_series(%s, %s, interval '30 minutes') at"""
+    to_at = FIRST + timedelta(days=DAYS) - timedelta(minutes=1)
+    town.sql("select observation_days(array(select generate_series(%s, %s, interval '1 day')))", FIRST, to_at)
+    town.sql(readings, town.patients["anna"], town.devices["anna"], FIRST, to_at)
+
+
+def touch_each(town, nth: int) -> None:
+    """Readings of every `nth` hour come late, or are filed anew; the others stay as they were kept."""
+    town.sql(
+        """with touched as (
+               update observation set value = 70
+               where patient_id = %s
+                 and taken_at in (select generate_series(%s, %s, make_interval(hours => %s)))
+               returning patient_id, kind, taken_at
+           ) insert into observation_dirty select * from touched""",
+        *(town.patients["anna"], FIRST, FIRST + timedelta(days=DAYS, hours=-1), nth),
+    )
+
+
+@pytest.mark.parametrize("nth", [1, 3, 7, 20])
+def test_hours_that_were_touched_in_great_numbers_are_those_of_the_view(database, town, keeper, nth):
+    fill_days(town)
+    town.sql("update observation_kept set sealed_until = %s, kept_until = %s", FIRST, FIRST)
+    town.measure("anna", Kind.SPO2, 94, HOUR)  # the keeper asks `latest` for the streams
+    keep_all(keeper)
+    touch_each(town, nth)
+    of_view = """select hour, mean, low, high, n, readings, first_at, until, mode from my_observation_hourly
+                 where patient_id = %s and kind = 3 and hour >= %s and hour < %s order by 1"""
+    span = (town.patients["anna"], FIRST, FIRST + timedelta(days=DAYS))
+    with psycopg.connect(database.api) as conn:
+        sessions.identify(conn, town.staff["kari"])
+        found = conn.execute(HOURS_OF, span).fetchall()
+        assert found == conn.execute(of_view, span).fetchall()
+    assert len(found) == DAYS * 24
+    assert [low == 70 for _, _, low, *_ in found] == [number % nth == 0 for number in range(DAYS * 24)]
+
+
+@pytest.mark.parametrize(
+    "kept_until", [FIRST - timedelta(days=1), HOUR], ids=["nothing is kept", "each hour came late"]
+)
+def test_a_series_of_hours_that_nobody_keeps_looks_at_each_day_once(database, town, monkeypatch, kept_until):
+    """Not at each hour: of a year that took as long as half a minute."""
+    monkeypatch.setattr(hours, "MANY_READINGS", DAYS * 48)
+    town.sql("update observation_kept set sealed_until = %s, kept_until = %s", kept_until, kept_until)
+    fill_days(town)
+    touch_each(town, 1)
+    with psycopg.connect(database.api) as conn:
+        sessions.identify(conn, town.staff["kari"])
+        of_days = {"from_at": FIRST, "to_at": FIRST + timedelta(days=DAYS), "buckets": 400}
+        found = hours.series(conn, town.patients["anna"], Kind.SPO2, **of_days)
+        assert found is not None and len(found) == DAYS * 24
+        assert DAYS <= conn.execute(SCANS).fetchone()[0] <= DAYS + 1
+
+
+def test_hours_that_were_touched_here_and_there_are_read_in_few_statements(database, town):
+    town.sql("update observation_kept set sealed_until = %s, kept_until = %s", HOUR, HOUR)
+    fill_days(town)
+    touch_each(town, 2)
+    with psycopg.connect(database.api) as conn:
+        sessions.identify(conn, town.staff["kari"])
+        found = conn.execute(HOURS_OF, (town.patients["anna"], FIRST, FIRST + timedelta(days=DAYS))).fetchall()
+        assert len(found) == DAYS * 12
+        assert DAYS <= conn.execute(SCANS).fetchone()[0] <= DAYS + 32
+
+
 def test_a_series_of_hours_tells_what_its_readings_tell(api, town, keeper, monkeypatch):
     first = HOUR - timedelta(days=2, minutes=25)
     for n in range(100):

@@ -16,15 +16,14 @@ select observation_touched(array_agg(patient), array_agg(kind), array_agg(hour))
 from unnest(%(patients)s, %(kinds)s, %(firsts)s, %(lasts)s) as moved (patient, kind, first, last),
      generate_series(time_bucket(interval '1 hour', first), last, interval '1 hour') hour
 
--- name: readings
--- How many readings a series stands for.
-select coalesce(sum(readings), 0)::bigint from my_hours(%(patient)s, %(kind)s::smallint, %(first_hour)s, %(last_hour)s)
-
 -- name: series
--- Hours in equal buckets, and the readings before the first and after the last whole hour; means weighed by count.
-with part as (
-    select hour as at, first_at, until, mean * n as total, n, low, high, mode
+-- Hours in equal buckets, and the readings before the first and after the last whole hour; means weighed by count. Nothing, where
+-- the hours stand for so few readings that they are read instead.
+with whole as materialized (
+    select hour, first_at, until, mean, n, low, high, mode, readings
     from my_hours(%(patient)s, %(kind)s::smallint, %(first_hour)s, %(last_hour)s)
+), part as (
+    select hour as at, first_at, until, mean * n as total, n, low, high, mode from whole
     union all
     select taken_at, taken_at, taken_at + make_interval(secs => span_s), value * n, n, coalesce(low, value),
            coalesce(high, value), mode
@@ -41,6 +40,7 @@ with part as (
 select min(first_at) as at, max(until) as until, sum(total) / sum(n) as value, min(low) as low, max(high) as high,
        max(mode) as mode
 from part
+where (select sum(readings) from whole) >= %(many)s
 group by floor(extract(epoch from at - %(from_at)s) / %(bucket_s)s)
 order by 1
 
