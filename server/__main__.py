@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import psycopg
 
-from server import serving
+from devices.errors import WireError
+from devices.wire import enrolment as birth
+from devices.wire.topics import GATEWAY_ID
+from server import pki, serving
 from server.access import Scope
 from server.alerts import replay_words
 from server.child import EmbeddedServiceError
@@ -26,6 +29,7 @@ from server.clinical.here import HERE
 from server.config import DEFAULT_HTTP_PORT, Config, read
 from server.errors import ConfigError, ServerError
 from server.store import (
+    authority,
     backup,
     enrolment,
     identity,
@@ -108,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_retention)
     _add_users(commands)
     _add_tokens(commands)
+    _add_authority(commands)
     command = commands.add_parser("import", help="people from a CSV file, all of them or nothing")
     command.add_argument("file", type=Path)
     command.add_argument("--dry-run", action="store_true", help="only say what would change")
@@ -159,6 +164,21 @@ def _add_tokens(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command = token.add_parser("revoke", help="nothing opens with it any more, from the next request on")
     command.add_argument("name")
     command.set_defaults(command=_token_revoke)
+
+
+def _add_authority(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    of = commands.add_parser("authority", help="who vouches for gateways").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    command = of.add_parser("show", help="its certificate, in PEM")
+    command.set_defaults(command=_authority_show)
+    command = of.add_parser("fingerprint", help="SHA-256 of its certificate, as a gateway is born with it")
+    command.set_defaults(command=_authority_fingerprint)
+    command = of.add_parser("birth", help="what a new box is given: a file, and the text of its QR code")
+    command.add_argument("name", help="how the gateway is to be called")
+    command.add_argument("--server", metavar="URL", help="where it finds us; unless you say, HJEMVAKT_PUBLIC_URL")
+    command.add_argument("--file", type=Path, metavar="PATH", help="write the file there; unless you say, print it")
+    command.set_defaults(command=_authority_birth)
 
 
 def _add_rebinding(command: argparse.ArgumentParser) -> None:
@@ -227,7 +247,21 @@ def _clock(config: Config, _: argparse.Namespace) -> None:
     from server.roles.clock import Clock
     from server.ways.carrier import carrier
 
-    _run(Clock(dsn=config.needed_database_url(), carrier=carrier(config)))
+    key = _key_of(config)
+    seals = None if key is None else sealing.read(key)
+    if seals is None and config.authority_command is None:
+        log.warning("no gateway can be let in: set HJEMVAKT_PEOPLE_KEY, or HJEMVAKT_AUTHORITY_COMMAND")
+    clock = Clock(
+        dsn=config.needed_database_url(),
+        carrier=carrier(config),
+        seals=seals,
+        authority_command=config.authority_command,
+    )
+    _run(clock)
+
+
+def _key_of(config: Config) -> Path | None:
+    return config.key_file() if config.people_key or config.key_file().exists() else None
 
 
 def _api(config: Config, options: argparse.Namespace) -> None:
@@ -239,8 +273,9 @@ def _api(config: Config, options: argparse.Namespace) -> None:
         own_url=config.api_database_url,
         host=config.http_host,
         port=config.http_port or DEFAULT_HTTP_PORT,
-        people_key=config.key_file() if config.people_key or config.key_file().exists() else None,
+        people_key=_key_of(config),
         provider=_provider(config),
+        gateway_mqtt=config.gateway_mqtt_url or config.mqtt_url,
     )
 
 
@@ -465,6 +500,43 @@ def _ask_password() -> str:
     made = secrets.token_urlsafe(PASSWORD_BYTES)
     print(f"The password is {made}")
     return made
+
+
+def _authority_show(config: Config, _: argparse.Namespace) -> None:
+    print(_authority(config), end="")
+
+
+def _authority_fingerprint(config: Config, _: argparse.Namespace) -> None:
+    print(pki.fingerprint(_authority(config)))
+
+
+def _authority_birth(config: Config, options: argparse.Namespace) -> None:
+    if not GATEWAY_ID.fullmatch(options.name):
+        raise ConfigError("A gateway is called by 3 to 40 of a-z, 0-9 and -, and does not begin with -.")
+    url = (options.server or config.public_url or "").rstrip("/")
+    code = birth.code_of("".join(secrets.choice(birth.SYMBOLS) for _ in range(birth.CODE_LENGTH)))
+    made = birth.Birth(server=url, authority=pki.fingerprint(_authority(config)), code=code)
+    try:
+        text = birth.encode(made).decode()
+    except WireError as error:
+        raise ConfigError(
+            "Say where the gateway finds this server: --server https://hjemvakt.kommune.example"
+        ) from error
+    with _database(config) as conn:
+        authority.born(conn, code, options.name, datetime.now(UTC))
+    if options.file is None:
+        print(text)
+    else:
+        serving.write_whole(options.file, text + "\n")
+    print(f"{code}\n{birth.qr_text(made)}")
+
+
+def _authority(config: Config) -> str:
+    with _database(config) as conn:
+        kept = authority.find(conn)
+    if kept is None:
+        raise ConfigError("There is no authority yet: start `hjemvakt serve`, or the role clock, which makes it.")
+    return kept.certificate
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ class Deed(StrEnum):
     OPEN_IN_EMERGENCY = "open_in_emergency"  # one patient of another team, for a while
     READ_ACCESS_LOG = "read_access_log"
     END_SESSIONS = "end_sessions"  # of members of the team
+    INSTALL = "install"  # let gateways in, and revoke them
 
 
 _CARE: Final = frozenset(
@@ -49,8 +50,8 @@ MAY: Final[Mapping[Role, frozenset[Deed]]] = MappingProxyType(
         Role.NURSE: _CARE,
         Role.DOCTOR: _CARE | {Deed.SET_PATHWAYS, Deed.PRESCRIBE},
         Role.COORDINATOR: _CARE | _EQUIPMENT | {Deed.SET_PATHWAYS, Deed.MANAGE_PEOPLE},
-        Role.TECHNICIAN: _EQUIPMENT,
-        Role.ADMINISTRATOR: _EQUIPMENT | {Deed.END_SESSIONS},
+        Role.TECHNICIAN: _EQUIPMENT | {Deed.INSTALL},
+        Role.ADMINISTRATOR: _EQUIPMENT | {Deed.END_SESSIONS, Deed.INSTALL},
         Role.AUDITOR: frozenset({Deed.READ_ACCESS_LOG}),
     }
 )

@@ -23,7 +23,8 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 PORTS: Final = ("http_port", "mqtt_port", "nats_port")
 WAYS: Final = ("public_url", "push_contact", "push_hosts", "sms_url", "mail_url")
 OIDC: Final = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_name")
-TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host", "people_key", *WAYS, *OIDC)
+TRUST: Final = ("gateway_mqtt_url", "authority_command")
+TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host", "people_key", *WAYS, *OIDC, *TRUST)
 KEYS: Final = (*TEXTS, *PORTS)
 
 
@@ -34,6 +35,8 @@ class Config:
     Ways out beside the socket; None: there is no such way. `public_url`: where staff open the board from anywhere.
     `push_contact` (mailto: or https:) turns push on; `push_hosts`: push services beside those of the browsers.
     `people_key`: the file with the key for what is sealed; None: the one that `serve` makes in `data`.
+    `gateway_mqtt_url`: where gateways find the broker, as they are told when they are let in; None: where we find it.
+    `authority_command`: a program that signs their certificates; None: our own authority does.
     `oidc_issuer`: the identity provider that staff come in by; `oidc_name`: what the login calls it."""
 
     data: Path
@@ -45,6 +48,8 @@ class Config:
     mqtt_port: int | None = None
     nats_port: int | None = None
     people_key: str | None = None
+    gateway_mqtt_url: str | None = None
+    authority_command: str | None = None
     public_url: str | None = None
     push_contact: str | None = None
     push_hosts: str | None = None
@@ -124,9 +129,9 @@ def _port(key: str, value: object) -> int:
 
 
 def _check_urls(texts: Mapping[str, str]) -> None:
-    mqtt = texts.get("mqtt_url")
-    if mqtt is not None and not _is_mqtt(mqtt):
-        raise ConfigError("mqtt_url must look like mqtt://host:1883 or mqtts://host:8883.")
+    for key in ("mqtt_url", "gateway_mqtt_url"):
+        if key in texts and not _is_mqtt(texts[key]):
+            raise ConfigError(f"{key} must look like mqtt://host:1883 or mqtts://host:8883.")
     for key in ("database_url", "api_database_url"):
         url = texts.get(key)
         if url is not None and not _is_postgresql(url):

@@ -47,3 +47,7 @@ class PeopleError(ServerError):
 
 class ProviderError(ServerError):
     """The identity provider does not answer, or what it says does not hold."""
+
+
+class TrustError(ServerError):
+    """A request or certificate that cannot be trusted, or an authority that cannot sign."""

@@ -117,14 +117,16 @@ class Installation:
         settings: dict[str, object] = {"DATABASE_URL": self._dsn()}
         if role == "clock":
             settings["DATA"] = self._data
-            settings |= self._given(*WAYS)
-        if role == "monitor":  # the others need not end when the broker had to change its port
+            settings["PEOPLE_KEY"] = self._config.key_file().absolute()
+            settings |= self._given(*WAYS, "authority_command")
+        if role == "monitor":  # the clock need not end when the broker had to change its port
             settings["MQTT_URL"] = self._mqtt_url()
         api_url = self._postgres.dsn(user=pool.API_ROLE) if self._postgres else self._config.api_database_url
         if api_url is not None:
             settings["API_DATABASE_URL"] = api_url
         if role == "api":
             settings["PEOPLE_KEY"] = self._config.key_file().absolute()
+            settings["GATEWAY_MQTT_URL"] = self._config.gateway_mqtt_url or self._mqtt_url()
             settings |= self._given("public_url", *OIDC)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         source = str(Path(next(iter(server.__path__))).parent)

@@ -66,7 +66,9 @@ class TicketQuestion(Versioned, frozen=True, kw_only=True, omit_defaults=True):
 
 class Renewal(Versioned, frozen=True, kw_only=True, omit_defaults=True):
     """`certificate`: the one in use. `csr`: as in EnrolRequest, with a new key. `signature`: base64 of the DER of an
-    ECDSA signature with SHA-256 by the key of `certificate` over `to_sign(csr, at)`."""
+    ECDSA signature with SHA-256 by the key of `certificate` over `to_sign(csr, at)`.
+
+    The answer may be waiting, with a ticket, until the new one is signed: ask with it, or ask the same again."""
 
     certificate: Certificate
     csr: Request

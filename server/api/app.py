@@ -25,6 +25,7 @@ from server.api import (
     clinic,
     document,
     duty,
+    enrolment,
     home_rules,
     household,
     observations,
@@ -76,11 +77,13 @@ def create_app(
     now: Callable[[], datetime] = utc_now,
     seals: Seals | None = None,
     provider: Provider | None = None,
+    gateway_mqtt: str | None = None,
 ) -> FastAPI:
     """Nothing is opened before the start, and a database that is down then is waited for.
 
     `own_url`: the database as the api's own role; without it the owner's connection steps down to that role.
-    `seals` None: numbers and codes cannot be kept here. `provider` None: people come in with passwords alone."""
+    `seals` None: numbers and codes cannot be kept here. `provider` None: people come in with passwords alone.
+    `gateway_mqtt`: where gateways find the broker; None: none is let in."""
     desk = Desk(pool=api_pool(database_url, own_url=own_url), now=now)
     live_pool = api_pool(database_url, own_url=own_url, name="live")
     live_pool.resize(1, LIVE_CONNECTIONS)
@@ -113,6 +116,7 @@ def create_app(
     app.state.desk = desk
     app.state.seals = seals
     app.state.provider = provider
+    app.state.gateway_mqtt = gateway_mqtt
     app.add_middleware(Guard)
     answer_problems(app)
     _add_routes(app, hub, static)
@@ -134,6 +138,8 @@ def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(try_out.router(try_out.Trials()))
     app.include_router(access.router)
     app.include_router(access.of_emergency)
+    app.include_router(enrolment.router)
+    app.include_router(enrolment.of_staff)
     app.include_router(sockets.router(hub))
     _add_health(app)
     document.declare_socket_messages(app)
@@ -209,8 +215,11 @@ def run(
     listening: socket.socket | None = None,
     people_key: Path | None = None,
     provider: Provider | None = None,
+    gateway_mqtt: str | None = None,
 ) -> None:
     """The process `hjemvakt api`. `listening`: a socket that somebody else opened, in place of host and port."""
     seals = None if people_key is None else sealing.read(people_key)
-    app = create_app(database_url=database_url, own_url=own_url, seals=seals, provider=provider)
+    app = create_app(
+        database_url=database_url, own_url=own_url, seals=seals, provider=provider, gateway_mqtt=gateway_mqtt
+    )
     serve(app, listening or listen(host, port))

@@ -1,6 +1,6 @@
 """The clock: ends deadlines that nobody met, makes partitions ahead of time, clears away what is over.
 
-Beside it work the keeper, the assessor and the sender, each one of its sort, too.
+Beside it work the keeper, the assessor, the sender and the signer, each one of its sort, too.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from typing import Final
 import psycopg
 
 from server.notify import Sender
+from server.signing import Signer
 from server.store import (
     duty,
     escalations,
@@ -30,6 +31,7 @@ from server.store import (
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 from server.store.ledger import Ledger
+from server.store.sealing import Seals
 from server.store.standby import Standby
 from server.ways.carrier import Carrier
 
@@ -46,17 +48,32 @@ class Clock(Standby):
     name = "clock"
     lock = 0x686A656D6B6C6B6B  # "hjemklkk"
 
-    def __init__(self, *, dsn: str, carrier: Carrier | None = None) -> None:
-        """`carrier`: the ways out of the house; None: there are none."""
+    def __init__(
+        self,
+        *,
+        dsn: str,
+        carrier: Carrier | None = None,
+        seals: Seals | None = None,
+        authority_command: str | None = None,
+    ) -> None:
+        """`carrier`: the ways out of the house; None: there are none. Without `seals` and without `authority_command`
+        no gateway is let in."""
         super().__init__(dsn=dsn, now=_now)
         self._carrier = carrier or Carrier()
+        self._signer = partial(Signer, seals=seals, command=authority_command)
+        self._signs = seals is not None or authority_command is not None
         self._started = _now()
         self._chores_at = self._proofs_at = 0.0
         self._told_of_facts_until: datetime | None = None
         self.leads = threading.Event()
 
     def run(self) -> None:
-        with self._beside(Keeper), self._beside(Assessor), self._beside(partial(Sender, carrier=self._carrier)):
+        workers: list[Callable[..., Standby]] = [Keeper, Assessor, partial(Sender, carrier=self._carrier)]
+        with contextlib.ExitStack() as stack:
+            if self._signs:
+                workers.append(self._signer)
+            for worker in workers:
+                stack.enter_context(self._beside(worker))
             super().run()
 
     @contextlib.contextmanager

@@ -32,6 +32,11 @@ SIGN_IN: Final = Door(name="sign-in", most=5, within=timedelta(minutes=5))
 # By staff member. A guess at a code that an app shows is right in three of a million: that is one day in 1,400.
 CODE: Final = Door(name="code", most=10, within=timedelta(hours=1))
 PASSWORD: Final = Door(name="password", most=5, within=timedelta(minutes=5))
+# A technician prepares many boxes at one address; each waits with its ticket, which is not counted.
+ENROLMENT: Final = Door(name="enrolment", most=60, within=timedelta(minutes=5))
+ENROLMENTS: Final = Door(name="enrolments", most=600, within=timedelta(minutes=5))  # of everybody together
+# By certificate, and only of who has shown its key.
+RENEWAL: Final = Door(name="renewal", most=30, within=timedelta(hours=1))
 EMERGENCY: Final = Door(name="emergency", most=5, within=timedelta(minutes=5))
 
 

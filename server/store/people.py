@@ -37,7 +37,7 @@ def load(
                 raise EnrolmentError("\n".join(wrong[:ERRORS_SHOWN]))
             # In the order of locks that ingest keeps.
             changed += _put_devices(conn, enrolment)
-            changed += _put_gateways(conn, enrolment.gateways)
+            changed += put_gateways(conn, enrolment.gateways)
             signals.send(conn, signals.Channel.ENROLMENT)
     except psycopg.errors.ExclusionViolation as error:
         raise EnrolmentError(
@@ -109,7 +109,7 @@ def _put_devices(conn: psycopg.Connection, enrolment: Enrolment) -> Changed:
     return changed
 
 
-def _put_gateways(conn: psycopg.Connection, gateways: Sequence[EnrolledGateway]) -> Changed:
+def put_gateways(conn: psycopg.Connection, gateways: Sequence[EnrolledGateway]) -> Changed:
     """From its enrolment on a gateway is awaited: one that is never heard of is an alert."""
     names = {"names": [gateway.name for gateway in gateways]}
     _hold_subjects(conn, names)

@@ -19,6 +19,7 @@ class Channel(StrEnum):
     ENROLMENT = "hjemvakt_enrolment"  # limits, pathways or bindings may have changed; of one patient, or "" of anybody
     COMMAND = "hjemvakt_command"  # gateway_command has a new row
     NOTICE = "hjemvakt_notice"  # somebody is called: notice has a new row
+    TRUST = "hjemvakt_trust"  # a gateway was let in or revoked, or a certificate was made or first used
     TEAM = "hjemvakt_team"  # a team's log has grown: the payload is the team's id
 
 

@@ -238,13 +238,20 @@ class Api:
     port: int = 0
     now: Callable[[], datetime] = utc_now
     provider: Provider | None = None
+    gateway_mqtt: str = "mqtts://hjemvakt.kommune.example:8883"
     clients: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> None:
         listening = listen("127.0.0.1", self.port)
         self.port = listening.getsockname()[1]
         seals = Seals(bytes(32))
-        app = create_app(database_url=self.database_url, seals=seals, now=self.now, provider=self.provider)
+        app = create_app(
+            database_url=self.database_url,
+            seals=seals,
+            now=self.now,
+            provider=self.provider,
+            gateway_mqtt=self.gateway_mqtt,
+        )
         self._server = web_server(app)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()

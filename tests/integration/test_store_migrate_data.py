@@ -176,6 +176,14 @@ insert into staff (login, name, initials, password_hash, machine) values ('machi
 insert into machine_token (staff_id, token_hash, scopes, made_at, made_by, expires_at)
 select id, '\\x01', '{board:read}', '2026-02-01Z', 'kari', '2026-03-01Z' from staff where machine;
 """,
+    30: """
+insert into authority (certificate, sealed_key, made_at) values ('c', '\\x01', '2026-02-01Z');
+insert into birth values ('7K3M-9TQZ-2WXB', 'gw-1', '2026-02-01Z');
+insert into enrolment (code, key, csr, ticket_hash, asked_at, heard_at, state, gateway)
+values ('7K3M-9TQZ-2WXB', 'k', 'r', '\\x01', '2026-02-01Z', '2026-02-01Z', 'issued', 'gw-1');
+insert into certificate (serial, gateway_id, enrolment_id, certificate, key, not_before, not_after)
+select '1', 1, id, 'c', 'k', '2026-02-01Z', '2026-05-01Z' from enrolment;
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change

@@ -13,6 +13,7 @@ CARE = frozenset({"nurse", "coordinator", "doctor"})
 DECIDES_FOR_TEAM = frozenset({"coordinator", "doctor"})
 COORDINATOR = frozenset({"coordinator"})
 EQUIPMENT = frozenset({"coordinator", "technician", "administrator"})
+INSTALLS = frozenset({"technician", "administrator"})
 AUDITOR = frozenset({"auditor"})
 EVERYBODY = frozenset(ROLES)
 REV, REASON = "0" * 16, "a reason of the walk"
@@ -166,6 +167,15 @@ WALK: dict[str, Ask] = {
     "change_way": Ask(may=EVERYBODY),
     "remove_way": Ask(may=EVERYBODY),
     "get_deliveries": Ask(may=EQUIPMENT, own=True),
+    # gateways
+    "get_authority": Ask(may=EVERYBODY, open=True, own=True),
+    "enrol": Ask(may=EVERYBODY, open=True, own=True, body={"code": "7K3M-9TQZ-2WXB", "csr": "none"}),
+    "ask_with_ticket": Ask(may=EVERYBODY, open=True, own=True, body={"ticket": "none"}),
+    "renew": Ask(may=EVERYBODY, open=True, own=True, body={"certificate": "none"}),
+    "get_enrolments": Ask(may=INSTALLS, own=True),
+    "accept_enrolment": Ask(may=INSTALLS),
+    "refuse_enrolment": Ask(may=INSTALLS, body={"why": REASON}),
+    "revoke_gateway": Ask(may=INSTALLS),
     # who saw whom
     "get_access_log": Ask(may=AUDITOR, own=True),
     "print_access_log": Ask(may=AUDITOR),
@@ -190,6 +200,7 @@ class Operation:
     def request(self, **whom: int) -> dict[str, Any]:
         """For `httpx.Client.request`. `whom`: numbers in place of the path's parameters; what it lacks is 1."""
         words = {"kind": "spo2", "rule": "trend", "pathway": "kols", "priority": "yellow", "record": "contacts"}
+        words["gateway"] = "gw-berta"  # of the western team
         asked: dict[str, Any] = {
             "method": self.method,
             "url": self.path.format_map(_Ones(words | whom)),

@@ -21,3 +21,7 @@ listen hjemvakt_command
 -- name: listen_notice
 -- Somebody is called outside of the screens.
 listen hjemvakt_notice
+
+-- name: listen_trust
+-- A gateway was let in or revoked, or a certificate was made or first used.
+listen hjemvakt_trust
