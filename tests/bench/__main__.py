@@ -16,6 +16,7 @@ BENCHES = (
     "backlog",
     "agent",
     "radio",
+    "sockets",
 )
 
 
