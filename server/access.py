@@ -30,6 +30,7 @@ class Deed(StrEnum):
     READ_ACCESS_LOG = "read_access_log"
     END_SESSIONS = "end_sessions"  # of members of the team
     INSTALL = "install"  # let gateways in, and revoke them
+    SEE_MEMBERS = "see_members"  # who works in the team, and as what
 
 
 _CARE: Final = frozenset(
@@ -41,6 +42,7 @@ _CARE: Final = frozenset(
         Deed.SET_CARE,
         Deed.SEE_NUMBERS,
         Deed.OPEN_IN_EMERGENCY,
+        Deed.SEE_MEMBERS,
     }
 )
 _EQUIPMENT: Final = frozenset({Deed.COUNT_TROUBLES, Deed.SEE_TROUBLES})
@@ -51,8 +53,8 @@ MAY: Final[Mapping[Role, frozenset[Deed]]] = MappingProxyType(
         Role.DOCTOR: _CARE | {Deed.SET_PATHWAYS, Deed.PRESCRIBE},
         Role.COORDINATOR: _CARE | _EQUIPMENT | {Deed.SET_PATHWAYS, Deed.MANAGE_PEOPLE},
         Role.TECHNICIAN: _EQUIPMENT | {Deed.INSTALL},
-        Role.ADMINISTRATOR: _EQUIPMENT | {Deed.END_SESSIONS, Deed.INSTALL},
-        Role.AUDITOR: frozenset({Deed.READ_ACCESS_LOG}),
+        Role.ADMINISTRATOR: _EQUIPMENT | {Deed.END_SESSIONS, Deed.INSTALL, Deed.SEE_MEMBERS},
+        Role.AUDITOR: frozenset({Deed.READ_ACCESS_LOG, Deed.SEE_MEMBERS}),
     }
 )
 

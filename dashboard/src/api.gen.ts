@@ -1211,6 +1211,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/duty/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Duty History
+         * @description Who was on duty, and who said so.
+         */
+        get: operations["get_duty_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{team}/duty/leave": {
         parameters: {
             query?: never;
@@ -1337,6 +1357,26 @@ export interface paths {
         put?: never;
         /** Take Back Service Hours */
         post: operations["take_back_service_hours"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Members
+         * @description Whoever has ended is not among them, nor are other programs.
+         */
+        get: operations["get_members"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3547,6 +3587,55 @@ export interface components {
             on_duty: components["schemas"]["OnDuty"][];
         };
         /**
+         * DutyHistory
+         * @description Of the time from `since`; a time that no period covers had nobody on duty.
+         */
+        DutyHistory: {
+            /** Team */
+            team: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Periods
+             * @description the newest first
+             */
+            periods: components["schemas"]["DutyPeriod"][];
+            /**
+             * More
+             * @description there are older ones of that time, too
+             */
+            more: boolean;
+        };
+        /**
+         * DutyPeriod
+         * @description `to_at` null: still on duty. `ended_by` null: nobody did, or the team's list.
+         */
+        DutyPeriod: {
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "duty" | "backup" | "coordinator";
+            staff: components["schemas"]["StaffMember"];
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /** To At */
+            to_at: string | null;
+            started_by: components["schemas"]["StaffMember"] | null;
+            ended_by: components["schemas"]["StaffMember"] | null;
+            /**
+             * Note
+             * @description why nobody was left on duty
+             */
+            note: string;
+        };
+        /**
          * EffectiveHomeRule
          * @description As `EffectiveRule`. `bounds`: the smallest and the largest that each number can be set to.
          */
@@ -5006,6 +5095,30 @@ export interface components {
              * @description when it was told that none had come
              */
             missed_at: string | null;
+        };
+        /** Member */
+        Member: {
+            staff: components["schemas"]["StaffMember"];
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "nurse" | "coordinator" | "doctor" | "technician" | "administrator" | "auditor";
+            /**
+             * Answers
+             * @description may have alerts, be on duty, and stand in a chain
+             */
+            answers: boolean;
+        };
+        /** Members */
+        Members: {
+            /** Team */
+            team: number;
+            /**
+             * Members
+             * @description by name
+             */
+            members: components["schemas"]["Member"][];
         };
         /**
          * Merge
@@ -13019,6 +13132,79 @@ export interface operations {
             };
         };
     };
+    get_duty_history: {
+        parameters: {
+            query?: {
+                /** @description so far back */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DutyHistory"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     leave_duty: {
         parameters: {
             query?: never;
@@ -13758,6 +13944,76 @@ export interface operations {
             };
             /** @description The body is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Members"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -28,6 +28,7 @@ from server.api import (
     enrolment,
     home_rules,
     household,
+    members,
     observations,
     oidc,
     people,
@@ -129,7 +130,7 @@ def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(oidc.router)
     app.include_router(oidc.browser)
     app.include_router(board.router(board.Boards()))
-    for each in (observations, care, settings, home_rules, clinic, story, alerts, duty, technical, ways):
+    for each in (observations, care, settings, home_rules, clinic, story, alerts, duty, members, technical, ways):
         app.include_router(each.router)
     app.include_router(people.router)
     app.include_router(household.router)

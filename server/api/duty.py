@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from server.access import Deed
 from server.alerts import escalation, hours, phones
@@ -25,6 +25,8 @@ from server.store import answering, chains, duty
 
 router = APIRouter(prefix="/api/v1/teams/{team}", tags=["duty"], dependencies=case.SIGNED_IN)
 changing: Final[dict[str, Any]] = {"responses": CONFLICT}
+PERIODS_MAX: Final = 400
+Days = Annotated[int, Query(ge=1, le=92, description="so far back")]
 Shown = TypeVar("Shown", bound=Shape)
 
 
@@ -36,6 +38,18 @@ def get_duty(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.Duty:
     with desk.work(token) as work:
         _mine(work, team)
         return _duty(work, team)
+
+
+@router.get("/duty/history")
+def get_duty_history(team: TeamId, desk: DeskOfApp, token: Token, days: Days = 14) -> shapes.DutyHistory:
+    """Who was on duty, and who said so."""
+    with desk.work(token) as work:
+        _mine(work, team)
+        since = work.now - timedelta(days=days)
+        found = duty.periods(work.conn, team, since, most=PERIODS_MAX + 1)
+        people = case.people(work, [id_ for each in found for id_ in (each.started_by, each.ended_by)])
+    shown = [_period_of(each, people) for each in found[:PERIODS_MAX]]
+    return shapes.DutyHistory(team=team, since=since, periods=shown, more=len(found) > PERIODS_MAX)
 
 
 @router.post("/duty")
@@ -210,6 +224,20 @@ def _duty(work: Work, team: int) -> shapes.Duty:
     return shapes.Duty(
         team=team,
         on_duty=[on_duty(each) for each in duty.on_duty(work.conn, [team])],
+    )
+
+
+def _period_of(row: duty.Period, people: dict[int, StaffMember]) -> shapes.DutyPeriod:
+    return shapes.DutyPeriod.model_validate(
+        {
+            "part": row.part,
+            "staff": StaffMember(id=row.staff, name=row.name, initials=row.initials),
+            "from_at": row.from_at,
+            "to_at": row.to_at,
+            "started_by": None if row.started_by is None else people.get(row.started_by),
+            "ended_by": None if row.ended_by is None else people.get(row.ended_by),
+            "note": row.note,
+        }
     )
 
 

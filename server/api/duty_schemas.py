@@ -36,6 +36,27 @@ class Duty(Shape):
     on_duty: list[OnDuty]
 
 
+class DutyPeriod(Shape):
+    """`to_at` null: still on duty. `ended_by` null: nobody did, or the team's list."""
+
+    part: Part
+    staff: StaffMember
+    from_at: datetime
+    to_at: datetime | None
+    started_by: StaffMember | None
+    ended_by: StaffMember | None
+    note: Annotated[str, Field(description="why nobody was left on duty")]
+
+
+class DutyHistory(Shape):
+    """Of the time from `since`; a time that no period covers had nobody on duty."""
+
+    team: int
+    since: datetime
+    periods: Annotated[list[DutyPeriod], Field(description="the newest first")]
+    more: Annotated[bool, Field(description="there are older ones of that time, too")]
+
+
 class GoOnDuty(Shape):
     part: Part
     staff: Annotated[

@@ -18,10 +18,14 @@ def beside(conn: Connection, alert_id: int) -> list[Alert]:
     return [] if row is None else alerts.open_alerts(conn, [row[0]])
 
 
+def members(conn: Connection, team_id: int) -> list[tuple[StaffRow, Role]]:
+    """Who works in a team now, and as what."""
+    return [
+        (StaffRow(id=id_, name=name, initials=initials), Role(role))
+        for id_, name, initials, role in conn.execute(SQL["staff_of_team"], {"team": team_id})
+    ]
+
+
 def may_answer(conn: Connection, team_id: int) -> list[StaffRow]:
     """Who of a team may be given its alerts."""
-    return [
-        StaffRow(id=id_, name=name, initials=initials)
-        for id_, name, initials, role in conn.execute(SQL["staff_of_team"], {"team": team_id})
-        if Deed.HANDLE_ALERTS in MAY[Role(role)]
-    ]
+    return [row for row, role in members(conn, team_id) if Deed.HANDLE_ALERTS in MAY[role]]

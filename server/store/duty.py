@@ -39,6 +39,26 @@ def on_duty(conn: Connection, teams: Collection[int]) -> list[OnDuty]:
         return cursor.execute(SQL["on_duty"], {"teams": list(teams)}).fetchall()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Period:
+    """`to_at` None: still on duty. `note`: why nobody was left."""
+
+    staff: int
+    name: str
+    initials: str
+    part: str
+    from_at: datetime
+    to_at: datetime | None
+    started_by: int | None
+    ended_by: int | None
+    note: str
+
+
+def periods(conn: Connection, team: int, since: datetime, *, most: int) -> list[Period]:
+    with conn.cursor(row_factory=class_row(Period)) as cursor:
+        return cursor.execute(SQL["periods"], {"team": team, "since": since, "most": most}).fetchall()
+
+
 def begin(conn: Connection, team: int, staff: int, part: Part, *, by: int, now: datetime) -> None:
     """Whoever decides for the team holds it."""
     row = conn.execute(SQL["works_there"], {"team": team, "staff": staff}).fetchone()

@@ -67,6 +67,24 @@ def test_somebody_must_be_left_on_duty_or_it_is_said_why_not(api, town, east):
     assert ask(kari, f"{east}/duty/leave", 422, part="duty")["detail"].endswith(".")
 
 
+def test_who_was_on_duty_since_when_and_by_whom_is_kept(api, town, east):
+    siv, kari = api.signed_in("siv"), api.signed_in("kari")
+    ask(siv, f"{east}/duty", part="duty", staff=town.staff["ola"])
+    ask(kari, f"{east}/duty", part="backup")
+    ask(siv, f"{east}/duty/leave", part="duty", staff=town.staff["ola"])
+    ask(kari, f"{east}/duty/leave", part="backup", nobody_because="Everybody is at the course.")
+    town.sql("update duty set from_at = from_at - interval '3 d', to_at = to_at - interval '2 d' where part = 'duty'")
+    found = kari.get(f"{east}/duty/history").json()
+    assert [
+        (each["part"], each["staff"]["name"], each["started_by"]["name"], each["ended_by"]["name"], each["note"])
+        for each in found["periods"]
+    ] == [("backup", "Kari", "Kari", "Kari", "Everybody is at the course."), ("duty", "Ola", "Siv", "Siv", "")]
+    assert found["more"] is False
+    yesterday = kari.get(f"{east}/duty/history", params={"days": 1}).json()["periods"]
+    assert [each["part"] for each in yesterday] == ["backup"]
+    assert api.signed_in("berit").get(f"{east}/duty/history").status_code == 404
+
+
 def test_what_somebody_had_goes_to_the_next_one_and_rings_there(api, town, east):
     kari, ola = api.signed_in("kari"), api.signed_in("ola")
     ask(kari, f"{east}/duty", part="duty")

@@ -129,6 +129,7 @@ WALK: dict[str, Ask] = {
     "set_snooze_limit": Ask(may=DECIDES_FOR_TEAM),
     # duty
     "get_duty": care(),
+    "get_duty_history": care(),
     "go_on_duty": care(),
     "leave_duty": care(),
     "get_chains": care(),
@@ -138,6 +139,7 @@ WALK: dict[str, Ask] = {
     "get_service_hours": care(),
     "set_service_hours": team(**DECISION),
     "take_back_service_hours": team(**DECISION),
+    "get_members": Ask(may=CARE | AUDITOR | {"administrator"}),
     # people
     "get_municipalities": Ask(may=CARE, own=True),
     "find_patient": Ask(may=CARE, own=True),

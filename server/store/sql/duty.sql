@@ -6,6 +6,13 @@ from duty d join staff s on s.id = d.staff_id
 where d.team_id = any (%(teams)s) and d.to_at is null and s.active
 order by d.team_id, d.from_at, d.id
 
+-- name: periods
+-- Who was on duty since then, the newest first.
+select d.staff_id as staff, s.name, s.initials, d.part, d.from_at, d.to_at, d.started_by, d.ended_by, d.note
+from duty d join staff s on s.id = d.staff_id
+where d.team_id = %(team)s and (d.to_at is null or d.to_at >= %(since)s)
+order by d.from_at desc, d.id desc limit %(most)s
+
 -- name: begin
 -- On duty; who is so already stays so since then.
 insert into duty (team_id, staff_id, part, from_at, started_by)
