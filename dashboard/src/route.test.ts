@@ -8,7 +8,8 @@ const ALL: [string, Route][] = [
   ['/utstyr', { screen: 'equipment' }],
   ['/montering', { screen: 'install' }],
   ['/varslingsveier', { screen: 'ways' }],
-  ['/administrasjon/vaktplan', { screen: 'admin', page: 'vaktplan' }],
+  ['/administrasjon', { screen: 'admin', page: '' }],
+  ['/administrasjon/vakt', { screen: 'admin', page: 'vakt' }],
 ]
 
 describe('an address', () => {
@@ -29,15 +30,17 @@ describe('an address', () => {
 
 describe('a role', () => {
   test('opens what is its own, and begins with the first of it', () => {
-    expect(places(['nurse'])).toEqual(['board'])
-    expect(places(['technician'])).toEqual(['equipment'])
-    expect(places(['nurse', 'coordinator'])).toEqual(['board', 'equipment'])
-    expect(places(['auditor'])).toEqual([])
+    expect(places(['nurse'])).toEqual(['board', 'admin'])
+    expect(places(['technician'])).toEqual(['equipment', 'admin'])
+    expect(places(['nurse', 'coordinator'])).toEqual(['board', 'equipment', 'admin'])
+    expect(places(['auditor'])).toEqual(['admin'])
+    expect(places([])).toEqual([])
   })
 
   test('that asks for a screen of another one gets its own first screen', () => {
     expect(permitted({ screen: 'alert', id: 3 }, ['technician'])).toEqual({ screen: 'equipment' })
     expect(permitted({ screen: 'equipment' }, ['nurse'])).toEqual({ screen: 'board' })
+    expect(permitted({ screen: 'board' }, ['auditor'])).toEqual({ screen: 'admin', page: '' })
     expect(permitted({ screen: 'alert', id: 3 }, ['nurse'])).toEqual({ screen: 'alert', id: 3 })
     expect(permitted({ screen: 'ways' }, ['technician'])).toEqual({ screen: 'ways' })
   })

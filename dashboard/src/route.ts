@@ -1,4 +1,5 @@
 // Which screen an address means, and the address of a screen. Pure.
+import { pagesFor } from './admin'
 import type { Role } from './protocol'
 
 export type Route =
@@ -7,11 +8,11 @@ export type Route =
   | { readonly screen: 'admin'; readonly page: string }
 export type Screen = Route['screen']
 /** Screens that stand in the navigation. */
-export type Place = 'board' | 'equipment'
+export type Place = 'board' | 'equipment' | 'admin'
 
 const PLAIN = { board: '/', equipment: '/utstyr', install: '/montering', ways: '/varslingsveier', missing: '/' } as const
 const NUMBERED = { patient: '/pasient/', alert: '/varsel/' } as const
-const ADMIN = '/administrasjon/'
+const ADMIN = '/administrasjon'
 const MOST = 2 ** 53
 
 /** Who sees patients, and who sees equipment; the server decides, this only chooses the page. */
@@ -25,13 +26,15 @@ export function routeOf(pathname: string): Route {
     const id = path.startsWith(NUMBERED[screen]) ? numbered(path.slice(NUMBERED[screen].length)) : null
     if (id !== null) return { screen, id }
   }
-  if (path.startsWith(ADMIN) && /^[a-z-]+$/.test(path.slice(ADMIN.length))) return { screen: 'admin', page: path.slice(ADMIN.length) }
+  const page = path === ADMIN ? '' : path.startsWith(`${ADMIN}/`) ? path.slice(ADMIN.length + 1) : null
+  if (page !== null && /^[a-z-]*$/.test(page)) return { screen: 'admin', page }
   return { screen: 'missing' }
 }
 
 export function pathOf(route: Route): string {
   if ('id' in route) return `${NUMBERED[route.screen]}${route.id}`
-  return 'page' in route ? `${ADMIN}${route.page}` : PLAIN[route.screen]
+  if ('page' in route) return route.page === '' ? ADMIN : `${ADMIN}/${route.page}`
+  return PLAIN[route.screen]
 }
 
 function numbered(text: string): number | null {
@@ -48,13 +51,19 @@ export function places(roles: readonly Role[]): Place[] {
   const found: Place[] = []
   if (caresFor(roles)) found.push('board')
   if (roles.some((role) => EQUIPMENT.includes(role))) found.push('equipment')
+  if (pagesFor(roles).length > 0) found.push('admin')
   return found
+}
+
+/** Where a place begins. */
+export function startOf(place: Place): Route {
+  return place === 'admin' ? { screen: place, page: '' } : { screen: place }
 }
 
 /** The screen that somebody gets who asks for this one: their first, when it is not theirs. */
 export function permitted(route: Route, roles: readonly Role[]): Route {
   const open = places(roles)
-  const needs: Partial<Record<Screen, Place>> = { board: 'board', patient: 'board', alert: 'board', equipment: 'equipment' }
+  const needs: Partial<Record<Screen, Place>> = { board: 'board', patient: 'board', alert: 'board', equipment: 'equipment', admin: 'admin' }
   const place = needs[route.screen]
-  return place === undefined || open.includes(place) ? route : { screen: open[0] ?? 'board' }
+  return place === undefined || open.includes(place) ? route : startOf(open[0] ?? 'board')
 }

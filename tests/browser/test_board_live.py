@@ -208,8 +208,9 @@ def test_a_session_that_ended_leads_to_the_login_and_leaves_no_name_behind(town,
     expect(other.locator("[name=login]")).to_be_visible()
 
 
-def test_somebody_whose_role_has_no_board_is_told_so(screens):
+def test_somebody_whose_role_has_no_board_is_told_so(screens, town):
     screens.expected = ("401", "403", "WebSocket")
+    town.add_staff("nina")  # of no team
     page = screens.login_page()
-    sign_in(page, "rune")
+    sign_in(page, "nina")
     expect(page.get_by_text("Rollen din har ingen vakttavle")).to_be_visible()
