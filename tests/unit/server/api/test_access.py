@@ -14,7 +14,7 @@ def test_a_role_counts_only_in_the_team_where_one_has_it():
 
 def test_who_mends_equipment_handles_no_alerts_and_who_audits_only_reads_who_looked():
     assert Deed.HANDLE_ALERTS not in MAY[Role.TECHNICIAN] | MAY[Role.ADMINISTRATOR]
-    assert MAY[Role.AUDITOR] == {Deed.READ_ACCESS_LOG}
+    assert MAY[Role.AUDITOR] == {Deed.READ_ACCESS_LOG, Deed.SEE_MEMBERS}
 
 
 def who_may(deed):
