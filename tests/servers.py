@@ -37,6 +37,10 @@ class NamedServer:
                 conn.execute(SQL("alter role {} password {}").format(Identifier(API_ROLE), Literal(str(password))))
 
 
+def is_named() -> bool:
+    return bool(_NAMED)
+
+
 def named() -> NamedServer:
     assert _NAMED, f"{URL} has to name the server"
     server = NamedServer(_NAMED)
@@ -68,8 +72,10 @@ def make_template(server: Server, name: str) -> None:
 
 
 def copy(server: Server, template: str, name: str) -> None:
+    """File by file: half the time of the usual way, which writes every block to the log as well."""
     with psycopg.connect(server.dsn(), autocommit=True) as conn:
-        conn.execute(SQL("create database {} template {}").format(Identifier(name), Identifier(template)))
+        statement = SQL("create database {} template {} strategy file_copy")
+        conn.execute(statement.format(Identifier(name), Identifier(template)))
 
 
 def drop(server: Server, name: str) -> None:

@@ -1,178 +1,40 @@
-"""A small town with two teams, and the real api in front of it; and an air for virtual devices."""
+"""The real api in front of a small town with two teams; and an air for virtual devices."""
 
 import asyncio
 import json
 import logging
+import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
-from argon2 import PasswordHasher
-from psycopg.types.json import Jsonb
 from websockets.asyncio.client import ClientConnection, connect
 
-from devices.limits import Level
+from devices.virtual.hci_server import HciServer
 from devices.virtual.radio import Air
-from devices.vocabulary import KINDS, EventType, Kind
-from server.alerts import policy
-from server.alerts.findings import HelpCall
-from server.alerts.model import patient_subject
 from server.api.app import create_app, listen, utc_now, web_server
-from server.detection.findings import Crossing, Evidence, LimitFinding
 from server.provider import Provider
-from server.store import alerts, arrays, signals, teamlog
+from server.store import pool
 from server.store.sealing import Seals
+from tests.integration.api_document import api_document
+from tests.integration.assessor_rig import Sender
+from tests.integration.built_routes import share_built_routes
+from tests.integration.edge_contract_server import ContractServer
+from tests.integration.edge_radio_rig import served
+from tests.integration.enrol_rig import signing
+from tests.integration.ingest_rig import Rig, build
+from tests.integration.monitor_rig import await_true
+from tests.integration.town import PASSWORD, Town
 
-PASSWORD = "a long sentence about nothing"
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-EARLY = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@dataclass(kw_only=True)
-class Town:
-    """Rows as the monitor and an administrator would have written them, by the owner of the database."""
-
-    owner: str
-    teams: dict[str, int] = field(default_factory=dict)
-    staff: dict[str, int] = field(default_factory=dict)
-    patients: dict[str, int] = field(default_factory=dict)
-    homes: dict[str, int] = field(default_factory=dict)
-    devices: dict[str, int] = field(default_factory=dict)
-    _kept: psycopg.Connection | None = field(default=None, init=False)
-
-    def connection(self) -> psycopg.Connection:
-        conn = psycopg.connect(self.owner)
-        arrays.register(conn)
-        return conn
-
-    def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Each a transaction of its own, on a connection that is kept: to open one costs more than most statements."""
-        if self._kept is None:
-            self._kept = psycopg.connect(self.owner, autocommit=True, prepare_threshold=None)
-            arrays.register(self._kept)
-        cursor = self._kept.execute(statement.encode(), parameters)
-        return cursor.fetchall() if cursor.description else []
-
-    def let_go(self) -> None:
-        """Of the connection, before its server goes."""
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
-
-    def one(self, statement: str, *parameters: Any) -> Any:
-        return self.sql(statement, *parameters)[0][0]
-
-    def add_team(self, name: str) -> None:
-        self.teams[name] = self.one("insert into team (name) values (%s) returning id", name)
-
-    def add_staff(self, login: str, **roles: str) -> None:
-        """`roles`: team -> role."""
-        insert = "insert into staff (login, name, initials, password_hash) values (%s, %s, %s, %s) returning id"
-        name = login.capitalize()
-        self.staff[login] = self.one(insert, login, name, name[:2].upper(), CHEAP.hash(PASSWORD))
-        for team, role in roles.items():
-            self.sql("insert into staff_team values (%s, %s, %s)", self.staff[login], self.teams[team], role)
-
-    def add_patient(self, name: str, team: str, *, pathway: str = "kols", virtual: bool = False) -> None:
-        """With a home of the same name, a gateway gw-<name> in it, and a device bound to the patient."""
-        team_id, number = self.teams[team], len(self.patients) + 1
-        home = "insert into home (name, address, team_id, bucket) values (%s, %s, %s, 0) returning id"
-        self.homes[name] = self.one(home, name, f"Storgata {number}", team_id)
-        patient = """insert into patient (reference, name, born_on, pathway, team_id, home_id, virtual)
-                     values (%s, %s, %s, %s, %s, %s, %s) returning id"""
-        row = (f"P-{number}", name, date(1940, 5, 17), pathway, team_id, self.homes[name], virtual)
-        self.patients[name] = self.one(patient, *row)
-        gateway = "insert into gateway (name, home_id, bucket, enrolled) values (%s, %s, 0, true)"
-        self.sql(gateway, f"gw-{name}", self.homes[name])
-        device = "insert into device (address, profile, first_heard_at) values (%s, 'oximeter', %s) returning id"
-        self.devices[name] = self.one(device, f"AA:BB:CC:DD:EE:{number:02X}", EARLY)
-        binding = "insert into binding (device_id, patient_id, valid_from) values (%s, %s, %s)"
-        self.sql(binding, self.devices[name], self.patients[name], EARLY)
-
-    def measure(
-        self, name: str, kind: Kind, value: float | None, at: datetime, *, mode: int = 0, device: str | None = None
-    ) -> None:
-        """One reading, stored and told as the monitor does it."""
-        row = {
-            "patient": self.patients[name],
-            "kind": KINDS[kind].number,
-            "at": at,
-            "device": self.devices[device or name],
-            "value": value,
-            "quality": 2 if value is None else 0,
-            "mode": mode,
-        }
-        with self.connection() as conn:
-            conn.execute("select observation_days(array[%(at)s]::timestamptz[])", row)
-            conn.execute(
-                """insert into observation values (%(patient)s, %(kind)s, %(at)s, 0, %(device)s, %(value)s, null, null,
-                   1, %(quality)s, 0, 0, %(mode)s, %(at)s)""",
-                row,
-            )
-            batch = conn.execute(
-                """insert into latest values (%(patient)s, %(kind)s, %(at)s, %(value)s, %(quality)s, 0, %(mode)s, 0,
-                   %(device)s, %(at)s, nextval('ingest_batch'))
-                   on conflict (patient_id, kind) do update set taken_at = excluded.taken_at, value = excluded.value,
-                   quality = excluded.quality, batch = excluded.batch returning batch""",
-                row,
-            ).fetchone()
-            assert batch is not None
-            signals.send(conn, signals.Channel.READINGS, batch[0])
-
-    def press(self, name: str, event: EventType = EventType.SOS, *, at: datetime | None = None) -> int:
-        """A call for help, raised as the monitor does it; the alert's id."""
-        at = at or datetime.now(UTC)
-        subject = patient_subject(self.patients[name], home=self.homes[name])
-        with self.connection() as conn:
-            held = alerts.hold(conn, [subject])
-            standing = alerts.open_alerts(conn, held.values())
-            finding = HelpCall(subject=subject, type=event, at=at, late=False)
-            alerts.apply(conn, policy.decide(standing, [finding], at), at)
-        return self.one(
-            "select max(id) from alert where patient_id = %s and rule = %s", self.patients[name], f"call:{event}"
-        )
-
-    def desaturate(self, name: str, at: datetime) -> int:
-        """Oxygen below the red limit, raised as the monitor does it; the alert's id."""
-        patient = self.patients[name]
-        evidence = Evidence(kind=Kind.SPO2, value=82, limit=88, level=Level.RED_LOW, direction="low", since=at)
-        finding = LimitFinding(
-            patient=patient,
-            kind=Kind.SPO2,
-            crossing=Crossing.BEGAN,
-            direction="low",
-            level=Level.RED_LOW,
-            began=at,
-            at=at,
-            late=False,
-            evidence=evidence,
-        )
-        with self.connection() as conn:
-            held = alerts.hold(conn, [patient_subject(patient)])
-            alerts.apply(conn, policy.decide(alerts.open_alerts(conn, held.values()), [finding], at), at)
-        return self.one("select max(id) from alert where patient_id = %s and rule = 'limit:spo2:low'", patient)
-
-    def gateway_says(self, name: str, state: str, **status: object) -> None:
-        now = datetime.now(UTC)
-        with self.connection() as conn:
-            conn.execute(
-                "update gateway set state = %s, state_since = %s, heard_at = %s, status = %s where name = %s",
-                (state, now, now, Jsonb({"state": state, **status}), f"gw-{name}"),
-            )
-            team = conn.execute("select team_id from home where id = %s", (self.homes[name],)).fetchone()
-            assert team is not None
-            entry = teamlog.Entry(team_id=team[0], type="gateway", body={"gateway": f"gw-{name}"})
-            teamlog.append(conn, [entry], now)
-
-    def head(self, team: str) -> int:
-        return self.one("select head from team where id = %s", self.teams[team])
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: each client would read all authorities of the world
 
 
 @pytest.fixture
@@ -232,17 +94,18 @@ class Screen:
 
 @dataclass(kw_only=True)
 class Api:
-    """The real server on a real port, in a thread."""
+    """The real server on a real port, in a thread. `listening`: a socket that outlives it; None: one of its own."""
 
     database_url: str
     port: int = 0
+    listening: socket.socket | None = None
     now: Callable[[], datetime] = utc_now
     provider: Provider | None = None
     gateway_mqtt: str = "mqtts://hjemvakt.kommune.example:8883"
     clients: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> None:
-        listening = listen("127.0.0.1", self.port)
+        listening = listen("127.0.0.1", self.port) if self.listening is None else self.listening.dup()
         self.port = listening.getsockname()[1]
         seals = Seals(bytes(32))
         app = create_app(
@@ -252,6 +115,8 @@ class Api:
             provider=self.provider,
             gateway_mqtt=self.gateway_mqtt,
         )
+        app.openapi = api_document  # type: ignore[method-assign]
+        share_built_routes(app)
         self._server = web_server(app)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()
@@ -268,7 +133,8 @@ class Api:
     def client(self) -> httpx.Client:
         # A connection kept alive would meet the server's own idle limit, which ends it just as it is used again.
         limits = httpx.Limits(max_keepalive_connections=0)
-        return self.clients.enter_context(httpx.Client(base_url=self.url, timeout=30, trust_env=False, limits=limits))
+        options: Any = {"base_url": self.url, "timeout": 30, "trust_env": False, "limits": limits, "verify": NO_TLS}
+        return self.clients.enter_context(httpx.Client(**options))
 
     def signed_in(self, login: str) -> httpx.Client:
         client = self.client()
@@ -297,6 +163,51 @@ def api(database, town: Town) -> Iterator[Api]:
 
 
 @pytest.fixture
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An api that looks at everything as often as a test likes, and not every five seconds."""
+    monkeypatch.setattr("server.api.live.LOOK_EVERY_S", 0.5)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool that gives up soon on a database that is away, and not after five seconds."""
+    monkeypatch.setattr("server.store.pool.WAIT_S", 0.5)
+
+
+@pytest.fixture
+def kari(api: Api) -> httpx.Client:
+    """A nurse in the east."""
+    return api.signed_in("kari")
+
+
+@pytest.fixture
+def siv(api: Api) -> httpx.Client:
+    """Coordinator in the east, nurse in the west."""
+    return api.signed_in("siv")
+
+
+@pytest.fixture
+def tor(api: Api) -> httpx.Client:
+    """A technician in the east."""
+    return api.signed_in("tor")
+
+
+@pytest.fixture
+def doctor(api: Api, town: Town) -> httpx.Client:
+    """In the east."""
+    town.add_staff("dag", east="doctor")
+    return api.signed_in("dag")
+
+
+@pytest.fixture
+def signer(town: Town) -> Iterator[None]:
+    """Certificates are signed, by an authority that is there."""
+    with signing(town.owner):
+        await_true(lambda: town.one("select count(*) from authority") == 1)
+        yield
+
+
+@pytest.fixture
 def screen_of() -> type[Screen]:
     return Screen
 
@@ -305,6 +216,40 @@ def screen_of() -> type[Screen]:
 def minutes_ago() -> Any:
     now = datetime.now(UTC).replace(microsecond=0)
     return lambda minutes: now - timedelta(minutes=minutes)
+
+
+@pytest.fixture
+def rig(database) -> Iterator[Rig]:
+    made = build(database.owner, Rig)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def conn(rig: Rig) -> Iterator[psycopg.Connection]:
+    """Another one, to the rig's database."""
+    with pool.connect(rig.dsn, name="test", autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def send(rig: Rig) -> Sender:
+    return Sender(rig)
+
+
+@pytest.fixture
+def server(broker) -> Iterator[ContractServer]:
+    """All that a gateway alone needs of one."""
+    made = ContractServer(broker.port)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+async def home(air: Air) -> AsyncIterator[HciServer]:
+    """An adapter on the air, for a gateway."""
+    async with served(air) as (adapter,):
+        yield adapter
 
 
 @pytest.fixture

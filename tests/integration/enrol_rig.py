@@ -1,6 +1,7 @@
 """A gateway that is no program of ours: its keys, requests and signatures are made by the command `openssl`."""
 
 import base64
+import contextlib
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from server.signing import Signer
+from server.store import signals
 from server.store.sealing import Seals
+from tests.integration.care_rig import done, get, send
 from tests.integration.monitor_rig import LIMIT_S, await_true
 
 CODE, OTHER_CODE = "7K3M-9TQZ-2WXB", "1234-5678-9BCD"
@@ -66,6 +70,13 @@ class Box:
         return client.post("/api/v1/enrolment/renewal", json=wish)
 
 
+def let_in(tor: httpx.Client, town: Any, *, name: str | None = "gw-new") -> dict[str, Any]:
+    """The only one that waits, into Anna's home."""
+    (waits,) = get(tor, "/enrolments")["enrolments"]
+    said: dict[str, Any] = done(send(tor, f"/enrolments/{waits['id']}/accept", home=town.homes["anna"], name=name))
+    return said
+
+
 def standing(client: httpx.Client, ticket: str) -> dict[str, Any]:
     answer = client.post("/api/v1/enrolment/ticket", json={"v": 1, "ticket": ticket}).raise_for_status()
     said: dict[str, Any] = answer.json()
@@ -88,5 +99,12 @@ def signing(owner: str, *, seals: Seals | None = None, command: str | None = Non
         yield signer
     finally:
         signer.stop()
+        wake(owner)
         thread.join(LIMIT_S)
         assert not thread.is_alive()
+
+
+def wake(owner: str) -> None:
+    """Whoever listens for news of trust, and would else notice at the next look that it is to stop."""
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(owner, autocommit=True) as conn:
+        signals.send(conn, signals.Channel.TRUST)

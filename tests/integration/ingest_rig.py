@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -14,6 +14,7 @@ from devices.wire.topics import Channel, Topic
 from server.store import intake, pool
 from server.store.arrival import Arrival
 from server.store.ingest import Filed, Ingest, Watch
+from tests.integration.asked import Asked
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 OUTBOX = "00000000000000aa"
@@ -46,7 +47,11 @@ class Rig:
     conn: psycopg.Connection
     watch: Watch
     ingest: Ingest
+    asked: Asked = field(init=False)
     acknowledged: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.asked = Asked(self.dsn)
 
     def file(self, *arrivals: Arrival, now: datetime = NOW) -> Filed:
         filed = self.ingest.file([intake.open_one(arrival) for arrival in arrivals], now)
@@ -55,19 +60,21 @@ class Rig:
 
     def compress(self) -> None:
         """On TimescaleDB whatever is stored is compressed at once: what comes after it meets the hardest case."""
-        if self.one("select exists (select from pg_extension where extname = 'timescaledb')"):
-            self.ask("select compress_chunk(chunk, true) from show_chunks('observation') chunk")
+        if self.conn.execute("select from pg_extension where extname = 'timescaledb'").fetchone() is not None:
+            self.conn.execute("select compress_chunk(chunk, true) from show_chunks('observation') chunk")
 
     def ask(self, question: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.dsn) as conn:
-            return conn.execute(question.encode(), parameters).fetchall()
+        return self.asked.sql(question, *parameters)
 
     def one(self, question: str, *parameters: Any) -> Any:
         return self.ask(question, *parameters)[0][0]
 
     def tell(self, statement: str, *parameters: Any) -> None:
-        with psycopg.connect(self.dsn) as conn:
-            conn.execute(statement.encode(), parameters)
+        self.asked.sql(statement, *parameters)
+
+    def close(self) -> None:
+        self.conn.close()
+        self.asked.let_go()
 
     def restart(self) -> None:
         """A monitor that knows nothing."""
@@ -77,12 +84,16 @@ class Rig:
         self.ingest = Ingest(self.conn, self.watch)
 
 
-def build(dsn: str) -> Rig:
-    with psycopg.connect(dsn) as conn:
-        conn.execute(WORLD.encode())
+R = TypeVar("R", bound=Rig)
+
+
+def build(dsn: str, kind: type[R]) -> R:
+    """Close it."""
     conn = pool.connect(dsn, name="test", autocommit=True)
     watch = Watch()
-    return Rig(dsn=dsn, conn=conn, watch=watch, ingest=Ingest(conn, watch))
+    made = kind(dsn=dsn, conn=conn, watch=watch, ingest=Ingest(conn, watch))
+    made.tell(WORLD)
+    return made
 
 
 def batch(

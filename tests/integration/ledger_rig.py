@@ -42,7 +42,6 @@ class World:
 
     def close(self) -> None:
         self.ledger_conn.close()
-        self.rig.conn.close()
 
     def round(self, now: datetime, *, monitor_hears: bool = True) -> None:
         self.ledger.round(now, monitor_hears=monitor_hears)

@@ -14,6 +14,7 @@ DECIDES_FOR_TEAM = frozenset({"coordinator", "doctor"})
 COORDINATOR = frozenset({"coordinator"})
 EQUIPMENT = frozenset({"coordinator", "technician", "administrator"})
 INSTALLS = frozenset({"technician", "administrator"})
+ADMINISTRATOR = frozenset({"administrator"})
 AUDITOR = frozenset({"auditor"})
 EVERYBODY = frozenset(ROLES)
 REV, REASON = "0" * 16, "a reason of the walk"
@@ -46,8 +47,8 @@ WALK: dict[str, Ask] = {
     "sign_in": Ask(may=EVERYBODY, open=True, own=True, body={"login": "nobody", "password": "nothing"}),
     "sign_out": Ask(may=EVERYBODY, open=True, own=True),
     "who_am_i": Ask(may=EVERYBODY, own=True),
-    "get_sessions": Ask(may=frozenset({"administrator"})),
-    "end_session": Ask(may=frozenset({"administrator"})),
+    "get_sessions": Ask(may=ADMINISTRATOR),
+    "end_session": Ask(may=ADMINISTRATOR),
     "get_sign_in_ways": Ask(may=EVERYBODY, open=True, own=True),
     "start_oidc": Ask(may=EVERYBODY, open=True, own=True),
     "finish_oidc": Ask(may=EVERYBODY, open=True, own=True),
@@ -56,10 +57,15 @@ WALK: dict[str, Ask] = {
     "begin_codes": Ask(may=EVERYBODY, own=True),
     "confirm_codes": Ask(may=EVERYBODY, own=True),
     "end_codes": Ask(may=EVERYBODY, own=True),
+    "get_code_demand": Ask(may=ADMINISTRATOR, own=True),
+    "set_code_demand": Ask(may=ADMINISTRATOR, own=True, body=DECISION | {"roles": ["nurse"]}),
     "alive": Ask(may=EVERYBODY, open=True, own=True),
     "ready": Ask(may=EVERYBODY, open=True, own=True),
+    "get_metrics": Ask(may=EQUIPMENT, open=True, own=True),  # strangers on this machine alone: test_api_metrics
     # board and readings
     "get_board": Ask(may=CARE, own=True),
+    "get_answer_times": Ask(may=CARE),
+    "get_fortnight": Ask(may=CARE),
     "get_series": Ask(may=CARE, query={"kind": "spo2", **LAST_DAY}),
     "get_days": Ask(may=CARE, query={"kind": "spo2", "from": "2026-01-01", "to": "2026-01-02"}),
     "get_proofs": Ask(may=EQUIPMENT, own=True, query={"from": "2026-01-01", "to": "2026-01-31"}),
@@ -67,6 +73,7 @@ WALK: dict[str, Ask] = {
     "get_readings": Ask(may=CARE, query={"kind": "spo2", **LAST_DAY}),
     "get_devices": care(),
     "get_technical": Ask(may=CARE | EQUIPMENT, own=True),
+    "try_set_aside": Ask(may=ADMINISTRATOR, body={"reason": REASON}),
     # care
     "get_facts": care(),
     "say_fact": care(fact={"type": "consciousness", "acvpu": "alert"}),
@@ -139,7 +146,20 @@ WALK: dict[str, Ask] = {
     "get_service_hours": care(),
     "set_service_hours": team(**DECISION),
     "take_back_service_hours": team(**DECISION),
-    "get_members": Ask(may=CARE | AUDITOR | {"administrator"}),
+    "get_service_hours_history": care(),
+    "get_duty_plan": care(),
+    "plan_duty": team(rev=REV),
+    "take_back_duty": team(rev=REV),
+    "get_members": Ask(may=CARE | AUDITOR | ADMINISTRATOR),
+    "get_member_history": Ask(may=CARE | AUDITOR | ADMINISTRATOR),
+    "add_member": Ask(may=ADMINISTRATOR, body=DECISION),
+    "set_role": Ask(may=ADMINISTRATOR, body=DECISION),
+    "end_membership": Ask(may=ADMINISTRATOR, body=DECISION),
+    # teams, and who comes
+    "get_teams": Ask(may=frozenset({"coordinator", "administrator"}), own=True),
+    "make_team": Ask(may=ADMINISTRATOR, own=True, body={"name": "east", "reason": REASON}),
+    "rename_team": Ask(may=ADMINISTRATOR, body=DECISION),
+    "register_patient": Ask(may=frozenset({"coordinator", "administrator"}), body={"address": "Storgata 9"}),
     # people
     "get_municipalities": Ask(may=CARE, own=True),
     "find_patient": Ask(may=CARE, own=True),
@@ -174,10 +194,38 @@ WALK: dict[str, Ask] = {
     "enrol": Ask(may=EVERYBODY, open=True, own=True, body={"code": "7K3M-9TQZ-2WXB", "csr": "none"}),
     "ask_with_ticket": Ask(may=EVERYBODY, open=True, own=True, body={"ticket": "none"}),
     "renew": Ask(may=EVERYBODY, open=True, own=True, body={"certificate": "none"}),
+    "hand_in_diagnosis": Ask(may=EVERYBODY, open=True, own=True, body={"certificate": "none"}),
     "get_enrolments": Ask(may=INSTALLS, own=True),
-    "accept_enrolment": Ask(may=INSTALLS),
+    "accept_enrolment": Ask(may=INSTALLS, body={"home": 1}),
     "refuse_enrolment": Ask(may=INSTALLS, body={"why": REASON}),
     "revoke_gateway": Ask(may=INSTALLS),
+    # a home is made safe
+    "get_installation_homes": Ask(may=INSTALLS, own=True),
+    "get_installation": Ask(may=INSTALLS),
+    "bind_sensor": Ask(may=INSTALLS, body={"place": "front door"}),
+    "unbind_sensor": Ask(may=INSTALLS),
+    "prove_sensor": Ask(may=INSTALLS),
+    "walk_room": Ask(may=INSTALLS),
+    "begin_trial": Ask(may=INSTALLS, body={"gateway": "gw-berta"}),
+    "get_trial": Ask(may=INSTALLS),
+    "finish_installation": Ask(may=INSTALLS),
+    "get_protocols": Ask(may=INSTALLS),
+    "get_protocol": Ask(may=INSTALLS),
+    "listen": Ask(may=INSTALLS),
+    "get_nearby": Ask(may=INSTALLS),
+    "get_depot": Ask(may=INSTALLS, own=True),
+    "prepare_sensor": Ask(may=INSTALLS),
+    "drop_sensor": Ask(may=INSTALLS),
+    "label_gateway": Ask(may=INSTALLS),
+    "give_home": Ask(may=INSTALLS),
+    # the fleet
+    "get_fleet": Ask(may=EQUIPMENT, own=True),
+    "get_orders": Ask(may=EQUIPMENT),
+    "give_order": Ask(may=INSTALLS),
+    "get_diagnosis": Ask(may=INSTALLS),
+    "get_rollouts": Ask(may=INSTALLS, own=True),
+    "begin_rollout": Ask(may=INSTALLS, body={"teams": [2], "program": "1.2.3"}),
+    "decide_rollout": Ask(may=INSTALLS),
     # who saw whom
     "get_access_log": Ask(may=AUDITOR, own=True),
     "print_access_log": Ask(may=AUDITOR),
@@ -202,7 +250,7 @@ class Operation:
     def request(self, **whom: int) -> dict[str, Any]:
         """For `httpx.Client.request`. `whom`: numbers in place of the path's parameters; what it lacks is 1."""
         words = {"kind": "spo2", "rule": "trend", "pathway": "kols", "priority": "yellow", "record": "contacts"}
-        words["gateway"] = "gw-berta"  # of the western team
+        words |= {"gateway": "gw-berta", "device": "AA:BB:CC:DD:EE:03", "command": REV}  # of the western team
         asked: dict[str, Any] = {
             "method": self.method,
             "url": self.path.format_map(_Ones(words | whom)),
