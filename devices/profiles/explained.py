@@ -18,6 +18,8 @@ from devices.profiles import (
     oximeter,
     racp,
     scale,
+    scale_composition,
+    scale_weight,
     thermometer,
 )
 from devices.profiles.base import Sender
@@ -35,8 +37,8 @@ EXPLAINED: Final[Mapping[str, Callable[[bytes], Sequence[str]]]] = MappingProxyT
         glucose_context.CONTEXT: glucose_context.explain,
         blood_pressure.MEASUREMENT: blood_pressure.explain,
         blood_pressure.CUFF: blood_pressure.explain_cuff,
-        scale.WEIGHT: scale.explain_weight,
-        scale.COMPOSITION: scale.explain_composition,
+        scale.WEIGHT: scale_weight.explain,
+        scale.COMPOSITION: scale_composition.explain,
         scale.WEIGHT_FEATURE: lambda data: scale.explain_feature(scale.parse_weight_feature(data)),
         scale.COMPOSITION_FEATURE: lambda data: scale.explain_feature(scale.parse_composition_feature(data)),
         cgm.MEASUREMENT: cgm.explain,

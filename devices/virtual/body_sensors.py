@@ -14,7 +14,8 @@ from devices.profiles import (
     health_sensor,
     heart_rate,
     oximeter,
-    scale,
+    scale_composition,
+    scale_weight,
     thermometer,
 )
 from devices.profiles.current_time import Summer
@@ -150,8 +151,8 @@ class BathroomScale(Sensor):
         local = self._local_now()
         at = self._shown(local)
         self.scale.weigh(
-            scale.encode_weight(kg=kg, at=at),
-            scale.encode_composition(fat_percent=fat, water_kg=water_kg),  # says neither who nor when, as Beurer's do
+            scale_weight.encode(kg=kg, at=at),
+            scale_composition.encode(fat_percent=fat, water_kg=water_kg),  # says neither who nor when, as Beurer's do
         )
         self._book_kept(local, ("weight", kg), ("body_fat", fat), ("body_water", water_kg))
 

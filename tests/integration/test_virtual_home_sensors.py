@@ -22,7 +22,7 @@ from devices.vocabulary import EventType
 
 pytestmark = pytest.mark.integration
 ADDRESS = "C0:33:00:00:00:07"
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 @pytest.fixture

@@ -248,7 +248,7 @@ async def test_keys_in_a_file_outlive_the_reader(tmp_path: Path, air: Air, home:
             meter.is_pairing = is_pairing
             adapter = RemoteAdapter(home.address, tmp_path / "bonds.json")
             with adapter.as_default():
-                device = await BleakScanner.find_device_by_name("METER", timeout=5)
+                device = await BleakScanner.find_device_by_name("METER", timeout=PATIENCE_S)
                 assert device is not None
                 async with BleakClient(device, pair=True) as client:
                     # Record Access Control Point: report the number of all stored records
@@ -263,7 +263,7 @@ async def test_who_listens_is_told_when_the_home_goes(home: HciServer) -> None:
     await asyncio.sleep(0)
     assert not gone.done()
     await home.close()
-    await asyncio.wait_for(gone, 5)
+    await asyncio.wait_for(gone, PATIENCE_S)
     await adapter.close()
 
 

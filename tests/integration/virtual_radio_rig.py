@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 SHORT_WHILE_S = 0.3
 
 

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.profiles import blood_pressure, cgm, cgm_record, elapsed_time, health_sensor, scale
+from devices.profiles import (
+    blood_pressure,
+    cgm,
+    cgm_record,
+    elapsed_time,
+    health_sensor,
+    scale_composition,
+    scale_weight,
+)
 from devices.profiles.base import Reading, Said
 from devices.profiles.health_codes import Unit
 from devices.vocabulary import KINDS, Kind
@@ -60,17 +68,17 @@ def test_a_weight(steps: int, at: datetime | None, user: int | None, in_pounds: 
     kg = steps * (0.0045359237 if in_pounds else 0.005)
     if kg < KINDS[Kind.WEIGHT].lowest:
         return
-    said = scale.decode_weight(scale.encode_weight(kg=kg, at=at, of_user=user, in_pounds=in_pounds))
+    said = scale_weight.decode(scale_weight.encode(kg=kg, at=at, of_user=user, in_pounds=in_pounds))
     assert heard(said) == {Kind.WEIGHT: pytest.approx(kg)}
     assert slots(said) == {slot(user)}
 
 
 @given(st.integers(10, 950), st.integers(100, 60000), st.booleans())
 def test_a_composition(tenths: int, steps: int, is_one_of_several: bool) -> None:
-    encoded = scale.encode_composition(
+    encoded = scale_composition.encode(
         fat_percent=tenths / 10, water_kg=steps * 0.005, is_one_of_several=is_one_of_several
     )
-    said = scale.decode_composition(encoded)
+    said = scale_composition.decode(encoded)
     assert heard(said) == {Kind.BODY_FAT: pytest.approx(tenths / 10), Kind.BODY_WATER: pytest.approx(steps * 0.005)}
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.errors import DecodeError
-from devices.profiles import PROFILES, scale
+from devices.profiles import PROFILES, scale, scale_composition, scale_weight
 from devices.profiles.base import Decode, Reading, Said
 from devices.profiles.scale import CompositionFeature, WeightFeature
 from devices.vocabulary import Kind
@@ -56,7 +56,7 @@ def test_a_composition_with_a_user_of_its_own_is_not_given_to_who_was_weighed_be
 
 
 def test_a_composition_alone_is_nobodys() -> None:
-    assert whose(scale.decode_composition(COMPOSITION)) == {(0, None)}
+    assert whose(scale_composition.decode(COMPOSITION)) == {(0, None)}
 
 
 def test_two_scales_do_not_mix_their_users() -> None:
@@ -122,20 +122,20 @@ def test_two_packets_after_a_weight_are_both_of_who_was_weighed(decode: Decode) 
 @pytest.mark.parametrize(
     ("encoded", "by_hand"),
     [
-        (scale.encode_weight(kg=83.42), "00 2c 41"),
+        (scale_weight.encode(kg=83.42), "00 2c 41"),
         (
-            scale.encode_weight(kg=61.37, at=EVENING, of_user=2, bmi=21.2, height_cm=170),
+            scale_weight.encode(kg=61.37, at=EVENING, of_user=2, bmi=21.2, height_cm=170),
             "0e f2 2f e5 07 07 17 15 21 1f 02 d4 00 a4 06",
         ),
-        (scale.encode_weight(kg=None, of_user=0), "04 ff ff 00"),
+        (scale_weight.encode(kg=None, of_user=0), "04 ff ff 00"),
         # 81.87342 kg = 180.5 lb; 180.086 cm = 70.9 in.
-        (scale.encode_weight(kg=81.87342, bmi=25.2, height_cm=180.086, in_pounds=True), "09 82 46 fc 00 c5 02"),
+        (scale_weight.encode(kg=81.87342, bmi=25.2, height_cm=180.086, in_pounds=True), "09 82 46 fc 00 c5 02"),
         (
-            scale.encode_composition(fat_percent=25, at=MORNING, of_user=1, muscle_kg=33, is_one_of_several=True),
+            scale_composition.encode(fat_percent=25, at=MORNING, of_user=1, muscle_kg=33, is_one_of_several=True),
             "26 10 fa 00 e9 07 03 09 07 05 1e 01 c8 19",
         ),
-        (scale.encode_composition(fat_percent=25, water_kg=45, weight_kg=83.42), "00 05 fa 00 28 23 2c 41"),
-        (scale.encode_composition(fat_percent=None), "00 00 ff ff"),
+        (scale_composition.encode(fat_percent=25, water_kg=45, weight_kg=83.42), "00 05 fa 00 28 23 2c 41"),
+        (scale_composition.encode(fat_percent=None), "00 00 ff ff"),
     ],
 )
 def test_a_virtual_scale_sends_the_bytes_of_a_real_one(encoded: bytes, by_hand: str) -> None:
@@ -158,15 +158,15 @@ def explained(lines: list[str]) -> str:
 
 
 def test_bytes_are_explained_to_a_technician_in_words() -> None:
-    said = explained(scale.explain_weight(WEIGHT))
+    said = explained(scale_weight.explain(WEIGHT))
     assert "weight: 61.370 kg" in said and "user id: 2 (slot 3)" in said and "BMI: 21.2 kg/m2" in said
-    assert "weight: unsuccessful" in explained(scale.explain_weight(bytes.fromhex("00 ff ff")))
-    assert scale.explain_composition(COMPOSITION) == [
+    assert "weight: unsuccessful" in explained(scale_weight.explain(bytes.fromhex("00 ff ff")))
+    assert scale_composition.explain(COMPOSITION) == [
         "flags: basal metabolism, muscle percentage, soft lean mass, body water, impedance",
         "body fat: 19.70 %",
         "body water: 41.54 kg",
     ]
-    assert scale.explain_composition(bytes.fromhex("04 00 ff ff 05"))[1:] == ["user: slot 6", "body fat: unsuccessful"]
+    assert scale_composition.explain(bytes.fromhex("04 00 ff ff 05"))[1:] == ["user: slot 6", "body fat: unsuccessful"]
     feature = scale.parse_weight_feature(bytes.fromhex("1f 01 00 00"))
     assert scale.explain_feature(feature) == [
         "feature: time, several users, bmi",
@@ -199,7 +199,7 @@ def test_every_flag_of_a_weight_is_read_as_another_library_reads_it(flags: int, 
     data = bytes((flags,)) + steps.to_bytes(2, "little") + fields(flags, {2: 7, 4: 1, 8: 4}, iter(rest))
     other = theirs(WeightMeasurementCharacteristic(), data)
     try:
-        ours = scale.parse_weight(data)
+        ours = scale_weight.parse(data)
     except DecodeError:
         pytest.fail(data.hex())
     factor = 0.45359237 if flags & 1 else 1
@@ -219,7 +219,7 @@ SIZES = {0x2: 7, 0x4: 1} | {1 << bit: 2 for bit in range(3, 12)}
 def test_every_flag_of_a_composition_is_read_as_another_library_reads_it(flags: int, rest: list[int]) -> None:
     data = flags.to_bytes(2, "little") + b"\xfa\x00" + fields(flags, SIZES, iter(rest))
     other = theirs(BodyCompositionMeasurementCharacteristic(), data)
-    ours = scale.parse_composition(data).message
+    ours = scale_composition.parse(data).message
     factor = 0.45359237 if flags & 1 else 1
     for kind, mass in (
         (Kind.MUSCLE_MASS, other.muscle_mass),
