@@ -1,6 +1,7 @@
 """The agent: makes the parts, starts them in order, keeps them running, and stops them in the opposite order."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import signal
@@ -8,12 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from devices.errors import WireError
 from devices.profiles import PROFILES
 from devices.profiles.base import Profile
 from devices.vocabulary import NO_DEVICE, Event, EventType, Item
-from devices.wire import codec
-from devices.wire.columns import to_millis
 from devices.wire.messages import Command, Lane, LinkState
 from devices.wire.topics import Channel
 from edge.adapters import doors_of
@@ -21,23 +19,28 @@ from edge.ble import BleRadio
 from edge.bulletin import Bulletin
 from edge.config import Config, DeviceConfig, Post
 from edge.core.alone import RING_FOR_S
-from edge.core.commands import PROVE, Answer, Commands
+from edge.core.around import SAY_EVERY_S, Around
+from edge.core.commands import ACKNOWLEDGED, LISTEN, PROVE, Commands
 from edge.core.delivery_words import Pace
 from edge.core.health import Troubles
 from edge.core.own_time import NOT_BEFORE
 from edge.core.shrink import Room
 from edge.credentials import Credentials
+from edge.errands import Do, Errands
 from edge.errors import OutboxError
 from edge.home import LocalHome
 from edge.identity import Identity, IdentityFiles
 from edge.inbound import Inbound
 from edge.open_values import OpenValues
+from edge.orders import Orders
 from edge.outbound import Outbound
 from edge.outbox import Outbox
 from edge.outbox_thread import OutboxThread
+from edge.overhearing import Overhearing
 from edge.own_clock import SystemClock
 from edge.remote_config import RemoteConfig
 from edge.systemd import feed_watchdog, notify, still_starting
+from edge.upgrading import Upgrading
 from edge.uplink import Arrived, Caller, LineDown, LineEvent, LineUp, MqttUplink
 
 STOP_RADIO_S: Final = 2.0
@@ -58,7 +61,8 @@ class Agent:
     def __init__(self, config: Config, post: Post, identity: tuple[Identity, IdentityFiles] | None = None) -> None:
         self._config, self._post = config, post
         self._run_id = secrets.token_hex(8)
-        self._clock, self._troubles, self._commands = SystemClock(), Troubles(), Commands()
+        self._clock, self._troubles, self._commands = SystemClock(), Troubles(), Commands(self._run_id)
+        self._around, self._stirred = Around(), asyncio.Event()
         room = Room(bytes=config.outbox.most_mib * 2**20, days=config.outbox.days)
         self._outbox = OutboxThread(config.data_dir / "outbox.db", room)
         quiet_s = SILENT_HEARTBEATS * config.heartbeat_s  # a heartbeat asks for a receipt
@@ -97,6 +101,8 @@ class Agent:
             self._outbound,
             self._setup,
             self._commands,
+            self._around,
+            upgrading := Upgrading(config.data_dir, self._say_hello),
         )
         self._uplink = MqttUplink(post.broker, self._caller, self._line)
         self._outbound.uplink = self._uplink
@@ -114,6 +120,32 @@ class Agent:
                 revoked=self._stop.set,
             )
         )
+        if self._credentials is not None:
+            credentials = self._credentials
+            self._bulletin.certificate = lambda: credentials.shown
+            self._bulletin.takes_orders = True
+        self._orders = Orders(
+            config.data_dir,
+            self._bulletin,
+            self._setup,
+            self._clock,
+            upgrading,
+            self._credentials,
+            radio=lambda: self._radio,
+            stop=self._stop.set,
+        )
+        self._errands = Errands(
+            post.gateway,
+            config.data_dir,
+            self._commands,
+            self._clock,
+            self._troubles,
+            trusted=self._credentials,
+            does=self._does(),
+            say=self._say_hello,
+        )
+        self._errands.load()
+        self._upgrading = upgrading
         self._name_devices()
 
     async def run(self) -> None:
@@ -156,6 +188,7 @@ class Agent:
             doors=doors,
             zone=self._config.zone,
             canary=self._config.radio.canary,
+            overheard=Overhearing(self._around, self._clock, lambda: self._by_address),
         )
         self._bulletin.radio, self._bulletin.adapters = self._radio, [door.name for door in doors]
 
@@ -174,12 +207,14 @@ class Agent:
     async def _apply(self, devices: tuple[DeviceConfig, ...]) -> None:
         """The server's new configuration, at once."""
         records = await self._last_records()
+        self._stirred.set()
         self._name_devices()
         self._inbound.configure(devices)
         if self._radio is not None:
             self._radio.set_devices(self._profiles(), records)
 
     def _name_devices(self) -> None:
+        self._by_address = {device.address: device for device in self._setup.devices}
         self._home.names({device.address: device.name for device in self._setup.devices})
 
     async def _work(self) -> None:
@@ -193,6 +228,8 @@ class Agent:
                     ("radio", self._radio.run),
                     ("home", self._home.run),
                     ("configuration", self._setup.run),
+                    ("errands", self._errands.run),
+                    ("upgrade", self._upgrading.run),
                     ("uplink", self._uplink.run),
                     ("heartbeat", self._heartbeat),
                     ("certificate", self._renew),
@@ -268,7 +305,7 @@ class Agent:
             case Arrived(Channel.CONFIG, payload):
                 self._setup.hear(payload)
             case Arrived(Channel.COMMAND, payload):
-                self._command(payload)
+                self._errands.hear(payload)
 
     def _line_is_up(self, deaf_to: Iterable[Channel]) -> None:
         log.info("connected to the broker %s:%d", self._post.broker.host, self._post.broker.port)
@@ -298,28 +335,25 @@ class Agent:
                 self._is_unanswered = False
                 self._bulletin.save()
 
-    def _command(self, payload: bytes) -> None:
-        try:
-            command = codec.decode_command(payload)
-            if command.gateway != self._post.gateway:
-                raise WireError(f"it is for {command.gateway}")
-        except WireError as error:
-            log.warning("a command that cannot be read: %s", error)
-            return
-        answer = self._commands.judge(command, to_millis(self._clock.now()), self._clock.is_set())
-        if answer is Answer.DO:
-            self._carry_out(command)
-            self._commands.done(command)
-        elif answer is not Answer.DONE:
-            log.warning("command %s of the server is left alone: %s", command.command, answer.name.lower())
-        if answer in (Answer.DO, Answer.DONE):
-            self._say_hello()  # which names it, so that the server need not say it again
+    def _does(self) -> dict[str, Do]:
+        """What each command means. Those that only a proof opens are in edge/orders.py."""
+        return {
+            ACKNOWLEDGED: self._acknowledged,
+            PROVE: self._prove,
+            LISTEN: self._listen,
+            **self._orders.does(),
+        }
 
-    def _carry_out(self, command: Command) -> None:
-        if command.command == PROVE:
-            self._write([Event(device=NO_DEVICE, type=EventType.PROOF, occurred_at=self._clock.now())])
-        else:
-            self._home.acknowledged(command)
+    async def _acknowledged(self, command: Command) -> None:
+        self._home.acknowledged(command)
+
+    async def _prove(self, _: Command) -> None:
+        self._write([Event(device=NO_DEVICE, type=EventType.PROOF, occurred_at=self._clock.now())])
+
+    async def _listen(self, command: Command) -> None:
+        now, now_s = self._clock.now(), self._clock.monotonic_s()
+        self._around.listen(command, now, now_s, is_clock_set=self._clock.is_set())
+        self._stirred.set()
 
     def _write(self, items: Iterable[Item]) -> None:
         self._inbound.write(items)
@@ -331,8 +365,15 @@ class Agent:
         await self._known(lambda _outbox: None, None)
 
     async def _heartbeat(self) -> None:
+        """More often while a technician listens, and at once when one begins."""
         while True:
-            await asyncio.sleep(self._config.heartbeat_s)
+            is_listening = self._around.until(self._clock.monotonic_s()) is not None
+            usual_s = self._setup.heartbeat_s(self._config.heartbeat_s)
+            wait_s = min(SAY_EVERY_S, usual_s) if is_listening else usual_s
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._stirred.wait()
+            self._stirred.clear()
             self._say_hello()
 
     async def _write_status_file(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Final
@@ -28,6 +28,7 @@ from edge.visit import Visit
 NO_RSSI_DBM: Final = -127  # what bleak says when BlueZ does not know it
 CLOSE_S: Final = 2.0
 
+Overheard = Callable[[str, AdvertisementData], None]  # an address in capitals
 log = logging.getLogger(__name__)
 
 
@@ -61,8 +62,11 @@ class BleRadio:
         places: Places | None = None,
         patience: Patience | None = None,
         dice: random.Random | None = None,
+        overheard: Overheard | None = None,
     ) -> None:
+        """`overheard` is told of every advertisement, whoever it is of."""
         self._ears, self._clock, self._troubles, self._zone = ears, clock, troubles, zone
+        self._overheard = overheard
         self._doors = {door.name: door for door in (doors or doors_of(RadioConfig(), None))}
         self._canary, self._places, self._patience = canary, places or Places(), patience or Patience()
         self._dice = dice or random.Random()
@@ -105,6 +109,12 @@ class BleRadio:
                     group.create_task(listening.run())
         finally:
             await self._close()
+
+    def scan_anew(self) -> bool:
+        """False: nothing scans yet."""
+        for listening in self._listening.values():
+            listening.begin_anew()
+        return bool(self._listening)
 
     def _listener(self, door: Door) -> Listening:
         watchdog = Watchdog(
@@ -165,7 +175,10 @@ class BleRadio:
         return known.session.state.value
 
     def _advertised(self, adapter: str, device: BLEDevice, advert: AdvertisementData) -> None:
-        known = self._known.get(device.address.upper())
+        address = device.address.upper()
+        if self._overheard is not None:
+            self._overheard(address, advert)
+        known = self._known.get(address)
         if known is None:
             return
         now_s = self._clock.monotonic_s()

@@ -2,25 +2,35 @@
 
 import contextlib
 import os
-from collections.abc import Sequence
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
 
 from devices.wire import codec
-from devices.wire.messages import CLOCK_TROUBLE, Lane, LinkState
+from devices.wire.messages import CLOCK_TROUBLE, Lane, LinkState, Status
 from edge import status_file
 from edge.ble import BleRadio
 from edge.config import Config
 from edge.core import health
+from edge.core.around import Around
 from edge.core.commands import Commands
 from edge.core.health import DeviceReport, Troubles
 from edge.inbound import Inbound
 from edge.outbound import Outbound
 from edge.own_clock import SystemClock
 from edge.remote_config import RemoteConfig
+from edge.upgrading import Upgrading
+
+MODEL: Final = Path("/proc/device-tree/model")
+LONGEST_MODEL: Final = 80
 
 
 class Bulletin:
-    """`radio` is None until the outbox is open."""
+    """`radio` is None until the outbox is open. `certificate`: the serial of the one that we are connected by."""
 
     def __init__(
         self,
@@ -33,23 +43,31 @@ class Bulletin:
         outbound: Outbound,
         setup: RemoteConfig,
         commands: Commands,
+        around: Around,
+        upgrading: Upgrading,
     ) -> None:
         self.radio: BleRadio | None = None
+        self.certificate: Callable[[], str] = str
+        self.takes_orders = False
         self.adapters: Sequence[str] = ()
         self._config, self._gateway, self._run_id = config, gateway, run_id
         self._clock, self._troubles = clock, troubles
         self._inbound, self._outbound = inbound, outbound
-        self._setup, self._commands = setup, commands
+        self._setup, self._commands, self._around = setup, commands, around
+        self._upgrading = upgrading
 
     def last_will(self) -> bytes:
         return codec.encode(health.last_will(self._me()))
 
     def status(self, state: LinkState, *, hello: bool) -> bytes:
+        return codec.encode(self.word(state, hello=hello))
+
+    def word(self, state: LinkState, *, hello: bool) -> Status:
         if self._clock.is_wrong():
             self._troubles.begin("clock", CLOCK_TROUBLE)
         else:
             self._troubles.end("clock")
-        message = health.status(
+        return health.status(
             self._me(),
             state,
             at=self._clock.now(),
@@ -61,8 +79,13 @@ class Bulletin:
             config=self._setup.version,
             config_refused=self._setup.refused,
             done=self._commands.ids(),
+            answers=self._commands.answers(),
+            orders=self.takes_orders,
+            upgrade=self._upgrading.state,
+            certificate=self.certificate(),
+            listening_until=self._around.until(self._clock.monotonic_s()),
+            nearby=self._around.nearby(self._clock.monotonic_s()),
         )
-        return codec.encode(message)
 
     def line(self) -> str:
         """For `systemctl status`."""
@@ -89,7 +112,7 @@ class Bulletin:
                     set_aside=self._outbound.set_aside,
                     devices=self._device_lines(),
                     troubles=self._troubles.sentences(),
-                    every_s=self._config.heartbeat_s,
+                    every_s=self._setup.heartbeat_s(self._config.heartbeat_s),
                     is_clock_set=self._clock.is_set(),
                     config=self._setup.version,
                     config_refused=self._setup.refused,
@@ -99,7 +122,6 @@ class Bulletin:
 
     def _device_lines(self) -> list[status_file.DeviceLine]:
         configured = {device.address: device for device in self._setup.devices}
-        bonds = self.radio.bonds() if self.radio else {}
         return [
             status_file.DeviceLine(
                 address=report.device,
@@ -111,14 +133,18 @@ class Bulletin:
                 refused=report.refused,
                 rssi_dbm=report.rssi_dbm,
                 model=report.model,
-                is_bonded=bonds.get(report.device),
+                is_bonded=report.bonded,
             )
             for report in self._reports()
             if report.device in configured
         ]
 
     def _reports(self) -> list[DeviceReport]:
-        return self._inbound.reports(self.radio.states() if self.radio else {})
+        if self.radio is None:
+            return self._inbound.reports({})
+        bonds = self.radio.bonds()
+        reports = self._inbound.reports(self.radio.states())
+        return [replace(report, bonded=bonds.get(report.device)) for report in reports]
 
     def _me(self) -> health.Self:
         assert self._outbound.outbox_id is not None
@@ -127,12 +153,22 @@ class Bulletin:
             outbox=self._outbound.outbox_id,
             run=self._run_id,
             version=own_version(),
-            every_s=self._config.heartbeat_s,
+            every_s=self._setup.heartbeat_s(self._config.heartbeat_s),
         )
 
 
+@cache
 def own_version() -> str:
+    """Of what runs: while another version is being installed, that one's files are there already."""
     try:
         return version("hjemvakt")
     except PackageNotFoundError:
         return "unknown"
+
+
+def own_model() -> str:
+    try:
+        model = MODEL.read_text(encoding="ascii").strip("\0\n ")
+    except (OSError, UnicodeDecodeError):
+        model = f"{platform.system()} {platform.machine()}"
+    return "".join(sign for sign in model if sign.isprintable())[:LONGEST_MODEL]

@@ -21,7 +21,6 @@ from edge.identity import (
     IdentityFiles,
     Next,
     Revoked,
-    ends,
     identity_of,
     new_key,
     request,
@@ -59,10 +58,32 @@ class Credentials:
         self._renewal = Renewal(newest.life(), clock.monotonic_s(), self._dice.random(), patience)
         self._has_connected = False  # with the next one, which is not noted on the disk yet
         self._look = asyncio.Event()
+        self.shown = ""  # the serial of what the newest connection was opened with
 
     @property
     def ends(self) -> datetime:
-        return ends(self._identity)
+        return self._identity.life().ends
+
+    @property
+    def identity(self) -> Identity:
+        return self._identity
+
+    @property
+    def authority(self) -> str:
+        """Whom we trust: the newest word of it."""
+        new = None if self._next is None else self._next.issued
+        return self._identity.authority if new is None else new.authority
+
+    @property
+    def signs(self) -> bool:
+        """The server proves its commands."""
+        new = None if self._next is None else self._next.issued
+        return self._identity.signs or (new is not None and new.signs)
+
+    def renew_now(self) -> None:
+        """Whether or not it is time."""
+        self._renewal.wanted(self._clock.monotonic_s())
+        self._look.set()
 
     @property
     def begins(self) -> datetime:
@@ -74,6 +95,7 @@ class Credentials:
         new = None if self._next is None else self._next.issued
         chosen = self._choice.choose(new is not None, self._clock.monotonic_s())
         identity = new if chosen and new is not None else self._identity
+        self.shown = identity.serial()
         return showing(identity, checks_time=self._knows_time())
 
     def connected(self) -> None:
@@ -164,7 +186,7 @@ class Credentials:
         self._troubles.end(SUBJECT)
         self._choice.renewed()
         self._renewal.issued(new.life(), self._clock.monotonic_s(), self._dice.random())
-        log.info("the server gave a new certificate, good until %s", f"{ends(new):%Y-%m-%d %H:%M} UTC")
+        log.info("the server gave a new certificate, good until %s", f"{new.life().ends:%Y-%m-%d %H:%M} UTC")
         self._try_new()
 
     def _note_revoked(self, why: str) -> None:

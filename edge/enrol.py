@@ -86,6 +86,9 @@ class Server:
         except WireError as error:
             raise ServerAway(f"the server {self.url} gave an answer that makes no sense ({error})") from error
 
+    def hand_in(self, path: str, content: bytes) -> None:
+        self._ask("POST", path, content)
+
     def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
         line = self._line()
         try:
@@ -102,7 +105,7 @@ class Server:
             line.close()
         if len(content) > MOST_CERTIFICATES_BYTES:
             raise ServerAway(f"the server {self.url} gave an answer that is too long")
-        if answer.status != 200:
+        if answer.status not in (200, 204):
             raise _refusal(self.url, answer.status, content)
         return content
 

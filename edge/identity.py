@@ -3,9 +3,11 @@
 Each file holds one identity whole, so that a power cut leaves the old one or the new one and never a key without its
 certificate. `load_cert_chain` reads nothing but files: it gets one in memory, so that the disk has no second copy."""
 
+import binascii
 import os
 import ssl
-from datetime import UTC, datetime
+from base64 import b64decode
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from devices.wire.enrolment import Birth, EnrolAnswer
+from devices.wire.messages import COMMANDS, Proof
 from edge.core.trust import Life
 from edge.errors import ConfigError, IdentityError
 from edge.files import remove, write_whole
@@ -31,7 +34,8 @@ T = TypeVar("T")
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """`server`: where renewals are asked for. `authority`: PEM, one or more. `mqtt`: the broker's URL."""
+    """`server`: where renewals are asked for. `authority`: PEM, one or more. `mqtt`: the broker's URL. `signs`: the
+    server proves its commands."""
 
     server: str
     authority: str
@@ -40,6 +44,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     mqtt: str
     key: str
     certificate: str
+    signs: bool = False
+
+    def serial(self) -> str:
+        """In hex, as the server says it."""
+        return f"{x509.load_pem_x509_certificate(self.certificate.encode()).serial_number:x}"
 
     def life(self) -> Life:
         certificate = x509.load_pem_x509_certificate(self.certificate.encode())
@@ -106,9 +115,6 @@ class IdentityFiles:
         self._write(CURRENT, issued)
         remove(self._directory / NEXT)
 
-    def drop_next(self) -> None:
-        remove(self._directory / NEXT)
-
     def note_revoked(self, revoked: Revoked) -> None:
         self._write(REVOKED, revoked)
 
@@ -171,7 +177,25 @@ def identity_of(answer: EnrolAnswer, key: str, server: str, trusted: str) -> Ide
         mqtt=answer.mqtt,
         key=key,
         certificate=answer.certificate,
+        signs=answer.signs,
     )
+
+
+def believed(proof: Proof, authority: str, now: datetime | None) -> None:
+    """IdentityError: whoever says this is not whom `authority` lets speak. `now` None: nobody knows the time."""
+    (certificate, *_) = _certificates(proof.certificate)
+    if not any(_is_issued_by(certificate, each) for each in _certificates(authority)):
+        raise IdentityError("our authority does not vouch for whoever says it")
+    if [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)] != [COMMANDS]:
+        raise IdentityError("whoever says it may not give commands")
+    if now is not None and not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise IdentityError("the certificate of whoever says it has ended")
+    key = certificate.public_key()
+    try:
+        assert isinstance(key, ec.EllipticCurvePublicKey), "our authority signs no others"
+        key.verify(b64decode(proof.signature, validate=True), proof.to_sign(), ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, binascii.Error) as error:
+        raise IdentityError("it was changed on the way, or never proven") from error
 
 
 def with_fingerprint(pem: str, sha256: str) -> str | None:
@@ -204,10 +228,6 @@ def showing(identity: Identity, *, checks_time: bool) -> ssl.SSLContext:
         memory.flush()
         context.load_cert_chain(f"/proc/self/fd/{descriptor}")
     return context
-
-
-def ends(identity: Identity) -> datetime:
-    return identity.life().ends.astimezone(UTC)
 
 
 def _private(key: str) -> ec.EllipticCurvePrivateKey:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import platform
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Final
 from devices.errors import WireError
 from devices.wire.enrolment import Birth, decode_birth
 from edge.agent import Agent
-from edge.bulletin import own_version
+from edge.bulletin import own_model, own_version
 from edge.config import Config, Post, broker_at
 from edge.enrol import enrol
 from edge.errors import ConfigError, EnrolmentRefused, NotEnrolled
@@ -23,8 +22,6 @@ from edge.systemd import feed_watchdog, notify
 from edge.wipe import forget_bonds, wipe
 
 REFUSED_AGAIN_S: Final = 3600.0
-MODEL: Final = Path("/proc/device-tree/model")
-LONGEST_MODEL: Final = 80
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +47,7 @@ async def accept(config: Config, birth: Birth, tell: Callable[[str], None]) -> I
     return await enrol(
         birth,
         IdentityFiles(config.data_dir),
-        model=_model(),
+        model=own_model(),
         version=own_version()[:40],
         is_clock_right=lambda: clock.is_set() and not clock.is_wrong(),
         tell=tell,
@@ -142,11 +139,3 @@ async def _stand_by(work: Awaitable[object], words: Callable[[], str]) -> None:
 
 async def _at_once() -> None:
     pass
-
-
-def _model() -> str:
-    try:
-        model = MODEL.read_text(encoding="ascii").strip("\0\n ")
-    except (OSError, UnicodeDecodeError):
-        model = f"{platform.system()} {platform.machine()}"
-    return "".join(sign for sign in model if sign.isprintable())[:LONGEST_MODEL]

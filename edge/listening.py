@@ -47,6 +47,11 @@ class Listening:
         self._clock, self._troubles, self._dice = clock, troubles, dice
         self._canary, self._advertised, self._lost, self._has_links = canary, advertised, lost, has_links
         self._subject = f"radio {door.name}"
+        self._anew = asyncio.Event()
+
+    def begin_anew(self) -> None:
+        """Whatever the watchdog thinks: somebody asks for it."""
+        self._anew.set()
 
     async def run(self) -> None:
         while True:
@@ -90,21 +95,26 @@ class Listening:
 
     async def _until_something_must_be_done(self) -> Step | None:
         """None: what is behind the door went away."""
-        gone = asyncio.create_task(self.door.gone())
+        self._anew.clear()
+        gone, anew = asyncio.create_task(self.door.gone()), asyncio.create_task(self._anew.wait())
         try:
             while True:
                 wait_s = max(0.0, self.watchdog.due_s() - self._clock.monotonic_s())
-                await asyncio.wait({gone}, timeout=wait_s)
+                await asyncio.wait({gone, anew}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():
                     log.warning("%s: the Bluetooth service went away", self.door.name)
                     self._lost(self.door.name)
                     await asyncio.sleep(AGAIN_S)
                     return None
+                if anew.done():
+                    log.info("%s: the scan begins anew, as somebody asked", self.door.name)
+                    return Step.RESTART_SCAN
                 step = self._what_to_do()
                 if step is not None:
                     return step
         finally:
             gone.cancel()
+            anew.cancel()
 
     def _what_to_do(self) -> Step | None:
         now_s, has_links = self._clock.monotonic_s(), self._has_links(self.door.name)

@@ -55,6 +55,11 @@ class RemoteConfig:
     def version(self) -> int:
         return 0 if self._kept is None else self._kept.version
 
+    def heartbeat_s(self, own_s: float) -> float:
+        """Never more seldom than in the gateway's own file: how long silence may be follows from that."""
+        said_s = None if self._kept is None else self._kept.heartbeat_s
+        return own_s if said_s is None else min(own_s, said_s)
+
     def load(self) -> None:
         """What was kept; before anything else runs. A file that cannot be used is set aside."""
         path = self._directory / NAME
@@ -138,7 +143,8 @@ async def _nothing_to_apply(_: tuple[DeviceConfig, ...]) -> None:
 
 
 def merged(said: Sequence[DeviceSetup], own: Sequence[DeviceConfig]) -> tuple[DeviceConfig, ...]:
-    """The server's devices; keys and names stay as in the gateway's own file. ConfigError: not one of them is used."""
+    """The server's devices; what it does not say of their keys, and their names, is as in the gateway's own file.
+    ConfigError: not one of them is used."""
     mine = {device.address: device for device in own}
     devices: dict[str, DeviceConfig] = {}
     for setup in said:
@@ -146,7 +152,7 @@ def merged(said: Sequence[DeviceSetup], own: Sequence[DeviceConfig]) -> tuple[De
             raise ConfigError(f"device {setup.address} is there twice")
         device = _device(setup)
         if (known := mine.get(setup.address)) is not None:
-            device = replace(device, key=known.key, name=known.name or device.name)
+            device = replace(device, key=device.key or known.key, name=known.name or device.name)
         devices[setup.address] = device
     return tuple(devices.values())
 
@@ -161,7 +167,12 @@ def _device(setup: DeviceSetup) -> DeviceConfig:
             raise ConfigError(f"device {setup.address}: slot {slot.slot} is there twice")
         limits[slot.slot] = _limits(setup.address, slot)
     return DeviceConfig(
-        address=setup.address, profile=setup.profile, name=setup.name, cadence_s=setup.cadence_s, limits=limits
+        address=setup.address,
+        profile=setup.profile,
+        name=setup.name,
+        key=None if setup.key is None else bytes.fromhex(setup.key),
+        cadence_s=setup.cadence_s,
+        limits=limits,
     )
 
 

@@ -15,7 +15,7 @@ from edge import lock, status_file
 from edge.config import Config
 from edge.core.trust import LATE
 from edge.errors import OutboxError
-from edge.identity import Claim, Identity, IdentityFiles, ends
+from edge.identity import Claim, Identity, IdentityFiles
 from edge.outbox import peek
 from edge.status_file import DeviceLine, StatusFile
 
@@ -59,7 +59,7 @@ def report(config: Config, now: datetime) -> tuple[str, bool]:
 
 
 def _certificate(found: _Report, identity: Identity, now: datetime) -> None:
-    end = ends(identity)
+    end = identity.life().ends
     if now < end:
         found.say(f"Certificate of {identity.gateway}: good until {end:%Y-%m-%d %H:%M} UTC, renewed by itself")
         return

@@ -32,6 +32,9 @@ STABLE_S: Final = 30.0
 FAREWELL_S: Final = 0.7
 END_S: Final = 1.0  # for the thread; one that is still looking up a name ends later, by itself
 HEARD: Final = (Channel.RECEIPT, Channel.CONFIG, Channel.COMMAND)
+# Receipts and commands are said again, a configuration is kept at the broker. For QoS 1 a broker of three servers keeps
+# a queue on each of them for each gateway and channel: 300 gateways were too many for two cores.
+HEARD_QOS: Final = 0
 # RFC 8446 section 6.2, as OpenSSL calls them
 ALERT: Final = re.compile(r"ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_\w+|UNKNOWN_CA|ACCESS_DENIED)\b")
 NOT_LET_IN: Final = (0x85, 0x86, 0x87, 0x8A)  # MQTT 5.0, 3.2.2.2: client id, password, not authorised, banned
@@ -161,7 +164,7 @@ class _Link:
             client.username_pw_set(broker.user, broker.password)
         if broker.tls:
             tls = self._caller.tls or _as_the_machine_trusts()
-            tls.sslsocket_class = _ClosedWhenRefused
+            tls.sslsocket_class = ClosedWhenRefused
             client.tls_set_context(tls)
             client.on_log = self._on_log
         client.on_connect = self._on_connect
@@ -235,7 +238,7 @@ class _Link:
             self.is_refused = reason.value in NOT_LET_IN
             client.disconnect()
         else:
-            client.subscribe([(topic, MANNERS[channel].qos) for topic, channel in self._heard.items()])
+            client.subscribe([(topic, HEARD_QOS) for topic in self._heard])
 
     def _on_log(self, _client: mqtt.Client, _data: Any, _level: int, text: str) -> None:
         """TLS 1.3 refuses a certificate after the handshake, when paho reads: it says why in its log alone."""
@@ -284,7 +287,7 @@ class _Link:
             self._gone.set_result(why)
 
 
-class _ClosedWhenRefused(ssl.SSLSocket):
+class ClosedWhenRefused(ssl.SSLSocket):
     """paho leaves a socket open whose handshake came to nothing."""
 
     def do_handshake(self, block: bool = False) -> None:

@@ -32,6 +32,7 @@ Ticket = Annotated[str, Meta(pattern=f"^[0-9a-f]{{32}}{_END}")]
 GatewayName = Annotated[str, Meta(pattern=f"^{GATEWAY_ID.pattern}{_END}")]
 Request = Annotated[str, Meta(pattern="^-----BEGIN CERTIFICATE REQUEST-----\n", max_length=4096)]
 Certificate = Annotated[str, Meta(pattern="^-----BEGIN CERTIFICATE-----\n", max_length=8192)]
+Signature = Annotated[str, Meta(pattern=f"^[A-Za-z0-9+/]{{80,120}}={{0,2}}{_END}")]
 Seconds = Annotated[int, Meta(ge=1, le=3600)]
 
 PATH: Final = "/api/v1/enrolment"
@@ -73,7 +74,7 @@ class Renewal(Versioned, frozen=True, kw_only=True, omit_defaults=True):
     certificate: Certificate
     csr: Request
     at: Millis
-    signature: Annotated[str, Meta(pattern=f"^[A-Za-z0-9+/]{{80,120}}={{0,2}}{_END}")]
+    signature: Signature
 
 
 class State(StrEnum):
@@ -85,8 +86,9 @@ class State(StrEnum):
 
 class EnrolAnswer(Versioned, frozen=True, kw_only=True, omit_defaults=True):
     """`ticket` once, in the answer to an EnrolRequest. `again_s`: when to ask again, while waiting. An issued answer
-    has all from `certificate` to `at`: its own certificate and the CA's in PEM, its name, the bucket of its home, the
-    broker, and the server's clock."""
+    has all from `certificate` to `at`: its own certificate, those of whom it trusts in PEM, its name, the bucket of its
+    home, the broker, and the server's clock. `signs`: this server proves its commands; one that does not is not
+    believed any more."""
 
     state: State
     ticket: Ticket | None = None
@@ -98,6 +100,7 @@ class EnrolAnswer(Versioned, frozen=True, kw_only=True, omit_defaults=True):
     mqtt: Annotated[str, Meta(pattern=rf"^mqtts?://[^/?#\s]+{_END}", max_length=200)] | None = None
     at: Millis | None = None
     why: Annotated[str, Meta(max_length=500)] | None = None
+    signs: bool = False
 
 
 Enrolling = Birth | EnrolRequest | TicketQuestion | Renewal | EnrolAnswer

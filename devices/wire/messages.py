@@ -167,9 +167,55 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     battery_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
     refused: Mark = 0  # readings whose bytes broke the device's specification
     model: Annotated[str, Meta(max_length=80)] = ""  # maker, model and firmware, as the device says them
+    bonded: bool | None = None  # None: not known, or it needs no bond
+
+
+class NearbyDevice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """On the air here, and of a sort that the gateway can read. What it measures is not said, for it may be the
+    neighbour's; nor its name, for that may be a person's. `profiles`: what it may be, the likeliest first. `encrypted`:
+    it cannot be read without its key."""
+
+    device: Address
+    profiles: list[Annotated[str, Meta(max_length=40)]]
+    seen_at: Millis
+    rssi_dbm: Annotated[int, Meta(ge=-127, le=20)] | None = None
+    battery_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
+    encrypted: bool = False
 
 
 CLOCK_TROUBLE: Final = "the gateway's own clock is wrong: check its network time"  # one of Status.troubles
+
+
+# A certificate's serial number in hex, without leading zeros.
+Serial = Annotated[str, Meta(pattern=r"^([1-9a-f][0-9a-f]{0,39})?$(?!\n)")]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a command with a proof. `refused`: it was not carried out; `why`: a sentence."""
+
+    id: OutboxId
+    refused: bool = False
+    why: Annotated[str, Meta(max_length=300)] = ""
+
+
+# A Debian version (Debian Policy 5.6.12) without an epoch.
+PROGRAM_VERSION: Final = r"^[0-9][A-Za-z0-9.+~-]{0,39}$"
+ProgramVersion = Annotated[str, Meta(pattern=PROGRAM_VERSION + r"(?!\n)")]
+
+
+class UpgradeState(StrEnum):
+    WAITS = "waits"  # for whoever installs it
+    RUNS = "runs"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Upgrade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of the last wish for a version of the program."""
+
+    version: ProgramVersion
+    state: UpgradeState
+    why: Annotated[str, Meta(max_length=300)] = ""
 
 
 class Status(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -190,6 +236,12 @@ class Status(Message, frozen=True, kw_only=True, omit_defaults=True):
     config: Mark = 0  # the version of the GatewayConfig in use; 0: none came yet, the gateway's own file is used
     config_refused: Annotated[str, Meta(max_length=400)] = ""  # why a newer one is not
     done: list[OutboxId] = []  # the commands carried out last, at most 16
+    answers: list[Answer] = []  # of the last ones with a proof, at most 16
+    orders: bool = False  # it carries out commands that have a proof
+    upgrade: Upgrade | None = None
+    certificate: Serial = ""  # of the certificate that this line was opened with; "": there is none
+    listening_until: Millis | None = None  # a technician listens; None: nobody does, and `nearby` is empty
+    nearby: list[NearbyDevice] = []  # the strongest first, at most 48
 
 
 class KindLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -212,29 +264,56 @@ class SlotSetup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class DeviceSetup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`profile`: a key of devices.profiles.PROFILES. `name`: what stands on the device or where it hangs, for the
     technician. `cadence_s`: one interval of a continuous stream in so many seconds, 0: every value, null: as the
-    profile says."""
+    profile says. `key`: of an advertiser that encrypts, 16 bytes in hex; null: the one of the gateway's own file."""
 
     address: Address
     profile: Annotated[str, Meta(max_length=40)]
     name: Annotated[str, Meta(max_length=60)] = ""
     cadence_s: Annotated[float, Meta(ge=0, le=3600)] | None = None
     slots: list[SlotSetup] = []
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")] | None = None
 
 
 class GatewayConfig(Message, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that the server says a gateway has to do, retained; the whole of it each time. The gateway keeps it
-    and starts with it without a network. Devices null: those of the gateway's own file stay."""
+    and starts with it without a network. Devices null: those of the gateway's own file stay. `heartbeat_s`: a Status
+    at least so often; null, or more than in its own file: as its own file says."""
 
     version: Annotated[int, Meta(ge=1, le=2**53)]
     devices: Annotated[list[DeviceSetup], Meta(max_length=64)] | None = None
+    heartbeat_s: Annotated[float, Meta(ge=1, le=3600)] | None = None
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """Who says a command. `content`: the whole Command as bytes of JSON, without this; what stands beside it is for
+    gateways that do not know of proofs. `certificate`: PEM, of our authority, of the name COMMANDS. `signature`: base64
+    of the DER of an ECDSA signature with SHA-256 by its key over `to_sign(content)`."""
+
+    content: Annotated[str, Meta(max_length=4096)]
+    certificate: Annotated[str, Meta(pattern="^-----BEGIN CERTIFICATE-----\n", max_length=8192)]
+    signature: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{80,120}={0,2}$(?!\n)")]
+
+    def to_sign(self) -> bytes:
+        return to_sign(self.content)
+
+
+COMMANDS: Final = "hv_commands"  # a gateway's name has no underscore
+
+
+def to_sign(content: str) -> bytes:
+    return b"hjemvakt command 1\n" + content.encode()
 
 
 class Command(Message, frozen=True, kw_only=True, omit_defaults=True):
     """Said again until the gateway's Status names its `id` or `until` has passed; carried out once.
 
     `command` is "acknowledged": a person has the alert that `device` caused at `occurred_at` (an event `type`, or a
-    limit of `kind`). "prove": send an event of the type "proof" the way that alarms go. Others are ignored and
-    counted."""
+    limit of `kind`). "prove": send an event of the type "proof" the way that alarms go. "listen": until `until` say in
+    each Status, and say that more often, what is on the air. Only with a proof: "scan": begin to listen to the air
+    anew. "restart": end, and be started again. "diagnose": hand in a Diagnosis. "renew": ask for a new certificate now.
+    "upgrade": get `version` of the program. Others are ignored and counted.
+
+    `number` grows with each command of a gateway. `run`: Status.started of the run that it is for."""
 
     command: Annotated[str, Meta(max_length=40)]
     id: OutboxId | None = None
@@ -245,3 +324,7 @@ class Command(Message, frozen=True, kw_only=True, omit_defaults=True):
     type: EventType | None = None
     kind: Kind | None = None
     occurred_at: Millis | None = None
+    number: Seq | None = None
+    run: OutboxId | None = None
+    version: ProgramVersion | None = None
+    proof: Proof | None = None

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from devices.wire.columns import to_millis
-from devices.wire.messages import DeviceHealth, Lane, LinkState, Status
+from devices.wire.messages import Answer, DeviceHealth, Lane, LinkState, NearbyDevice, Status, Upgrade
 
 LONGEST_TROUBLE: Final = 200
 MOST_TROUBLES: Final = 20
@@ -24,6 +24,7 @@ class DeviceReport:
     battery_percent: int | None = None
     refused: int = 0
     model: str = ""
+    bonded: bool | None = None
 
 
 class Troubles:
@@ -72,8 +73,14 @@ def status(
     config: int = 0,
     config_refused: str = "",
     done: Iterable[str] = (),
+    answers: Iterable[Answer] = (),
+    orders: bool = False,
+    upgrade: Upgrade | None = None,
+    certificate: str = "",
+    listening_until: datetime | None = None,
+    nearby: Iterable[NearbyDevice] = (),
 ) -> Status:
-    """`config`, `config_refused`, `done`: as in Status."""
+    """`config` and what follows: as in Status."""
     return Status(
         gateway=me.gateway,
         state=state,
@@ -91,6 +98,12 @@ def status(
         config=config,
         config_refused=config_refused,
         done=list(done),
+        answers=list(answers),
+        orders=orders,
+        upgrade=upgrade,
+        certificate=certificate,
+        listening_until=None if listening_until is None else to_millis(listening_until),
+        nearby=list(nearby),
     )
 
 
@@ -107,4 +120,5 @@ def _health(device: DeviceReport) -> DeviceHealth:
         battery_percent=device.battery_percent,
         refused=device.refused,
         model=device.model[:LONGEST_MODEL],
+        bonded=device.bonded,
     )

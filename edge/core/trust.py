@@ -46,16 +46,22 @@ class Renewal:
         self._not_before_s = now_s + dice * self._patience.spread_s
         self._failures = self._doubts = 0
         self._doubt_from_s = now_s
-        self._is_doubted = False
+        self._is_doubted = self._is_wanted = False
 
     def is_due(self, now: datetime, now_s: float) -> bool:
         if self._is_doubted:
             return now_s >= self._doubt_from_s
+        if self._is_wanted:
+            return now_s >= self._not_before_s
         return now >= self._life.renewed_from and now_s >= self._not_before_s
 
     def doubted(self) -> None:
         """The broker turned our certificate away."""
         self._is_doubted = True
+
+    def wanted(self, now_s: float) -> None:
+        """Somebody asks for it, whatever its life; tried until there is one."""
+        self._is_wanted, self._not_before_s = True, now_s
 
     def failed(self, now_s: float, dice: float) -> None:
         self._failures += 1
@@ -67,7 +73,7 @@ class Renewal:
     def issued(self, life: Life, now_s: float, dice: float) -> None:
         """Doubts count on until the new one has connected: a broker that trusts nobody must not get us a new one each
         minute."""
-        self._life, self._failures = life, 0
+        self._life, self._failures, self._is_wanted = life, 0, False
         self._not_before_s = now_s + dice * self._patience.spread_s
         if self._is_doubted:
             self._is_doubted = False

@@ -14,7 +14,7 @@ from server.alerts import proving
 from tests.acceptance.one_home import Stack, practice, signed_in, stack_of
 from tests.integration.monitor_rig import ask, await_true
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.acceptance
 LIMIT_S = 60.0
 # One whose minute of the day is the first: whenever the test runs, it has come.
 GATEWAY = next(name for number in range(100_000) if proving.minute_of_day(name := f"proof-{number}") == 0)

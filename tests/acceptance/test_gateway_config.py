@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.one_home import ROOT, Stack, practice, signed_in, stack_of
 from tests.integration.monitor_rig import ask, await_true
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.acceptance
 
 GATEWAY = "told-home"
 STRAP, BUTTON = "C0:78:00:00:00:01", "C0:78:00:00:00:02"

@@ -40,6 +40,7 @@ from devices.wire.messages import (
     LinkState,
     Lost,
     LostWhy,
+    NearbyDevice,
     RawBatch,
     Receipt,
     SlotSetup,
@@ -286,10 +287,51 @@ def test_a_heartbeat_about_its_config_and_commands_is_read_for_ever() -> None:
     assert (decode_status(golden("v1_status")).config, decode_status(golden("v1_status")).done) == (0, [])
 
 
+def test_the_command_to_listen_is_read_for_ever() -> None:
+    command = decode_command(golden("v1_command_listen"))
+    assert (command.command, command.id) == ("listen", "00112233445566bb")
+    assert (command.at, command.until) == (1735732860000, 1735733040000)
+
+
+def test_what_a_gateway_hears_nearby_is_read_for_ever() -> None:
+    status = decode_status(golden("v1_status_listening"))
+    assert status.listening_until == 1735733040000
+    assert status.devices[0].bonded is True
+    assert status.nearby == [
+        NearbyDevice(device="C0:26:DA:00:00:02", profiles=["oximeter"], seen_at=1735732859000, rssi_dbm=-60),
+        NearbyDevice(
+            device="A4:C1:38:00:00:09",
+            profiles=["bthome_door"],
+            seen_at=1735732858000,
+            rssi_dbm=-71,
+            battery_percent=90,
+        ),
+        NearbyDevice(
+            device="A4:C1:38:00:00:0A",
+            profiles=["bthome_door", "bthome_sos"],
+            seen_at=1735732857000,
+            encrypted=True,
+        ),
+    ]
+    before = decode_status(golden("v1_status_config"))
+    assert (before.listening_until, before.nearby, before.devices[0].bonded) == (None, [], None)
+
+
+def test_the_key_of_a_sensor_is_read_for_ever() -> None:
+    key = "231d39c1d7cc1ab1aee224cd096db932"
+    assert decode_config(golden("v1_config_key")).devices == [
+        DeviceSetup(address="A4:C1:38:00:00:0A", profile="bthome_sos", name="pendant 7", slots=[SlotSetup()], key=key)
+    ]
+    assert [device.key for device in decode_config(golden("v1_config_full")).devices or []] == [None, None, None]
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
         ("v1_config_full", GatewayConfig),
+        ("v1_config_key", GatewayConfig),
+        ("v1_command_listen", Command),
+        ("v1_status_listening", Status),
         ("v1_command_acknowledged", Command),
         ("v1_command_prove", Command),
         ("v1_batch_proof", Batch),

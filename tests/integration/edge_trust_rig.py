@@ -7,7 +7,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,7 +15,9 @@ from pathlib import Path
 
 from edge.identity import Identity, new_key, request
 from server.roles.broker import shipped_broker
+from tests.integration.enrol_rig import openssl
 from tests.integration.monitor_rig import await_true
+from tests.ports import listens
 
 GATEWAY, BUCKET = "hv-line", 7
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -40,12 +42,6 @@ extendedKeyUsage = serverAuth
 [client]
 extendedKeyUsage = clientAuth
 """
-
-
-def openssl(*arguments: str | Path) -> bytes:
-    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +122,7 @@ def tls_broker(home: Path, port: int, server: Path, clients: Path) -> Iterator[i
     (home / "nats.conf").write_text(json.dumps(settings))
     broker = subprocess.Popen([shipped_broker(), "--config", home / "nats.conf"])
     try:
-        await_true(lambda: _listens(port) or broker.poll() is not None)
+        await_true(lambda: listens(port) or broker.poll() is not None)
         assert broker.poll() is None, (home / "nats.log").read_text()
         yield broker.pid
     finally:
@@ -176,11 +172,6 @@ def mode(path: Path) -> int:
 def _free() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def kill(process: "subprocess.Popen[str]") -> None:

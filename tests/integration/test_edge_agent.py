@@ -1,7 +1,6 @@
 """The real agent, as a process, between a virtual home and a real broker."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,13 +26,6 @@ from tests.integration.edge_contract_server import GATEWAY, ContractServer
 from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def server(broker: EmbeddedBroker) -> Iterator[ContractServer]:
-    server = ContractServer(broker.port)
-    yield server
-    server.stop()
 
 
 async def test_every_device_of_a_home_is_heard(tmp_path: Path, broker: EmbeddedBroker, server: ContractServer) -> None:

@@ -34,11 +34,9 @@ ONLY_EAR = {EAR: PROFILES[EAR]}
 
 
 @pytest.fixture
-def server(broker: EmbeddedBroker) -> Iterator[ContractServer]:
-    server = ContractServer(broker.port)
+def server(server: ContractServer) -> Iterator[ContractServer]:
     yield server
     server.take_back(Channel.CONFIG)
-    server.stop()
 
 
 @pytest.fixture

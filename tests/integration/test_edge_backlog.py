@@ -1,6 +1,5 @@
 """After an hour without a line, with 100,000 readings waiting: the alarms go first."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,13 +17,6 @@ pytestmark = pytest.mark.integration
 
 WAITING = 100_000
 ALARMS = 30  # more than one batch
-
-
-@pytest.fixture
-def server(broker: EmbeddedBroker) -> Iterator[ContractServer]:
-    server = ContractServer(broker.port)
-    yield server
-    server.stop()
 
 
 def an_hour_without_a_line(path: Path) -> None:

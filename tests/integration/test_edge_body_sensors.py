@@ -17,7 +17,7 @@ from devices.virtual.radio import Air
 from devices.virtual.script import Baseline, DeviceInHome
 from devices.virtual.sensor import Around, Sensor, Word
 from devices.virtual.sensors import SENSORS
-from tests.integration.edge_radio_rig import NOON, radio, served
+from tests.integration.edge_radio_rig import NOON, radio
 
 pytestmark = pytest.mark.integration
 
@@ -28,14 +28,9 @@ PERSON = Person(seed=7, baseline=Baseline(spo2=93, pulse=80, temperature=37, glu
 
 @pytest.fixture
 async def air() -> AsyncIterator[Air]:
+    """On which a test may break what it likes."""
     async with Air() as opened:
         yield opened
-
-
-@pytest.fixture
-async def home(air: Air) -> AsyncIterator[HciServer]:
-    async with served(air) as (server,):
-        yield server
 
 
 class Book:

@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,11 @@ from edge.identity import Identity, IdentityFiles
 from server.pki import fingerprint
 from tests.integration.care_rig import done, get, send
 from tests.integration.edge_trust_rig import DAY, NOW, Authority, https_door, kill, mode
-from tests.integration.enrol_rig import CODE, openssl, signing
-from tests.integration.monitor_rig import await_true
+from tests.integration.enrol_rig import CODE, let_in, openssl
 
 pytestmark = pytest.mark.integration
 
 FAST = WaitingPace(first_s=0.05, cap_s=0.2, longest_s=0.2)
-
-
-@pytest.fixture
-def signer(town: Any) -> Iterator[None]:
-    with signing(town.owner):
-        await_true(lambda: town.one("select count(*) from authority") == 1)
-        yield
 
 
 @pytest.fixture
@@ -46,11 +37,6 @@ def authority_of(town: Any) -> str:
 
 def box(api: Any, town: Any, *, server: str = "", code: str = CODE, authority: str = "") -> Birth:
     return Birth(server=server or api.url, authority=authority or fingerprint(authority_of(town)), code=code)
-
-
-def let_in(tor: httpx.Client, town: Any, name: str = "gw-new") -> None:
-    (waits,) = get(tor, "/enrolments")["enrolments"]
-    done(send(tor, f"/enrolments/{waits['id']}/accept", home=town.homes["anna"], name=name))
 
 
 class Gateway:

@@ -1,9 +1,9 @@
 """Gateway -> broker -> a small server with the contract's rules: kills, cuts, and lines that are only half open."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
+import nats
 import pytest
 
 from devices.wire.messages import Lane, LinkState, LostWhy
@@ -13,13 +13,6 @@ from tests.integration.edge_contract_server import ContractServer
 from tests.integration.edge_line_rig import NOW, SOS, running, spo2
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def server(broker: EmbeddedBroker) -> Iterator[ContractServer]:
-    server = ContractServer(broker.port)
-    yield server
-    server.stop()
 
 
 async def test_accepted_rows_reach_the_server_once_and_leave_the_waiting_rows(
@@ -48,8 +41,8 @@ async def test_what_was_forgotten_is_sent_again_after_a_restore(
         assert server.doubled == 0
 
 
-async def test_the_broker_may_die_and_come_back(tmp_path: Path, free_port: int, short_dir: Path) -> None:
-    home = short_dir / f"dying-{free_port}"
+async def test_the_broker_may_die_and_come_back(tmp_path: Path, free_port: int, own_place: Path) -> None:
+    home = own_place / "dying"
     broker = EmbeddedBroker(home, port=free_port)
     broker.start()
     server = ContractServer(broker.port)
@@ -192,3 +185,19 @@ class Stall:
             pass
         finally:
             sink.close()
+
+
+async def test_the_broker_keeps_no_queue_for_what_a_gateway_hears(tmp_path: Path, broker: EmbeddedBroker) -> None:
+    """Three servers would keep each of them on each: some hundred gateways, and they do nothing else."""
+    line = await nats.connect(f"nats://127.0.0.1:{broker.nats_port}")
+
+    async def queues() -> set[str]:
+        return {each.name for each in await line.jetstream().consumers_info("$MQTT_msgs")}
+
+    try:
+        before = await queues()
+        async with running(tmp_path, broker.port) as gateway:
+            await gateway.until_line(LineUp)
+            assert not await queues() - before
+    finally:
+        await line.close()

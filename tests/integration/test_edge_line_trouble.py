@@ -1,7 +1,7 @@
 """The way out with a disk that cannot be written, and with a clock that was never set."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,13 +26,6 @@ pytestmark = pytest.mark.integration
 
 FALL = Event(device=DEVICE, type=EventType.FALL, occurred_at=NOW)
 BY_THE_HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def server(broker: EmbeddedBroker) -> Iterator[ContractServer]:
-    server = ContractServer(broker.port)
-    yield server
-    server.stop()
 
 
 async def break_the_disk(gateway: Gateway, *, is_broken: bool = True) -> None:

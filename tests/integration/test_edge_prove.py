@@ -1,6 +1,5 @@
 """The real agent is asked to try the way of its alarms: once for each question, in the lane of alarms."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,13 +14,6 @@ from tests.integration.agent_rig import agent, write_config
 from tests.integration.edge_contract_server import GATEWAY, ContractServer
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def server(broker: EmbeddedBroker) -> Iterator[ContractServer]:
-    server = ContractServer(broker.port)
-    yield server
-    server.stop()
 
 
 def prove(number: int) -> Command:

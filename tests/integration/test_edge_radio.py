@@ -38,14 +38,9 @@ LOCAL_NOON = datetime(2026, 7, 1, 12, 0)  # noqa: DTZ001 - a device knows no zon
 
 @pytest.fixture
 async def air() -> AsyncIterator[Air]:
+    """On which a test may break what it likes."""
     async with Air() as opened:
         yield opened
-
-
-@pytest.fixture
-async def home(air: Air) -> AsyncIterator[HciServer]:
-    async with served(air) as (server,):
-        yield server
 
 
 def measure(meter: Glucose, record: int, mmol_per_l: float = 6.1) -> None:

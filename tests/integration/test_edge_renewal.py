@@ -23,9 +23,10 @@ from edge.identity import Identity, IdentityFiles, Next, new_key, request
 from server.pki import fingerprint
 from server.store import authority
 from server.store.sealing import Seals
-from tests.integration.care_rig import done, get, send
-from tests.integration.edge_trust_rig import Authority, mode, tls_broker
-from tests.integration.enrol_rig import CODE, Box, comes, openssl, signing
+from tests.integration.care_rig import done, send
+from tests.integration.edge_trust_rig import Authority, kill, mode, tls_broker
+from tests.integration.enrol_rig import CODE, Box, comes, let_in, openssl, signing
+from tests.integration.guard_rig import enrolled, nats
 from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
@@ -58,21 +59,9 @@ class LateClock:
 
 
 @pytest.fixture
-def signer(town: Any) -> Iterator[None]:
-    with signing(town.owner):
-        await_true(lambda: town.one("select count(*) from authority") == 1)
-        yield
-
-
-@pytest.fixture
 def tor(api: Any, signer: None) -> httpx.Client:
     client: httpx.Client = api.signed_in("tor")
     return client
-
-
-def let_in(tor: httpx.Client, town: Any) -> None:
-    (waits,) = get(tor, "/enrolments")["enrolments"]
-    done(send(tor, f"/enrolments/{waits['id']}/accept", home=town.homes["anna"], name="gw-new"))
 
 
 def revoke(tor: httpx.Client) -> None:
@@ -221,8 +210,50 @@ def at_work(config: Path) -> Iterator[subprocess.Popen[str]]:
                 raise
 
 
-def test_from_the_first_boot_to_the_day_it_is_stolen(api, town, tor, tmp_path, short_dir, free_port):
-    """Nothing but what came with the box; then a broker that lets it in, and one that does not any more."""
+def test_a_gateway_that_is_killed_between_its_new_key_and_the_certificate_goes_on_with_that_key(
+    api, town, tmp_path, own_place, free_port
+):
+    """Its broker trusts another authority now, so it asks for a new certificate at once; nobody signs until later."""
+    own, files = Authority.made(tmp_path / "authority"), IdentityFiles(tmp_path / "data")
+    config, log = tmp_path / "gateway.toml", tmp_path / "agent.log"
+    config.write_text('data_dir = "data"\n')
+    (tmp_path / "data").mkdir()
+    with signing(town.owner):
+        await_true(lambda: town.one("select count(*) from authority") == 1)
+        given = enrolled(town, "gw-anna")
+    ours = servers_of(town, tmp_path / "ours")
+    files.begin(
+        Identity(
+            server=api.url,
+            authority=ours.pem,
+            gateway="gw-anna",
+            bucket=0,
+            mqtt=f"mqtts://127.0.0.1:{free_port}",
+            key=given.key,
+            certificate=given.pem,
+        )
+    )
+    command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
+    waits = "select count(*) from enrolment where renews is not null and state = 'accepted'"
+    with tls_broker(own_place / "nats", free_port, ours.server(), own.home / "ca.pem"):
+        with log.open("w") as said, subprocess.Popen(command, stderr=said, text=True) as first:
+            await_true(lambda: town.one(waits) == 1)
+            kill(first)
+        asked = files.next()
+        assert asked is not None and asked.issued is None
+        with signing(town.owner), at_work(config):
+            await_true(lambda: (kept := files.next()) is not None and kept.issued is not None)
+    kept = files.next()
+    assert kept is not None and kept.issued is not None
+    assert kept.key == asked.key == kept.issued.key
+    (tmp_path / "own.pem").write_text(kept.issued.certificate)
+    public = openssl("pkey", "-pubout", said=kept.key.encode())
+    assert openssl("x509", "-in", tmp_path / "own.pem", "-noout", "-pubkey") == public
+    assert town.one("select count(*) from enrolment where renews is not null") == 1
+
+
+def test_from_the_first_boot_to_the_day_it_is_stolen(api, town, tor, tmp_path, own_place, free_port):
+    """Nothing but what came with the box; then a broker that lets it in, and shows it out."""
     own = servers_of(town, tmp_path / "authority")
     api.stop()
     api.gateway_mqtt = f"mqtts://127.0.0.1:{free_port}"
@@ -233,17 +264,14 @@ def test_from_the_first_boot_to_the_day_it_is_stolen(api, town, tor, tmp_path, s
     device = '[[devices]]\naddress = "C0:26:DF:01:23:46"\nprofile = "bthome_door"\n'
     config.write_text(f'birth = "birth.json"\ndata_dir = "data"\n{device}key = "{"ab" * 16}"\n')
     config.chmod(0o600)
-    stranger = Authority.made(tmp_path / "stranger")
-    with at_work(config):
-        with tls_broker(short_dir / "nats", free_port, own.server(), own.home / "ca.pem"):
-            await_true(lambda: "until a technician accepts the code" in log.read_text())
-            let_in(tor, town)
-            await_true(lambda: "connected to the broker" in log.read_text())
-            assert (data / "outbox.db").exists()
-            assert {path.name: mode(path) for path in data.glob("identity*")} == {"identity.json": 0o600}
+    with nats(town.owner, own_place / "nats", free_port), at_work(config):
+        await_true(lambda: "until a technician accepts the code" in log.read_text())
+        let_in(tor, town)
+        await_true(lambda: "connected to the broker" in log.read_text())
+        assert (data / "outbox.db").exists()
+        assert {path.name: mode(path) for path in data.glob("identity*")} == {"identity.json": 0o600}
         revoke(tor)
-        with tls_broker(short_dir / "nats", free_port, own.server(), stranger.home / "ca.pem"):
-            await_true(lambda: "revoked by the server: everything of gw-new is removed here" in log.read_text())
+        await_true(lambda: "revoked by the server: everything of gw-new is removed here" in log.read_text())
     assert {path.name for path in data.iterdir()} == {"agent.lock", "revoked.json"}
     assert "ab" * 16 not in config.read_text()
     said = subprocess.run(

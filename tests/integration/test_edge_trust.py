@@ -75,8 +75,8 @@ async def refusal(identity: Identity, port: int, **how: object) -> LineDown:
     return event
 
 
-async def test_a_gateway_with_a_certificate_has_a_line(short_dir: Path, free_port: int, authority: Authority) -> None:
-    with tls_broker(short_dir / "nats", free_port, authority.server(), authority.home / "ca.pem"):
+async def test_a_gateway_with_a_certificate_has_a_line(own_place: Path, free_port: int, authority: Authority) -> None:
+    with tls_broker(own_place / "nats", free_port, authority.server(), authority.home / "ca.pem"):
         async with line(authority.identity(), free_port) as found:
             assert await found.first() == LineUp()
             status = health.status(
@@ -86,11 +86,11 @@ async def test_a_gateway_with_a_certificate_has_a_line(short_dir: Path, free_por
 
 
 async def test_what_the_broker_does_not_take_is_called_a_refusal(
-    short_dir: Path, free_port: int, authority: Authority, stranger: Authority
+    own_place: Path, free_port: int, authority: Authority, stranger: Authority
 ) -> None:
     expired = authority.identity(begins=NOW - 91 * DAY, ends=NOW - DAY)
     unknown = stranger.identity(trusts=authority)
-    with tls_broker(short_dir / "nats", free_port, authority.server(), authority.home / "ca.pem"):
+    with tls_broker(own_place / "nats", free_port, authority.server(), authority.home / "ca.pem"):
         down = await refusal(expired, free_port)
         assert (down.is_refusal, down.was_up) == (True, False)
         assert down.why == "the broker does not take our certificate: certificate expired"
@@ -100,36 +100,36 @@ async def test_what_the_broker_does_not_take_is_called_a_refusal(
 
 
 async def test_a_broker_that_our_authority_does_not_vouch_for_hears_nothing_of_us(
-    short_dir: Path, free_port: int, authority: Authority, stranger: Authority
+    own_place: Path, free_port: int, authority: Authority, stranger: Authority
 ) -> None:
-    with tls_broker(short_dir / "nats", free_port, stranger.server(), authority.home / "ca.pem"):
+    with tls_broker(own_place / "nats", free_port, stranger.server(), authority.home / "ca.pem"):
         down = await refusal(authority.identity(), free_port)
         assert "certificate verify failed" in down.why
         assert not down.is_refusal  # it is for us to refuse
 
 
 async def test_a_broker_with_a_certificate_for_another_name_is_refused(
-    short_dir: Path, free_port: int, authority: Authority
+    own_place: Path, free_port: int, authority: Authority
 ) -> None:
     certificate = authority.server(names="DNS:broker.example.org")
-    with tls_broker(short_dir / "nats", free_port, certificate, authority.home / "ca.pem"):
+    with tls_broker(own_place / "nats", free_port, certificate, authority.home / "ca.pem"):
         assert "certificate verify failed" in (await refusal(authority.identity(), free_port)).why
 
 
 async def test_a_clock_that_nobody_has_set_does_not_shut_the_gateway_out(
-    short_dir: Path, free_port: int, authority: Authority
+    own_place: Path, free_port: int, authority: Authority
 ) -> None:
     """By such a clock every certificate may have ended, or not begun."""
     ended = authority.server(begins=NOW - 9 * DAY, ends=NOW - DAY)
-    with tls_broker(short_dir / "nats", free_port, ended, authority.home / "ca.pem"):
+    with tls_broker(own_place / "nats", free_port, ended, authority.home / "ca.pem"):
         assert "certificate verify failed" in (await refusal(authority.identity(), free_port)).why
         async with line(authority.identity(), free_port, checks_time=False) as found:
             assert await found.first() == LineUp()
 
 
 async def test_whose_broker_it_is_matters_without_a_clock_too(
-    short_dir: Path, free_port: int, authority: Authority, stranger: Authority
+    own_place: Path, free_port: int, authority: Authority, stranger: Authority
 ) -> None:
-    with tls_broker(short_dir / "nats", free_port, stranger.server(), authority.home / "ca.pem"):
+    with tls_broker(own_place / "nats", free_port, stranger.server(), authority.home / "ca.pem"):
         down = await refusal(authority.identity(), free_port, checks_time=False)
         assert "certificate verify failed" in down.why

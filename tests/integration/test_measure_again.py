@@ -41,11 +41,6 @@ def rings(town):
 
 
 @pytest.fixture
-def kari(api):
-    return api.signed_in("kari")
-
-
-@pytest.fixture
 def alert(town):
     return town.desaturate("anna", NOW)
 

@@ -192,3 +192,15 @@ def test_half_a_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+async def test_a_word_comes_as_often_as_the_server_says_and_never_more_seldom_than_in_the_own_file(
+    tmp_path: Path,
+) -> None:
+    gateway = Gateway(tmp_path)
+    assert gateway.config.heartbeat_s(30) == 30
+    await gateway.hears(GatewayConfig(gateway=GATEWAY, version=7, heartbeat_s=10))
+    assert (gateway.config.heartbeat_s(30), gateway.config.heartbeat_s(5)) == (10, 5)
+    assert Gateway(tmp_path).config.heartbeat_s(30) == 10, "after a restart, too"
+    await gateway.hears(GatewayConfig(gateway=GATEWAY, version=8))
+    assert gateway.config.heartbeat_s(30) == 30
