@@ -3,9 +3,11 @@
 import base64
 import binascii
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from ipaddress import ip_address
+from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from devices.wire import diagnosis
+from devices.wire.diagnosis import Handed
 from devices.wire.enrolment import Renewal, to_sign
 from server.errors import TrustError
 
@@ -28,6 +32,8 @@ CERTIFICATE_LASTS: Final = timedelta(days=90)
 BEFORE_NOW: Final = timedelta(minutes=5)  # a broker on another machine may be that slow
 # One whose owner had no clock, or no line, may still be renewed for so long.
 GRACE: Final = timedelta(days=30)
+# A broker with a list that is over lets nobody in: so it outlives a clock role that is down for long.
+LIST_LASTS: Final = timedelta(days=60)
 ECDSA: Final = ec.ECDSA(SHA256())
 _NO_USE: Final = dict.fromkeys(
     (
@@ -43,6 +49,9 @@ _NO_USE: Final = dict.fromkeys(
     ),
     False,
 )
+
+
+E = TypeVar("E", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,35 +83,75 @@ def make_authority(name: str, now: datetime) -> Authority:
     return Authority(certificate=_pem(builder.sign(key, SHA256())), key=sealed.decode())
 
 
-def issue(authority: Authority, csr: str, name: str, now: datetime) -> Issued:
-    """For a gateway: of its request nothing is taken but the key."""
-    signer = load_pem_private_key(authority.key.encode(), None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey), "made here"
+def issue(authority: Authority, csr: str, name: str, now: datetime, hosts: Sequence[str] = ()) -> Issued:
+    """For a TLS client; with `hosts`, for a server that is called so. Of the request nothing is taken but the key."""
+    signer = _signer(authority)
     issuer = _certificate(authority.certificate)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = _begun(subject, issuer.subject, _key_asked_for(csr), now, CERTIFICATE_LASTS)
     use = x509.KeyUsage(**(_NO_USE | {"digital_signature": True}))
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(use, critical=True)
-    client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-    builder = builder.add_extension(client, critical=False)
+    roles = [ExtendedKeyUsageOID.SERVER_AUTH] if hosts else []  # who starts a broker greets it as a client, too
+    roles.append(ExtendedKeyUsageOID.CLIENT_AUTH)
+    builder = builder.add_extension(x509.ExtendedKeyUsage(roles), critical=False)
+    if hosts:
+        builder = builder.add_extension(x509.SubjectAlternativeName([_host(each) for each in hosts]), critical=False)
     known_as = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known_as)
     return read(_pem(builder.add_extension(by, critical=False).sign(signer, SHA256())))
 
 
-def check(issued: Issued, csr: str, name: str, authority: str) -> None:
+def revocation_list(authority: Authority, serials: Iterable[str], now: datetime) -> str:
+    """PEM, for a broker that asks nobody. What was signed and is not in it is good, until its own end."""
+    now = now.astimezone(UTC).replace(microsecond=0)
+    issuer = _certificate(authority.certificate)
+    builder = x509.CertificateRevocationListBuilder(issuer_name=issuer.subject)
+    builder = builder.last_update(now - BEFORE_NOW).next_update(now + LIST_LASTS)
+    for serial in serials:
+        gone = x509.RevokedCertificateBuilder().serial_number(int(serial, 16)).revocation_date(now)
+        builder = builder.add_revoked_certificate(gone.build())
+    return builder.sign(_signer(authority), SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def new_key() -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def request(key: str) -> str:
+    """Whoever signs it gives the name."""
+    private = load_pem_private_key(key.encode(), None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey), "made here"
+    return (
+        x509.CertificateSigningRequestBuilder(x509.Name([])).sign(private, SHA256()).public_bytes(Encoding.PEM).decode()
+    )
+
+
+def sign(key: str, content: bytes) -> str:
+    """Base64 of the DER of an ECDSA signature."""
+    private = load_pem_private_key(key.encode(), None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey), "made here"
+    return base64.b64encode(private.sign(content, ECDSA)).decode()
+
+
+def check(issued: Issued, csr: str, name: str, authority: str, hosts: Sequence[str] = ()) -> None:
     """What another program signed for us. TrustError: it is not what was asked for."""
     certificate = _certificate(issued.pem)
-    _must_be_of(certificate, authority)
+    try:
+        _must_be_of(certificate, authority)
+    except TrustError as error:
+        raise TrustError("The authority's program answered with a certificate of another authority.") from error
     if issued.name != name or issued.key != key_of(csr):
         raise TrustError("The authority's program answered with a certificate for another name or key.")
-    try:
-        use = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        use = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    if ExtendedKeyUsageOID.CLIENT_AUTH not in use:
-        raise TrustError("The authority's program answered with a certificate that is not for TLS clients.")
+    role = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
+    use = _extension(certificate, x509.ExtendedKeyUsage)
+    if use is None or role not in use:
+        whom = "TLS servers" if hosts else "TLS clients"
+        raise TrustError(f"The authority's program answered with a certificate that is not for {whom}.")
+    called = _extension(certificate, x509.SubjectAlternativeName)
+    if hosts and (called is None or any(_host(each) not in called for each in hosts)):
+        raise TrustError("The authority's program answered with a certificate that does not name this server.")
 
 
 def read(pem: str) -> Issued:
@@ -126,7 +175,17 @@ def key_of(csr: str) -> str:
 
 
 def fingerprint(certificate: str) -> str:
+    """Of the first one."""
     return _certificate(certificate).fingerprint(SHA256()).hex()
+
+
+def each_of(certificates: str) -> list[str]:
+    """One PEM for each, in their order."""
+    return [_pem(each) for each in _certificates(certificates)]
+
+
+def fingerprints(certificates: str) -> list[str]:
+    return [each.fingerprint(SHA256()).hex() for each in _certificates(certificates)]
 
 
 def proven(renewal: Renewal, authority: str, now: datetime) -> Issued:
@@ -139,12 +198,38 @@ def proven(renewal: Renewal, authority: str, now: datetime) -> Issued:
         raise TrustError(f"This certificate ended on {old.not_after:%Y-%m-%d}: enrol this gateway anew.")
     if key_of(renewal.csr) == old.key:
         raise TrustError("A new certificate needs a new key.")
-    try:
-        signature = base64.b64decode(renewal.signature, validate=True)
-        _p256(certificate.public_key()).verify(signature, to_sign(renewal.csr, renewal.at), ECDSA)
-    except (InvalidSignature, binascii.Error) as error:
-        raise TrustError("Whoever asks has not shown the key of this certificate.") from error
+    _must_have_signed(certificate, renewal.signature, to_sign(renewal.csr, renewal.at))
     return old
+
+
+def handed_in(handed: Handed, authority: str, now: datetime) -> Issued:
+    """The certificate of whoever hands this in, who has its key. TrustError: why not."""
+    certificate, mine = _certificate(handed.certificate), read(handed.certificate)
+    _must_be_of(certificate, authority)
+    if now > mine.not_after:
+        raise TrustError(f"This certificate ended on {mine.not_after:%Y-%m-%d}: renew it first.")
+    _must_have_signed(certificate, handed.signature, diagnosis.to_sign(handed.content))
+    return mine
+
+
+def _signer(authority: Authority) -> ec.EllipticCurvePrivateKey:
+    signer = load_pem_private_key(authority.key.encode(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey), "made here"
+    return signer
+
+
+def _host(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _begun(
@@ -157,12 +242,29 @@ def _begun(
     return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
 
 
-def _must_be_of(certificate: x509.Certificate, authority: str) -> None:
-    issuer = _certificate(authority)
+def _must_be_of(certificate: x509.Certificate, authorities: str) -> None:
+    """Of one of them."""
+    for issuer in _certificates(authorities):
+        try:
+            certificate.verify_directly_issued_by(issuer)
+        except (InvalidSignature, ValueError, TypeError):
+            continue
+        return
+    raise TrustError("This certificate is not of our authority.")
+
+
+def _must_have_signed(certificate: x509.Certificate, signature: str, content: bytes) -> None:
     try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError) as error:
-        raise TrustError("This certificate is not of our authority.") from error
+        _p256(certificate.public_key()).verify(base64.b64decode(signature, validate=True), content, ECDSA)
+    except (InvalidSignature, binascii.Error) as error:
+        raise TrustError("Whoever asks has not shown the key of this certificate.") from error
+
+
+def _certificates(pem: str) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(pem.encode())
+    except ValueError as error:
+        raise TrustError("This is no certificate.") from error
 
 
 def _certificate(pem: str) -> x509.Certificate:

@@ -13,8 +13,9 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from psycopg import Connection
 
 from devices.errors import WireError
-from devices.wire import enrolment
+from devices.wire import diagnosis, enrolment
 from devices.wire.columns import to_millis
+from devices.wire.diagnosis import Handed
 from devices.wire.enrolment import EnrolAnswer, EnrolRequest, Renewal, State, TicketQuestion
 from server import pki
 from server.access import Deed
@@ -164,6 +165,26 @@ def renew(raw: Raw, desk: DeskOfApp, mqtt: Broker) -> Response:
     return _said(_not_renewed(said))
 
 
+@router.post(
+    "/enrolment/diagnosis",
+    status_code=HTTPStatus.NO_CONTENT,
+    openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": _schema(Handed)}}}},
+    responses={404: {"model": Problem, "description": "Nobody asked this gateway for it"}},
+)
+def hand_in_diagnosis(raw: Raw, desk: DeskOfApp) -> None:
+    """A gateway that was asked says how it is, and shows that it has the key of its certificate. What this server does
+    not know of it, it does not keep."""
+    handed = _read(diagnosis.decode_handed, raw)
+    said = _read(diagnosis.decode, handed.content.encode())
+    with desk.pool.connection() as conn:
+        certificate = _authority(conn)
+    by = _trusted(lambda which: pki.handed_in(which, certificate, desk.now()), handed)
+    knock(desk, knocks.RENEWAL, ("diagnosis", by.serial), "This gateway says too often how it is")
+    with desk.pool.connection() as conn:
+        if not enrolments.hand_in(conn, by.serial, said, diagnosis.encode(said).decode(), desk.now()):
+            raise RefusedError(HTTPStatus.NOT_FOUND, "Nobody asked this gateway how it is, or it is too long ago.")
+
+
 @of_staff.get("/enrolments")
 def get_enrolments(desk: DeskOfApp, token: Token) -> shapes.Enrolments:
     """Gateways that wait to be let in: nobody's yet, so whoever installs sees them all."""
@@ -176,11 +197,13 @@ def get_enrolments(desk: DeskOfApp, token: Token) -> shapes.Enrolments:
 def accept_enrolment(
     enrolment: EnrolmentId, wish: shapes.AcceptEnrolment, key: Key, desk: DeskOfApp, token: Token
 ) -> shapes.LetIn:
-    """It stands in this home from now on, and is awaited. Compare the code with the one on the box."""
+    """It stands in this home from now on, and is awaited; or at the depot. Compare the code with the one on the box."""
+    if (wish.home is None) == (wish.team is None):
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "Say in which home it stands, or at whose depot.")
 
     def accept() -> shapes.LetIn:
         name = wish.name or _name_of(enrolments.waiting(work.conn), enrolment)
-        said = enrolments.accept(work.conn, enrolment, wish.home, name, work.now)
+        said = enrolments.accept(work.conn, enrolment, wish.home, name, work.now, wish.team)
         if said is not Accepted.ACCEPTED:
             status, detail = WHY_NOT[said]
             raise RefusedError(status, detail)
@@ -247,6 +270,7 @@ def _issued(conn: Connection, found: Standing, mqtt: str, now: datetime) -> Enro
         bucket=found.bucket,
         mqtt=mqtt,
         at=to_millis(now),
+        signs=True,
     )
 
 

@@ -35,16 +35,21 @@ class Enrolments(Shape):
 
 
 class AcceptEnrolment(Shape):
-    home: Annotated[int, Field(ge=1, le=2**31 - 1, description="where it stands from now on")]
+    """In a home, or at the depot of a team until it is given one."""
+
+    home: Annotated[int | None, Field(ge=1, le=2**31 - 1, description="where it stands from now on")] = None
+    team: Annotated[int | None, Field(ge=1, le=2**31 - 1, description="whose depot; null: it stands in a home")] = None
     name: Annotated[
         GatewayName | None, Field(description="null: as it was named when its code was made, or else a new name")
     ] = None
 
 
 class LetIn(Shape):
+    """`home` null: it stands at the depot."""
+
     id: int
     gateway: str
-    home: int
+    home: int | None
 
 
 class RefuseEnrolment(Shape):

@@ -1,11 +1,17 @@
 """Where what could be guessed is tried: refused when somebody has tried too often."""
 
 from http import HTTPStatus
+from typing import Any, Final
 
 from server.api.desk import Desk
 from server.api.problems import RefusedError
+from server.api.schemas import Problem
 from server.store import knocks
 from server.store.knocks import Door
+
+BUSY: Final[dict[int | str, dict[str, Any]]] = {
+    HTTPStatus.TOO_MANY_REQUESTS.value: {"model": Problem, "description": "Too many tries: wait as `Retry-After` says"}
+}
 
 
 def knock(desk: Desk, door: Door, who: tuple[str, ...], said: str, otherwise: str = "") -> None:

@@ -20,6 +20,8 @@ from server.clinical.limits import why_not
 from server.errors import EnrolmentError
 
 Name = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]*$")]
+# What begins so is a program, which has a token and no password.
+Login = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^(?!machine:)[^\x00-\x1f]*$")]
 GatewayName = Annotated[str, Meta(pattern=f"^{GATEWAY_ID.pattern}$")]
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Edge = Annotated[float, Meta(ge=-1e6, le=1e6)] | None
@@ -39,7 +41,7 @@ class Team(_Entry, frozen=True, kw_only=True):
 class Member(_Entry, frozen=True, kw_only=True):
     """`password` None: keeps the one there is; a new member without one cannot log in until it is set."""
 
-    login: Name
+    login: Login
     name: Name
     initials: Annotated[str, Meta(min_length=1, max_length=4)]
     teams: dict[str, RoleName]

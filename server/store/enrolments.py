@@ -11,6 +11,7 @@ from typing import Final
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from devices.wire.diagnosis import Diagnosis
 from devices.wire.enrolment import EnrolRequest
 from server.pki import Issued
 from server.store import people, queries, signals
@@ -81,18 +82,22 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unsigned:
-    """`renews`: the serial of the certificate before; None: the first one."""
+    """`renews`: the serial of the certificate before; None: the first one. `depot_team`: whose it is without a home."""
 
     id: int
     csr: str
     gateway: str
     home: str | None
+    depot_team: int | None
     renews: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InForce:
+    """`key`: SHA-256 of the public key (SubjectPublicKeyInfo), in hex."""
+
     serial: str
+    key: str
     gateway: str
     bucket: int
     not_after: datetime
@@ -136,14 +141,21 @@ def standing(conn: Connection, ticket: str) -> Standing | None:
         return cursor.execute(SQL["standing"], {"ticket": _hash(ticket)}).fetchone()
 
 
+def hand_in(conn: Connection, serial: str, said: Diagnosis, content: str, now: datetime) -> bool:
+    """False: nobody asked the gateway of this certificate for it."""
+    given = {"serial": serial, "gateway": said.gateway, "command": said.command, "content": content, "now": now}
+    return _one(conn, "hand_in", given) is True
+
+
 def waiting(conn: Connection) -> list[Waiting]:
     """The oldest first; nothing for who installs nothing."""
     with conn.cursor(row_factory=class_row(Waiting)) as cursor:
         return cursor.execute(SQL["waiting"], {"most": 2 * WAITING_MAX}).fetchall()
 
 
-def accept(conn: Connection, id_: int, home: int, name: str, now: datetime) -> Accepted:
-    return Accepted(_word(conn, "accept", {"id": id_, "home": home, "name": name, "now": now}))
+def accept(conn: Connection, id_: int, home: int | None, name: str, now: datetime, team: int | None = None) -> Accepted:
+    """`home` None: it stands at the depot of `team`."""
+    return Accepted(_word(conn, "accept", {"id": id_, "home": home, "team": team, "name": name, "now": now}))
 
 
 def refuse(conn: Connection, id_: int, why: str, now: datetime) -> bool:
@@ -166,15 +178,18 @@ def unsigned(conn: Connection, now: datetime) -> list[Unsigned]:
         return cursor.execute(SQL["unsigned"], {"now": now, "most": SIGNED_AT_ONCE}).fetchall()
 
 
-def issued(conn: Connection, row: Unsigned, certificate: Issued) -> bool:
-    """The gateway is one of ours from now on, and awaited. False: somebody revoked it meanwhile, or it asked anew."""
+def issued(conn: Connection, row: Unsigned, certificate: Issued, by: int) -> bool:
+    """`by`: the authority's number. The gateway is one of ours from now on, and awaited. False: somebody revoked it
+    meanwhile, or it asked anew."""
     with conn.transaction():
         conn.execute(SQL["hold"])
         if conn.execute(SQL["issued"], {"id": row.id, "csr": row.csr}).fetchone() is None:
             return False
         if row.renews is None:
-            assert row.home is not None, "the acceptance says it"
-            people.put_gateways(conn, [EnrolledGateway(name=row.gateway, home=row.home)])
+            if row.home is None:
+                conn.execute(SQL["put_depot_gateway"], {"name": row.gateway, "team": row.depot_team})
+            else:
+                people.put_gateways(conn, [EnrolledGateway(name=row.gateway, home=row.home)])
             signals.send(conn, signals.Channel.ENROLMENT)
         given = {
             "serial": certificate.serial,
@@ -184,6 +199,7 @@ def issued(conn: Connection, row: Unsigned, certificate: Issued) -> bool:
             "not_before": certificate.not_before,
             "not_after": certificate.not_after,
             "name": row.gateway,
+            "by": by,
         }
         conn.execute(SQL["put_certificate"], given)
         signals.send(conn, signals.Channel.TRUST)
@@ -194,17 +210,17 @@ def put_off(conn: Connection, row: Unsigned, fault: str, now: datetime) -> None:
     conn.execute(SQL["fault"], {"id": row.id, "fault": fault[:500], "next_at": now + SIGN_AGAIN})
 
 
-# ---- of whoever watches the broker
-
-
-def used(conn: Connection, serial: str, now: datetime) -> None:
-    """A gateway has shown this certificate to the broker. The first time, that ends those before it."""
-    if conn.execute(SQL["unused"], {"serial": serial}).fetchone() is None:
+def end_followed(conn: Connection, now: datetime) -> None:
+    """Gateways say which certificate they are connected by: its first use ends those before it."""
+    if conn.execute(SQL["shown"]).fetchone() is None:
         return
     with conn.transaction():
         conn.execute(SQL["hold"])
-        conn.execute(SQL["used"], {"serial": serial, "now": now})
+        conn.execute(SQL["used"], {"now": now})
         signals.send(conn, signals.Channel.TRUST)
+
+
+# ---- of whoever guards a broker
 
 
 def in_force(conn: Connection, now: datetime) -> list[InForce]:
@@ -216,6 +232,17 @@ def in_force(conn: Connection, now: datetime) -> list[InForce]:
 def revoked(conn: Connection, now: datetime) -> list[Revoked]:
     with conn.cursor(row_factory=class_row(Revoked)) as cursor:
         return cursor.execute(SQL["revoked"], {"now": now}).fetchall()
+
+
+def standing_of(conn: Connection, serial: str, now: datetime) -> InForce | None:
+    """None: nobody may come in by it."""
+    with conn.cursor(row_factory=class_row(InForce)) as cursor:
+        return cursor.execute(SQL["standing_of"], {"serial": serial, "now": now}).fetchone()
+
+
+def outsiders(conn: Connection, now: datetime) -> frozenset[str]:
+    """Gateways that had a certificate, and have none that is in force."""
+    return frozenset(name for (name,) in conn.execute(SQL["outsiders"], {"now": now}))
 
 
 def _hash(ticket: str) -> bytes:

@@ -37,6 +37,8 @@ ENROLMENT: Final = Door(name="enrolment", most=60, within=timedelta(minutes=5))
 ENROLMENTS: Final = Door(name="enrolments", most=600, within=timedelta(minutes=5))  # of everybody together
 # By certificate, and only of who has shown its key.
 RENEWAL: Final = Door(name="renewal", most=30, within=timedelta(hours=1))
+# By staff member: whoever asks so often whether somebody is here asks for something else than to register.
+REGISTRATION: Final = Door(name="registration", most=60, within=timedelta(hours=1))
 EMERGENCY: Final = Door(name="emergency", most=5, within=timedelta(minutes=5))
 
 

@@ -1,6 +1,5 @@
 """From a box to a gateway of ours, with keys and requests that `openssl` makes, and certificates that it verifies."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,29 +12,16 @@ from cryptography import x509
 from devices.wire import enrolment
 from server.store import authority, enrolments
 from tests.integration.care_rig import done, get, refused, send
-from tests.integration.enrol_rig import CODE, OTHER_CODE, Box, comes, openssl, signing, standing
+from tests.integration.enrol_rig import CODE, OTHER_CODE, Box, comes, let_in, openssl, standing
 from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def signer(town: Any) -> Iterator[None]:
-    with signing(town.owner):
-        await_true(lambda: town.one("select count(*) from authority") == 1)
-        yield
-
-
-@pytest.fixture
 def stranger(api: Any, signer: None) -> httpx.Client:
     """Any program, signed in as nobody."""
     return api.client()
-
-
-@pytest.fixture
-def tor(api: Any) -> httpx.Client:
-    """The technician of the eastern team."""
-    return api.signed_in("tor")
 
 
 @pytest.fixture
@@ -47,11 +33,6 @@ def ticket_of(answer: httpx.Response) -> str:
     said = done(answer)
     assert said["state"] == "waiting", said
     return str(said["ticket"])
-
-
-def let_in(tor: httpx.Client, town: Any, *, name: str | None = "gw-new") -> dict[str, Any]:
-    (waits,) = get(tor, "/enrolments")["enrolments"]
-    return done(send(tor, f"/enrolments/{waits['id']}/accept", home=town.homes["anna"], name=name))
 
 
 def enrolled(stranger: httpx.Client, tor: httpx.Client, town: Any, box: Box) -> dict[str, Any]:
@@ -186,7 +167,9 @@ def test_a_nurse_lets_no_gateway_in_not_even_by_sql(api, stranger, town, box):
         assert not enrolments.refuse(conn, 1, "no", datetime.now(UTC))
 
 
-@pytest.mark.parametrize("table", ["authority", "birth", "enrolment", "certificate"])
+@pytest.mark.parametrize(
+    "table", ["authority", "birth", "enrolment", "certificate", "part_certificate", "revocation_list"]
+)
 @pytest.mark.parametrize("deed", ["select * from", "delete from", "truncate"])
 def test_the_apis_role_reads_and_changes_nothing_of_the_authority(town, signer, deed, table):
     with psycopg.connect(town.owner) as conn:
@@ -221,13 +204,21 @@ def test_a_new_certificate_is_had_with_a_proof_and_the_old_one_is_good_until_it_
     with town.connection() as conn:
         now = datetime.now(UTC)
         assert [each.serial for each in enrolments.in_force(conn, now)] == serials, "both"
-        enrolments.used(conn, serials[0], now)
-        assert len(enrolments.in_force(conn, now)) == 2
-        enrolments.used(conn, serials[1], now)
+        for gateway, serial in (("gw-new", serials[0]), ("gw-anna", serials[1])):
+            connected_by(town, gateway, serial)
+            enrolments.end_followed(conn, now)
+            assert len(enrolments.in_force(conn, now)) == 2
+        connected_by(town, "gw-new", serials[1])
+        enrolments.end_followed(conn, now)
         assert [each.serial for each in enrolments.in_force(conn, now)] == [serials[1]]
         assert [(each.serial, each.why) for each in enrolments.revoked(conn, now)] == [(serials[0], "renewed")]
     again = done(box.renews(stranger, first["certificate"], Box(directory=tmp_path / "newest")))
     assert again["state"] == "refused" and "newer certificate" in again["why"]
+
+
+def connected_by(town: Any, gateway: str, serial: str) -> None:
+    """As its heartbeat says it."""
+    town.sql("update gateway set status = jsonb_build_object('certificate', %s::text) where name = %s", serial, gateway)
 
 
 def serial_of(answer: dict[str, Any]) -> str:

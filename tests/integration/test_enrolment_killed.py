@@ -11,9 +11,9 @@ from devices.wire import enrolment
 from server.__main__ import main
 from server.store import sealing
 from tests.integration.care_rig import done, get, send
+from tests.integration.clocks_rig import Clocks, ending
 from tests.integration.enrol_rig import Box, comes, openssl, signing
 from tests.integration.monitor_rig import await_true
-from tests.integration.test_notify_killed import Clocks
 
 pytestmark = pytest.mark.integration
 SIGNERS = "select count(*) from pg_stat_activity where application_name = 'hjemvakt-signer'"
@@ -22,9 +22,8 @@ SIGNERS = "select count(*) from pg_stat_activity where application_name = 'hjemv
 @pytest.fixture
 def clocks(town: Any, tmp_path: Path) -> Iterator[Clocks]:
     sealing.read_or_make(tmp_path / "people.key")
-    made = Clocks({"HJEMVAKT_DATABASE_URL": town.owner, "HJEMVAKT_DATA": str(tmp_path)}, tmp_path / "clock.log")
-    yield made
-    made.end()
+    with ending(Clocks(town.owner, tmp_path / "clock.log", HJEMVAKT_DATA=str(tmp_path))) as made:
+        yield made
 
 
 def accepted(api: Any, town: Any, box: Box) -> str:
@@ -137,13 +136,16 @@ def test_a_box_is_born_by_a_command_with_the_fingerprint_that_openssl_says(
     assert main(["authority", "fingerprint"]) == 0
     assert capsys.readouterr().out == expected + "\n"
     file = tmp_path / "birth.json"
-    born = ["authority", "birth", "gw-born", "--server", "https://hjemvakt.example/", "--file", str(file)]
+    label = tmp_path / "label.svg"
+    given = ["--server", "https://hjemvakt.example/", "--file", str(file), "--label", str(label)]
+    born = ["authority", "birth", "gw-born", *given]
     assert main(born) == 0
     code, text = capsys.readouterr().out.split()
     birth = enrolment.decode_birth(file.read_bytes())
     assert (birth.server, birth.authority, birth.code) == ("https://hjemvakt.example", expected, code)
     assert enrolment.decode_birth(text.encode()) == birth
     assert file.stat().st_mode & 0o077 == 0
+    assert code in label.read_text() and "gw-born" in label.read_text()
     assert town.sql("select code, gateway from birth") == [(code, "gw-born")]
     assert main(born) == 0
     assert town.one("select count(*) from birth where code <> %s", code) == 1, "the newest code alone"

@@ -1,8 +1,11 @@
 """How often somebody may try: counted in the database, for everybody who asks."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +16,7 @@ from tests.integration.care_rig import refused
 from tests.integration.conftest import Api
 
 pytestmark = pytest.mark.integration
+ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FIVE = Door(name="test", most=5, within=timedelta(minutes=5))
 KARI = ("kari", "10.0.0.1")
@@ -67,6 +71,22 @@ def test_many_at_once_get_no_more_tries_than_one_after_the_other(database):
     with ThreadPoolExecutor(4) as threads:
         found = [each for tries in threads.map(storm, range(4)) for each in tries]
     assert found.count(None) == 5
+
+
+def test_a_try_in_another_process_counts(conn, database):
+    code = f"""
+import datetime, psycopg
+from server.store import knocks
+door = knocks.Door(name="test", most=5, within=datetime.timedelta(minutes=5))
+with psycopg.connect({database.api!r}, autocommit=True) as conn:
+    now = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+    print([knocks.knock(conn, door, {KARI!r}, now) for _ in range(4)])
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert said.stdout.strip() == "[None, None, None, None]"
+    assert tried(conn, 2) == [None, 300]
 
 
 def test_what_is_over_goes_when_others_come_and_no_name_is_kept(conn, town):
