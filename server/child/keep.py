@@ -55,9 +55,9 @@ class Role:
     def is_alive(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
-    def is_current(self) -> bool:
-        """False: it was told something at its start that is no longer so, such as a port that had to change."""
-        return self._given is None or self._given == self._environment()
+    def trouble(self) -> str:
+        """It was told something at its start that is no longer so, such as a port that had to change."""
+        return "" if self._given is None or self._given == self._environment() else "knows an old address"
 
     def start(self) -> None:
         self._given = self._environment()
@@ -76,8 +76,8 @@ class Role:
 
 
 class Keeper:
-    """Watches one program from a thread of its own, from the moment it was started. One that is no longer current is
-    ended, and started again."""
+    """Watches one program from a thread of its own, from the moment it was started. One that is in trouble is ended,
+    and started again."""
 
     def __init__(
         self,
@@ -85,12 +85,13 @@ class Keeper:
         program: Program,
         *,
         on_restart: Callable[[], None],
-        is_current: Callable[[], bool] = lambda: True,
+        trouble: Callable[[], str] = lambda: "",
     ) -> None:
+        """`trouble`: why it has to be started again though it is alive; empty: it need not."""
         self.name = name
         self.program = program
         self._on_restart = on_restart
-        self._is_current = is_current
+        self._trouble = trouble
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"keeps-{name}", daemon=True)
 
@@ -120,9 +121,10 @@ class Keeper:
     def _is_well(self) -> bool:
         if not self.program.is_alive():
             return False
-        if self._is_current():
+        trouble = self._trouble()
+        if not trouble:
             return True
-        log.warning("%s knows an old address and is ended", self.name)
+        log.warning("%s %s and is ended", self.name, trouble)
         self.program.stop()
         return False
 

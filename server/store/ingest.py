@@ -1,8 +1,8 @@
 """One transaction: what arrived is stored, looked at and alerted, and the watermarks move; all of it or nothing.
 
-The order of locks is the same everywhere, which makes deadlocks impossible: watermarks, devices, readings, `latest` and
-stream states, marks of what the slow rules must look at, events, what homes remember, subjects, gateways, their
-configurations and commands, deadlines and alerts, teams; each by key.
+The order of locks is the same everywhere, which makes deadlocks impossible: shares of buckets,
+watermarks, devices, readings, `latest` and stream states, marks of what the slow rules must look at, events, what homes
+remember, subjects, gateways, their configurations and commands, deadlines and alerts, teams; each by key.
 Rows that others refer to are locked FOR NO KEY UPDATE, for a foreign key takes a lock on them out of this order.
 """
 
@@ -10,8 +10,8 @@ import contextlib
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -39,6 +39,7 @@ from server.store import (
     homes,
     observations,
     proofs,
+    retries,
     signals,
     streams,
     teamlog,
@@ -47,6 +48,7 @@ from server.store.delivery import Aside, LaneKey
 from server.store.devices import Bindings, Names
 from server.store.events import FiledEvent
 from server.store.intake import Heartbeat, Opened, Parcel, Unusable, digest
+from server.store.retries import Outcome
 from server.store.rows import NEWEST_MINUTES, OLDEST_DAYS, Rows, Section, gather, is_patients, kept
 from server.store.unfold import Accepted, event_aside, events_of, gaps_of, lost_of, new_rows, rows_aside
 from server.store.watermark import Verdict, judge
@@ -56,6 +58,8 @@ ASIDES_REMEMBERED: Final = 1000
 UNKNOWN_WORDS: Final = "they say what this server does not know yet: is the gateway newer?"
 
 log = logging.getLogger(__name__)
+
+Fence = Callable[[psycopg.Connection, Collection[int]], None]
 
 
 class Watch:
@@ -87,6 +91,7 @@ class _Gathered:
     awaits: Mapping[Subject, Mapping[str, datetime | None]] = field(default_factory=dict)  # of homes
     marked: Marks | None = None
     filed: int = 0
+    happened: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,9 +105,10 @@ class Filed:
 class Ingest:
     """A worker's connection and what it remembers. After any error of the connection make a new one."""
 
-    def __init__(self, conn: psycopg.Connection, watch: Watch) -> None:
-        """`conn` is in autocommit mode, and this worker's alone."""
+    def __init__(self, conn: psycopg.Connection, watch: Watch, fence: Fence | None = None) -> None:
+        """`conn` is in autocommit mode, and this worker's alone. `fence`: that these buckets are ours, of several."""
         self._conn = conn
+        self._fence = fence
         self._watch = watch
         self._names = Names()
         self._bindings = Bindings()
@@ -119,13 +125,44 @@ class Ingest:
             gathered = _Gathered(asides=self._new(strange))
             with self._conn.transaction():
                 marks = self._transaction(parcels, beats, gathered, now)
-            if gathered.delta is not None:
-                self._watch.panel.apply(gathered.delta)
-            if gathered.marked is not None:
-                self._watch.panel.mark(*gathered.marked.known())
+            self._apply(gathered)
         self._remember(gathered.asides)
         receipts = [*self._receipts(parcels, beats, marks), *self._refusals(strange)]
         return Filed(receipts=receipts, readings=gathered.filed)
+
+    def file_again(self, try_: int, parcel: Parcel, now: datetime) -> None:
+        """A message that was set aside: around its lane's watermark, which has moved past it. What is told of it now
+        is late. Its try is answered in the same transaction, unless somebody else has it."""
+        self._meet([parcel], [], now)
+        with self._watching([parcel]):
+            gathered = _Gathered()
+            with self._conn.transaction():
+                if not retries.hold(self._conn, try_):
+                    return
+                outcome = self._again(Accepted(parcel=parcel, key=self._key(parcel), mark=0), gathered, now)
+                retries.answered(self._conn, try_, outcome, now)
+            self._apply(gathered)
+
+    def _again(self, whole: Accepted, gathered: _Gathered, now: datetime) -> Outcome:
+        self._hold_devices([whole])
+        if whole.parcel.body.observations.seq:
+            self._file_readings([whole], gathered, now)
+        refused, why = sum(gathered.unfiled.values()), [reason for _, reason in gathered.unfiled]
+        gathered.asides.clear()  # they are kept since it came first
+        if whole.parcel.aside is not None:
+            refused, why = refused + len(whole.parcel.strange), [*why, whole.parcel.aside.reason]
+        self._file_events([whole], gathered, now, again=True)
+        self._file_gaps([whole])
+        delivery.set_aside(self._conn, gathered.asides, now)
+        self._alert([], gathered, now)
+        return Outcome(stored=gathered.filed, events=gathered.happened, refused=refused, why="; ".join(why))
+
+    def _apply(self, gathered: _Gathered) -> None:
+        """After the commit."""
+        if gathered.delta is not None:
+            self._watch.panel.apply(gathered.delta)
+        if gathered.marked is not None:
+            self._watch.panel.mark(*gathered.marked.known())
 
     def _new(self, strange: Sequence[Unusable]) -> list[Aside]:
         """A message that is sent again and again is kept once."""
@@ -164,6 +201,9 @@ class Ingest:
     ) -> dict[LaneKey, int]:
         """The marks after it."""
         conn = self._conn
+        if self._fence is not None:
+            topics = [parcel.topic for parcel in parcels] + [beat.topic for beat in beats]
+            self._fence(conn, {topic.bucket for topic in topics})
         accepted, marks = self._judge(parcels, now)
         self._set_bodies_aside(accepted, gathered)
         self._hold_devices(accepted)
@@ -246,12 +286,17 @@ class Ingest:
             gathered.marked = assessing.mark(self._conn, marks_of(panel, seen, to_millis(now)))
             signals.send(self._conn, signals.Channel.READINGS, batch.number)
 
-    def _file_events(self, accepted: Sequence[Accepted], gathered: _Gathered, now: datetime) -> None:
+    def _file_events(
+        self, accepted: Sequence[Accepted], gathered: _Gathered, now: datetime, *, again: bool = False
+    ) -> None:
         heard = [event for each in accepted for event in events_of(each, self._names.devices, self._bindings)]
         gathered.proofs = [event for event in heard if event.type is EventType.PROOF]
         fresh = events.file_events(self._conn, [event for event in heard if event.type is not EventType.PROOF])
         if not fresh:
             return
+        gathered.happened += len(fresh)
+        if again:  # it is news of long ago
+            fresh = [replace(event, received_at=now) for event in fresh]
         doors = [event for event in fresh if happenings.is_front_door_opening(event)]
         night = gateways.at_night(self._conn, [(door.binding.home_id, door.occurred_at) for door in doors])
         by_night = {id(door) for door, is_night in zip(doors, night, strict=True) if is_night}

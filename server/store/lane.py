@@ -8,8 +8,9 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -21,27 +22,38 @@ from devices.wire.columns import to_millis
 from devices.wire.topics import Topic
 from server.store import intake, pool
 from server.store.devices import StaleNamesError
-from server.store.ingest import Filed, Ingest, Watch
+from server.store.ingest import Fence, Filed, Ingest, Watch
 from server.store.intake import Opened, Parcel
 from server.store.mailbox import Mailbox
+from server.store.shares import NotOursError
 
 WAIT_S: Final = 0.5
 BACK_OFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats; each is stretched by up to half
 STOP_LIMIT_S: Final = 5.0
 STUCK_AFTER_S: Final = 10.0  # a batch takes a tenth of a second
+LAG_BUCKETS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
-    """Since the start of the worker."""
+    """Since the start of the worker. `lag_s`: from each message's arrival to its receipt, together; `within`: how many
+    took at most so long as each of LAG_BUCKETS_S, and more than the one before; the last: longer than all."""
 
     messages: int = 0
     readings: int = 0
     transactions: int = 0
     at_fault: int = 0
     reconnects: int = 0
+    lag_s: float = 0.0
+    within: list[int] = field(default_factory=lambda: [0] * (len(LAG_BUCKETS_S) + 1))
+
+    def confirm(self, lags_s: Sequence[float]) -> None:
+        self.messages += len(lags_s)
+        self.lag_s += sum(lags_s)
+        for lag_s in lags_s:
+            self.within[bisect_left(LAG_BUCKETS_S, lag_s)] += 1
 
 
 class LaneWorker:
@@ -55,6 +67,7 @@ class LaneWorker:
         publish: Callable[[Topic, bytes], object],
         now: Callable[[], datetime],
         stuck_after_s: float = STUCK_AFTER_S,
+        fence: Fence | None = None,
     ) -> None:
         self.tally = Tally()
         self._name = name
@@ -64,6 +77,7 @@ class LaneWorker:
         self._publish = publish
         self._now = now
         self._stuck_after_s = stuck_after_s
+        self._fence = fence
         self._began_s: float | None = None
         self._ingest: Ingest | None = None
         self._conn: psycopg.Connection | None = None
@@ -101,6 +115,9 @@ class LaneWorker:
                 continue
             try:
                 self._file(opened)
+            except NotOursError as error:
+                log.warning("%s: %s", self._name, error)
+                opened = _given_back(opened, error.buckets)
             except (psycopg.Error, StaleNamesError) as error:
                 log.warning("%s: nothing was committed, trying again: %s", self._name, _one_line(error))
                 self._start_afresh()
@@ -130,7 +147,7 @@ class LaneWorker:
             return self._connected().file(opened, self._now())
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             return error
-        except (psycopg.Error, StaleNamesError):
+        except (psycopg.Error, StaleNamesError, NotOursError):
             raise
         except Exception as error:
             log.exception("%s: a message cannot be filed", self._name)
@@ -152,14 +169,15 @@ class LaneWorker:
             each.arrival.acknowledge()
         for topic, receipt in filed.receipts:
             self._publish(topic, encode(msgspec.structs.replace(receipt, at=to_millis(self._now()))))
-        self.tally.messages += len(opened)
+        now = self._now()
+        self.tally.confirm([max(0.0, (now - each.arrival.received_at).total_seconds()) for each in opened])
         self.tally.readings += filed.readings
         self.tally.transactions += 1
 
     def _connected(self) -> Ingest:
         if self._ingest is None:
             self._conn = pool.connect(self._dsn, name=self._name, autocommit=True)
-            self._ingest = Ingest(self._conn, self._watch)
+            self._ingest = Ingest(self._conn, self._watch, self._fence)
         return self._ingest
 
     def _start_afresh(self) -> None:
@@ -172,6 +190,14 @@ class LaneWorker:
         if self._conn is not None:
             self._conn.close()
         self._conn = self._ingest = None
+
+
+def _given_back(opened: Sequence[Opened], buckets: Collection[int]) -> list[Opened]:
+    """What is left: of these buckets another monitor files."""
+    theirs = [each for each in opened if each.topic is not None and each.topic.bucket in buckets]
+    for each in theirs:
+        each.arrival.give_back()
+    return [each for each in opened if each not in theirs]
 
 
 def _one_line(error: Exception) -> str:

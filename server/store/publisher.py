@@ -16,9 +16,12 @@ from typing import Final, Protocol
 
 import psycopg
 
+from devices.wire.codec import encode
+from devices.wire.messages import Command
 from devices.wire.topics import Topic
 from server.store import commands, configs, pool, signals
 from server.store.configs import Standing
+from server.store.sealing import Seals
 
 POLL_S: Final = 60.0  # a binding begins or ends, a signal was lost
 REPEAT_S: Final = 10.0  # of a command
@@ -28,6 +31,7 @@ LOOK_S: Final = 1.0  # whether the connection is another one
 BACK_OFF_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)  # the last one repeats; each is stretched by up to half
 STOP_LIMIT_S: Final = 5.0
 
+Prove = Callable[[Command], Command]
 log = logging.getLogger(__name__)
 
 
@@ -58,14 +62,19 @@ class Publisher:
         configs_by: Line,
         commands_by: Line,
         now: Callable[[], datetime],
+        seals: Seals | None = None,
         repeat_s: float = REPEAT_S,
+        prove: Prove = lambda command: command,
     ) -> None:
+        """`prove` puts the proof to a command that gateways believe."""
         self.tally = Tally()
+        self._seals = seals
         self._dsn = dsn
         self._configs_by = configs_by
         self._commands_by = commands_by
         self._now = now
         self._repeat_s = repeat_s
+        self._prove = prove
         self._wanted: dict[int, Standing] = {}
         self._said: dict[int, Standing] = {}
         self._said_on = 0
@@ -124,8 +133,8 @@ class Publisher:
         began = self._command_at = time.monotonic()
         still_open = commands.still_open(conn, now)
         self._repeat_at = {id_: self._repeat_at.get(id_, 0.0) for id_ in still_open}
-        for id_, (topic, payload) in still_open.items():
-            if began >= self._repeat_at[id_] and self._commands_by.publish(topic, payload):
+        for id_, (topic, command) in still_open.items():
+            if began >= self._repeat_at[id_] and self._commands_by.publish(topic, encode(self._prove(command))):
                 self._repeat_at[id_] = began + self._repeat_s
                 self.tally.commands += 1
         self._command_at = min(self._repeat_at.values(), default=began + POLL_S)
@@ -140,7 +149,11 @@ class Publisher:
         ids = [id_ for id_, each in self._wanted.items() if self._said.get(id_) != each][:AT_ONCE]
         if not ids:
             return
-        told = [each for each, payload in configs.payloads(conn, ids) if self._configs_by.publish(each.topic, payload)]
+        told = [
+            each
+            for each, payload in configs.payloads(conn, ids, self._seals)
+            if self._configs_by.publish(each.topic, payload)
+        ]
         self._said.update((each.gateway_id, each) for each in told)
         self._wanted.update((each.gateway_id, each) for each in told)
         configs.published(conn, told, now)

@@ -1,13 +1,18 @@
 """A broker that is not ours says no: the smallest one that can, byte by byte from MQTT 3.1.1."""
 
+import gc
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from devices.wire.topics import Channel
 from server.inlet import BrokerAddress, Session
+from tests.integration.edge_trust_rig import Authority
 from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
@@ -63,3 +68,32 @@ def test_a_subscription_that_was_refused_is_tried_again(broker: Broker) -> None:
         await_true(lambda: session.hears)
     finally:
         session.stop()
+
+
+def test_a_broker_that_somebody_else_vouches_for_is_left_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With no connection left open: a socket that is forgotten is a warning, and a warning is red."""
+    ours, stranger = Authority.made(tmp_path / "ours"), Authority.made(tmp_path / "stranger")
+    shows = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shows.load_cert_chain(stranger.server())
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host, port = listening.getsockname()
+        address = BrokerAddress(host=host, port=port, tls=True, user=None, password=None)
+        session = Session(
+            address,
+            client_id="test",
+            channels=[Channel.OBS],
+            take=lambda _: None,
+            tls=lambda: ssl.create_default_context(cadata=ours.pem),
+        )
+        session.start()
+        try:
+            line, _ = listening.accept()
+            with suppress(ssl.SSLError), shows.wrap_socket(line, server_side=True) as refused:
+                assert refused.recv(1) == b""
+            await_true(lambda: "CERTIFICATE_VERIFY_FAILED" in caplog.text)
+        finally:
+            session.stop()
+    gc.collect()
+    assert not session.hears

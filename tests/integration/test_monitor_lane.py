@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import psycopg
 import pytest
@@ -13,8 +14,8 @@ from server.store.ingest import Watch
 from server.store.intake import open_one
 from server.store.lane import LaneWorker
 from server.store.mailbox import Mailbox
-from tests.conftest import Database
-from tests.integration.ingest_rig import NOW, OXIMETER, Rig, batch, build, seconds, sent
+from server.store.shares import Member
+from tests.integration.ingest_rig import NOW, OXIMETER, Rig, batch, seconds, sent
 from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
@@ -31,13 +32,6 @@ class Lane:
         for number, arrival in enumerate(arrivals, start=len(self.acknowledged) + 1):
             acknowledge = lambda number=number: self.acknowledged.append(number)  # noqa: E731
             self.mailbox.put(open_one(replace(arrival, acknowledge=acknowledge)))
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 @pytest.fixture
@@ -79,6 +73,33 @@ def test_nothing_is_acknowledged_or_confirmed_before_it_is_committed(rig: Rig, l
         assert (lane.acknowledged, lane.marks) == ([], [])
     await_true(lambda: lane.acknowledged == [1, 2])
     assert lane.marks[-1] == 2
+
+
+def test_of_a_bucket_that_is_another_monitors_nothing_is_filed_and_what_came_is_given_back(rig: Rig) -> None:
+    """As after a pause in which everybody thought this one dead; what is its own it files all the same."""
+    me, mailbox = Member(name="me", host="h", started=NOW), Mailbox()
+    rig.tell("insert into bucket_share values (7, 'other'), (8, 'me')")
+    acknowledged, given_back = list[str](), list[str]()
+    worker = LaneWorker(
+        name="lane",
+        dsn=rig.dsn,
+        mailbox=mailbox,
+        watch=Watch(),
+        publish=lambda _topic, _payload: None,
+        now=lambda: NOW + seconds(60),
+        fence=me.hold,
+    )
+    for gateway in ("gw-one", "gw-two"):
+        came = sent(batch([spo2(0)], gateway=gateway))
+        came = replace(
+            came, acknowledge=partial(acknowledged.append, gateway), give_back=partial(given_back.append, gateway)
+        )
+        mailbox.put(open_one(came))
+    worker.start()
+    await_true(lambda: acknowledged == ["gw-two"])
+    worker.stop()
+    assert given_back == ["gw-one"]
+    assert rig.one("select count(*) from watermark") == 1
 
 
 def test_a_worker_that_gets_nowhere_does_not_keep_up(rig: Rig, lane: Lane) -> None:

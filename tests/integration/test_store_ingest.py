@@ -1,5 +1,4 @@
 import hashlib
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,7 +17,6 @@ from devices.vocabulary import (
 )
 from devices.wire.messages import Lane, Lost, LostWhy
 from devices.wire.topics import Channel
-from tests.conftest import Database
 from tests.integration.ingest_rig import (
     BUTTON,
     DOOR,
@@ -30,20 +28,12 @@ from tests.integration.ingest_rig import (
     Rig,
     arrival,
     batch,
-    build,
     receipt_of,
     seconds,
     sent,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def spo2(value: float | None, *, ago_s: float = 0, mode: Mode = Mode.SPOT, device: str = OXIMETER) -> Observation:

@@ -25,3 +25,7 @@ listen hjemvakt_notice
 -- name: listen_trust
 -- A gateway was let in or revoked, or a certificate was made or first used.
 listen hjemvakt_trust
+
+-- name: listen_retry
+-- A message that was set aside is to be tried again.
+listen hjemvakt_retry
