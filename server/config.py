@@ -18,31 +18,46 @@ from server.errors import ConfigError
 
 PREFIX: Final = "HJEMVAKT_"
 DEFAULT_HTTP_PORT: Final = 8080
+RUNNING: Final = "running.json"  # in `data`: where a running installation is
 DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_MQTT_HOST: Final = "0.0.0.0"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 PORTS: Final = ("http_port", "mqtt_port", "nats_port")
 WAYS: Final = ("public_url", "push_contact", "push_hosts", "sms_url", "mail_url")
 OIDC: Final = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_name")
-TRUST: Final = ("gateway_mqtt_url", "authority_command")
-TEXTS: Final = ("data", "database_url", "api_database_url", "mqtt_url", "http_host", "people_key", *WAYS, *OIDC, *TRUST)
-KEYS: Final = (*TEXTS, *PORTS)
+TRUST: Final = ("gateway_mqtt_url", "authority_command", "mqtt_host", "mqtt_names", "nats_url")
+GUARD: Final = ("guard_broker", "guard_dir", "guard_key")
+TEXTS: Final = (
+    *("data", "database_url", "api_database_url", "mqtt_url", "http_host", "people_key"),
+    *(*WAYS, *OIDC, *TRUST, *GUARD),
+)
+FLAGS: Final = ("mqtt_plain",)
+KEYS: Final = (*TEXTS, *PORTS, *FLAGS)
+YES, NO = ("1", "true", "yes"), ("0", "false", "no")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """`database_url`, `mqtt_url` None: the embedded ones, under `data`. A port None: the usual one, or any free one.
+    `mqtt_url` may name several servers of one cluster, with commas between. `nats_url`: its servers again, from which
+    several monitors pull what gateways say; None: one monitor hears everything by `mqtt_url`.
 
     Ways out beside the socket; None: there is no such way. `public_url`: where staff open the board from anywhere.
     `push_contact` (mailto: or https:) turns push on; `push_hosts`: push services beside those of the browsers.
     `people_key`: the file with the key for what is sealed; None: the one that `serve` makes in `data`.
     `gateway_mqtt_url`: where gateways find the broker, as they are told when they are let in; None: where we find it.
     `authority_command`: a program that signs their certificates; None: our own authority does.
+    `mqtt_plain`: the embedded broker speaks MQTT without TLS, to this machine alone; or `mqtt_url` may, to another one.
+    `mqtt_host`: the address where the embedded broker listens for gateways; `mqtt_names`: what they call it, with
+    commas between. `guard_broker`: the broker that the role guard stands beside, nats://HOST:PORT or mosquitto:PIDFILE;
+    `guard_dir`: the directory that they share; `guard_key`: the file with the secret that the guard and NATS share.
     `oidc_issuer`: the identity provider that staff come in by; `oidc_name`: what the login calls it."""
 
     data: Path
     database_url: str | None = None
     api_database_url: str | None = None
     mqtt_url: str | None = None
+    nats_url: str | None = None
     http_host: str = DEFAULT_HOST
     http_port: int | None = None
     mqtt_port: int | None = None
@@ -50,6 +65,12 @@ class Config:
     people_key: str | None = None
     gateway_mqtt_url: str | None = None
     authority_command: str | None = None
+    mqtt_plain: bool = False
+    mqtt_host: str = DEFAULT_MQTT_HOST
+    mqtt_names: str | None = None
+    guard_broker: str | None = None
+    guard_dir: str | None = None
+    guard_key: str | None = None
     public_url: str | None = None
     push_contact: str | None = None
     push_hosts: str | None = None
@@ -63,6 +84,12 @@ class Config:
     @property
     def own_push_hosts(self) -> tuple[str, ...]:
         return tuple(filter(None, (each.strip().lower() for each in (self.push_hosts or "").split(","))))
+
+    def broker_names(self) -> tuple[str, ...]:
+        """What gateways, and we, call the broker."""
+        given = [each.strip().lower() for each in (self.mqtt_names or "").split(",")]
+        told = urlsplit(self.gateway_mqtt_url).hostname if self.gateway_mqtt_url else None
+        return tuple(dict.fromkeys(filter(None, (told, *given, *LOOPBACK))))
 
     def key_file(self) -> Path:
         return self.data / "people.key" if self.people_key is None else Path(self.people_key).expanduser()
@@ -84,10 +111,12 @@ def read(environment: Mapping[str, str], toml: str | None = None) -> Config:
     given |= _from_environment(environment)
     texts: dict[str, str] = {key: str(given[key]) for key in TEXTS if key in given}
     ports: dict[str, int] = {key: _port(key, given[key]) for key in PORTS if key in given}
+    flags: dict[str, bool] = {key: _flag(key, given[key]) for key in FLAGS if key in given}
     _check_urls(texts)
+    _check_plain(texts, is_asked=flags.get("mqtt_plain", False))
     _check_different(ports)
     data = Path(texts.pop("data", "") or _default_data(environment)).expanduser()
-    return Config(data=data, **texts, **ports)  # type: ignore[arg-type]
+    return Config(data=data, **texts, **ports, **flags)  # type: ignore[arg-type]
 
 
 def _from_file(text: str) -> dict[str, object]:
@@ -98,9 +127,9 @@ def _from_file(text: str) -> dict[str, object]:
     for key, value in given.items():
         if key not in KEYS:
             raise ConfigError(f"The configuration file has an unknown key {key!r}{_did_you_mean(key)}.")
-        wanted = int if key in PORTS else str
+        wanted = int if key in PORTS else bool if key in FLAGS else str
         if type(value) is not wanted:
-            kind = "a whole number" if wanted is int else "text in quotes"
+            kind = {int: "a whole number", bool: "true or false", str: "text in quotes"}[wanted]
             raise ConfigError(f"{key} in the configuration file must be {kind}, not {value!r}.")
     return given
 
@@ -128,10 +157,28 @@ def _port(key: str, value: object) -> int:
     return port
 
 
+def _flag(key: str, value: object) -> bool:
+    word = str(value).lower()
+    if word not in (*YES, *NO):
+        raise ConfigError(f"{key} must be true or false, not {value!r}.")
+    return word in YES
+
+
+def _check_plain(texts: Mapping[str, str], *, is_asked: bool) -> None:
+    """What is not encrypted stays on this machine, unless somebody says otherwise."""
+    open_ = [urlsplit(url) for url in _listed(texts.get("mqtt_url", ""))]
+    if any(each.scheme == "mqtt" and each.hostname not in LOOPBACK for each in open_) and not is_asked:
+        raise ConfigError(
+            "mqtt_url is not encrypted and leaves this machine: write mqtts://, or set mqtt_plain if nobody can listen."
+        )
+
+
 def _check_urls(texts: Mapping[str, str]) -> None:
-    for key in ("mqtt_url", "gateway_mqtt_url"):
-        if key in texts and not _is_mqtt(texts[key]):
+    given = {key: texts[key] for key in ("mqtt_url", "gateway_mqtt_url") if key in texts}
+    for key, urls in given.items():
+        if not all(map(_is_mqtt, _listed(urls) if key == "mqtt_url" else [urls])):
             raise ConfigError(f"{key} must look like mqtt://host:1883 or mqtts://host:8883.")
+    _check_nats(texts)
     for key in ("database_url", "api_database_url"):
         url = texts.get(key)
         if url is not None and not _is_postgresql(url):
@@ -182,11 +229,32 @@ def _is_web(url: str, schemes: tuple[str, ...]) -> bool:
 
 
 def _is_mqtt(url: str) -> bool:
+    return _has_place(url, ("mqtt", "mqtts"))
+
+
+def _has_place(url: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("mqtt", "mqtts") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that cannot be one
         return False
+
+
+def _check_nats(texts: Mapping[str, str]) -> None:
+    if "nats_url" not in texts:
+        return
+    if "mqtt_url" not in texts:
+        raise ConfigError("nats_url is set, but mqtt_url is not: gateways are told by MQTT what they have to do.")
+    for url in _listed(texts["nats_url"]):
+        if not _has_place(url, ("nats", "tls")):
+            raise ConfigError("nats_url must look like tls://nats-1:4222,tls://nats-2:4222,tls://nats-3:4222.")
+        if urlsplit(url).scheme == "nats" and urlsplit(url).hostname not in LOOPBACK:
+            raise ConfigError("nats_url is not encrypted and leaves this machine: write tls://.")
+
+
+def _listed(urls: str) -> list[str]:
+    """Servers of one cluster, with commas between."""
+    return [url.strip() for url in urls.split(",")]
 
 
 def _is_postgresql(url: str) -> bool:

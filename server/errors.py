@@ -21,6 +21,10 @@ class BackupError(ServerError):
     """A backup that cannot be made or restored; nothing was overwritten."""
 
 
+class SubjectError(ServerError):
+    """What is kept of a person cannot be exported; nothing was written."""
+
+
 class RebindingError(ServerError):
     """A change of bindings that cannot be made; nothing changed."""
 
@@ -31,6 +35,14 @@ class RetentionError(ServerError):
 
 class CareError(ServerError):
     """What staff said or set that cannot count; nothing of it was kept."""
+
+
+class RegistrationError(CareError):
+    """Somebody or something that cannot come in as it was said. `what`: of it is wrong, in one word for a program."""
+
+    def __init__(self, what: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.what = what
 
 
 class TryOutError(ServerError):

@@ -13,10 +13,9 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,9 +26,12 @@ import psycopg
 import server
 from server.child import DirectoryLock
 from server.child.keep import Keeper, Program, Role
-from server.config import DEFAULT_HTTP_PORT, OIDC, PREFIX, WAYS, Config
+from server.config import DEFAULT_HTTP_PORT, OIDC, PREFIX, RUNNING, WAYS, Config
 from server.errors import ConfigError
-from server.roles.broker import EmbeddedBroker
+from server.files import write_whole
+from server.nkeys import SEED_BYTES, AccountKey
+from server.roles.broker import EmbeddedBroker, Guarded
+from server.roles.guard import kept_in
 from server.store import pool, rolelife, sealing
 from server.store.embedded import EmbeddedPostgres
 from server.store.migrate import migrate
@@ -37,8 +39,8 @@ from server.store.migrate import migrate
 READY_LIMIT_S: Final = 60.0
 LOOK_S: Final = 0.05
 DATABASE_RETRY_S: Final = 2.0
-ROLES: Final = ("monitor", "clock", "api")
-RUNNING: Final = "running.json"  # in the data directory: where a running installation is
+ROLES: Final = ("clock", "monitor", "api")
+GUARD_KEY: Final = "guard.key"
 
 log = logging.getLogger(__name__)
 
@@ -79,24 +81,45 @@ class Installation:
         self._migrate()
         if self._stopping.is_set():
             return
-        if self._config.mqtt_url is None:
-            self._broker = EmbeddedBroker(
-                self._data / "broker", port=self._config.mqtt_port, nats_port=self._config.nats_port
-            )
-            self._keep("broker", self._broker)
         began = datetime.now(UTC)
+        self._keep("clock", self._role("clock"))
+        if self._config.mqtt_url is None:
+            self._start_broker()
         for role in ROLES:
-            if not self._stopping.is_set():
+            if not self._stopping.is_set() and role != "clock":
                 self._keep(role, self._role(role))
         if self._comes_up(began):
             self._is_ready = True
             self._write_ready()
-            gateways = f"; gateways connect to {self._broker.url}" if self._broker else ""
+            gateways = f"; gateways connect to {self._gateway_mqtt_url()}" if self._broker else ""
             print(f"Hjemvakt is at {self._http_url()}{gateways}", flush=True)
 
+    def _start_broker(self) -> None:
+        """Guarded, it needs a certificate first: the clock signs it, the guard keeps it."""
+        home, config = self._data / "broker", self._config
+        guarded = None if config.mqtt_plain else self._guarded(home)
+        self._broker = EmbeddedBroker(home, port=config.mqtt_port, nats_port=config.nats_port, guarded=guarded)
+        if guarded is not None:
+            self._broker.choose_ports()
+            self._keep("guard", self._role("guard"))
+            attempt = 0
+            while kept_in(guarded.directory) is None and not self._stopping.wait(LOOK_S):
+                attempt += 1
+                if attempt * LOOK_S > READY_LIMIT_S:
+                    log.error("the broker has no certificate yet; what the clock and the guard say stands above")
+                    attempt = 0
+        if not self._stopping.is_set():
+            self._keep("broker", self._broker)
+
+    def _guarded(self, home: Path) -> Guarded:
+        directory = home / "door"
+        for each in (home, directory):
+            each.mkdir(mode=0o700, exist_ok=True)
+        return Guarded(directory=directory, host=self._config.mqtt_host, key=read_or_make_key(home / GUARD_KEY))
+
     def _keep(self, name: str, program: Program) -> None:
-        if isinstance(program, Role):
-            keeper = Keeper(name, program, on_restart=self._write_ready, is_current=program.is_current)
+        if isinstance(program, Role | EmbeddedBroker):
+            keeper = Keeper(name, program, on_restart=self._write_ready, trouble=program.trouble)
         else:
             keeper = Keeper(name, program, on_restart=self._write_ready)
         self._keepers.append(keeper)
@@ -115,18 +138,25 @@ class Installation:
     def _environment(self, role: str) -> dict[str, str]:
         """A child is told everything by its environment; our own configuration file has been read."""
         settings: dict[str, object] = {"DATABASE_URL": self._dsn()}
+        if role in ("clock", "monitor", "api"):
+            settings["PEOPLE_KEY"] = self._config.key_file().absolute()
         if role == "clock":
             settings["DATA"] = self._data
-            settings["PEOPLE_KEY"] = self._config.key_file().absolute()
             settings |= self._given(*WAYS, "authority_command")
+        if role == "guard":
+            assert self._broker is not None
+            home = self._data / "broker"
+            settings["GUARD_BROKER"] = f"nats://127.0.0.1:{self._broker.nats_port}"
+            settings |= {"GUARD_DIR": home / "door", "GUARD_KEY": home / GUARD_KEY}
+            settings["MQTT_NAMES"] = ",".join((*self._config.broker_names(), socket.gethostname()))
         if role == "monitor":  # the clock need not end when the broker had to change its port
-            settings["MQTT_URL"] = self._mqtt_url()
+            settings |= {"MQTT_URL": self._mqtt_url(), "MQTT_PLAIN": self._config.mqtt_plain}
+            settings |= self._given("nats_url")
         api_url = self._postgres.dsn(user=pool.API_ROLE) if self._postgres else self._config.api_database_url
         if api_url is not None:
             settings["API_DATABASE_URL"] = api_url
         if role == "api":
-            settings["PEOPLE_KEY"] = self._config.key_file().absolute()
-            settings["GATEWAY_MQTT_URL"] = self._config.gateway_mqtt_url or self._mqtt_url()
+            settings["GATEWAY_MQTT_URL"] = self._gateway_mqtt_url()
             settings |= self._given("public_url", *OIDC)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         source = str(Path(next(iter(server.__path__))).parent)
@@ -141,6 +171,11 @@ class Installation:
 
     def _mqtt_url(self) -> str:
         return self._broker.url if self._broker else self._config.needed_mqtt_url()
+
+    def _gateway_mqtt_url(self) -> str:
+        if self._config.gateway_mqtt_url is None and self._broker is not None and not self._config.mqtt_plain:
+            return f"mqtts://{socket.gethostname()}:{self._broker.port}"
+        return self._config.gateway_mqtt_url or self._mqtt_url()
 
     def _http_port(self) -> int:
         assert self._listening is not None
@@ -233,19 +268,6 @@ def open_http(config: Config) -> socket.socket:
     )
 
 
-def database_of(config: Config) -> str:
-    """The configured database, or the one of the `hjemvakt serve` that runs here."""
-    if config.database_url is not None:
-        return config.database_url
-    try:
-        running: Mapping[str, object] = json.loads((config.data / RUNNING).read_text(encoding="utf-8"))
-        return str(running["dsn"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(
-            f"No `hjemvakt serve` runs on {config.data}: start it, or set HJEMVAKT_DATABASE_URL or HJEMVAKT_DATA."
-        ) from error
-
-
 @contextlib.contextmanager
 def resting_database(config: Config) -> Iterator[str]:
     """The configured database; else the embedded one, started for this alone while nothing else runs on its data."""
@@ -264,18 +286,28 @@ def resting_database(config: Config) -> Iterator[str]:
         lock.release()
 
 
+def read_or_make_key(file: Path) -> AccountKey:
+    """Whoever has it can let gateways in."""
+    if not file.exists():
+        write_whole(file, os.urandom(SEED_BYTES).hex() + "\n")
+    return read_key(file)
+
+
+def read_key(file: Path) -> AccountKey:
+    try:
+        seed = bytes.fromhex(file.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"Cannot read {file}: make it with `hjemvakt guard-key FILE`.") from error
+    if len(seed) != SEED_BYTES:
+        raise ConfigError(f"{file} does not hold {SEED_BYTES} bytes in hex: make it with `hjemvakt guard-key FILE`.")
+    return AccountKey(seed)
+
+
 def make_data_directory(data: Path) -> None:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"Cannot make the data directory {data}: {error.strerror}.") from error
-
-
-def write_whole(file: Path, text: str) -> None:
-    """A reader sees the old text or the new one; only the owner may read it."""
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="utf-8", delete=False) as new:
-        new.write(text)
-    Path(new.name).replace(file)
 
 
 def _listen(host: str, port: int) -> socket.socket:

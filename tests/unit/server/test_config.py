@@ -25,6 +25,9 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
     assert read({"HOME": "/h", "HJEMVAKT_DATABASE_URL": ""}).database_url is None
 
 
+CLUSTER = {"HJEMVAKT_MQTT_URL": "mqtts://a:8883,mqtts://b:8883"}
+
+
 @pytest.mark.parametrize(
     ("environment", "file", "says"),
     [
@@ -50,6 +53,15 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ({"HJEMVAKT_MQTT_URL": "mqtt://[::1"}, None, "mqtt_url must look like mqtt://host:1883"),
         ({"HJEMVAKT_DATABASE_URL": "host=a tabel=b"}, None, "database_url must look like postgresql://"),
         ({"HJEMVAKT_DATABASE_URL": "postgresql://a@b:port/c"}, None, "database_url must look like postgresql://"),
+        ({"HJEMVAKT_MQTT_URL": "mqtts://a:8883,mqtt:b"}, None, "mqtt_url must look like mqtt://host:1883"),
+        (
+            {"HJEMVAKT_MQTT_URL": "mqtts://a:8883, mqtt://b:1883"},
+            None,
+            "mqtt_url is not encrypted and leaves this machine",
+        ),
+        ({"HJEMVAKT_NATS_URL": "tls://a:4222"}, None, "nats_url is set, but mqtt_url is not"),
+        ({**CLUSTER, "HJEMVAKT_NATS_URL": "tls://a:4222,b:4222"}, None, "nats_url must look like tls://nats-1:4222,"),
+        ({**CLUSTER, "HJEMVAKT_NATS_URL": "nats://a:4222"}, None, "nats_url is not encrypted and leaves this machine"),
         ({"HJEMVAKT_HTTP_PORT": "9000"}, "mqtt_port = 9000", "http_port and mqtt_port are both 9000"),
     ],
 )
@@ -58,6 +70,12 @@ def test_what_cannot_be_used_is_one_sentence(environment: dict[str, str], file: 
         read({"HOME": "/h", **environment}, file)
     assert says in str(caught.value)
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+
+
+def test_several_servers_of_a_cluster_are_named_with_commas_between() -> None:
+    given = CLUSTER | {"HJEMVAKT_NATS_URL": "tls://a:4222, tls://b:4222"}
+    config = read({"HOME": "/h", **given})
+    assert (config.mqtt_url, config.nats_url) == tuple(given.values())
 
 
 @pytest.mark.parametrize(
