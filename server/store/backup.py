@@ -6,7 +6,6 @@ screens start afresh. Logins end: a session that was closed since would be open 
 
 import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from psycopg.sql import SQL as Sql
 from psycopg.sql import Identifier, Literal
 
 from server.errors import BackupError
+from server.files import settle
 from server.store import migrate, pgtools, pool, queries
 
 SQL: Final = queries.load("backup")
@@ -61,13 +61,13 @@ def back_up(dsn: str, target: Path, now: datetime) -> Manifest:
         manifest = _dump(conn, dsn, aside, now)
         (aside / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
         for path in aside.iterdir():
-            _to_disk(path)
-        _to_disk(aside)
+            settle(path)
+        settle(aside)
         try:
             aside.rename(target)
         except OSError as error:
             raise BackupError(f"The backup cannot be put in its place, {target}: {error.strerror}.") from error
-        _to_disk(target.parent)
+        settle(target.parent)
     return manifest
 
 
@@ -267,11 +267,3 @@ def _dumped(path: Path) -> Dumped:
 
 def _digest(manifest: Manifest) -> str:
     return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(manifest, digest=""))).hexdigest()
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -139,7 +139,9 @@ def _delete_older(conn: psycopg.Connection, statement: str, before: datetime) ->
 
 
 def _drop(conn: psycopg.Connection, from_at: datetime, to_at: datetime) -> int:
-    return _count(conn, "drop", {"from": from_at, "to": to_at})
+    given = {"from": from_at, "to": to_at}
+    conn.execute(SQL["forget_thinned"], given)
+    return _count(conn, "drop", given)
 
 
 def _thin(conn: psycopg.Connection, from_at: datetime, to_at: datetime) -> int:

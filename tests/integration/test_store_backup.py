@@ -1,7 +1,6 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,7 +29,6 @@ from server.errors import BackupError
 from server.store import backup
 from server.store.embedded import EmbeddedPostgres
 from server.store.migrate import migrate
-from tests.conftest import Database
 from tests.integration.ingest_rig import BUTTON, NOW, OXIMETER, Rig, beat, build, receipt_of, seconds, sent
 from tests.servers import Server
 
@@ -102,13 +100,6 @@ def stored(dsn: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
-
-
-@pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("HJEMVAKT_")]:
         monkeypatch.delenv(name)
@@ -121,7 +112,7 @@ def test_nothing_is_missing_and_nothing_doubled_after_the_data_directory_was_los
     first = EmbeddedPostgres(data / "postgres")
     first.start()
     migrate(first.dsn())
-    rig = build(first.dsn())
+    rig = build(first.dsn(), Rig)
     gateway = Gateway(tmp_path / "outbox.db")
     gateway.accept(*spo2(1, 50), Event(device=BUTTON, type=EventType.SOS, occurred_at=NOW))
     gateway.talk(rig)
@@ -135,7 +126,7 @@ def test_nothing_is_missing_and_nothing_doubled_after_the_data_directory_was_los
     gateway.talk(rig)
     whole = stored(first.dsn())
     assert len(whole) == 90
-    rig.conn.close()
+    rig.close()
     first.stop()
     shutil.rmtree(data)
 
@@ -158,7 +149,7 @@ def test_nothing_is_missing_and_nothing_doubled_after_the_data_directory_was_los
         assert found.ask("select count, state from alert where rule = 'call:sos'") == [(2, "raised")]
         assert found.ask("select lane, seq from watermark order by lane") == [("alarm", 2), ("bulk", 100)]
     finally:
-        found.conn.close()
+        found.close()
         second.stop()
         gateway.outbox.close()
 

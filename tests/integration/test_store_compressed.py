@@ -1,6 +1,5 @@
 """Readings in TimescaleDB's compressed chunks can do all that others can: be met again, moved, backed up, restored."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import pytest
 
 from devices.vocabulary import Kind, Observation, Quality
 from server.errors import BackupError
-from server.store import backup, hours, pool, rebinding, sessions
+from server.store import backup, columnstore, hours, pool, rebinding, sessions
 from server.store.rebinding import Rebinding
 from tests import servers
 from tests.conftest import Database
-from tests.integration.ingest_rig import METER, NOW, OXIMETER, Rig, batch, build, sent
+from tests.integration.ingest_rig import METER, NOW, OXIMETER, Rig, batch, sent
 from tests.servers import Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.only_timescale]
@@ -23,13 +22,6 @@ LIMIT = 100_000  # rows that TimescaleDB decompresses in one transaction, when i
 STORED = "select patient_id, kind, taken_at, device_id, slot, value from observation order by 1, 2, 3, 4, 5"
 COMPRESSED = """select range_start, is_compressed from timescaledb_information.chunks
                 where hypertable_name = 'observation' order by 1"""
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def spo2(minute: int, value: float | None = 95) -> Observation:
@@ -119,17 +111,33 @@ def test_only_ones_own_teams_readings_are_seen(rig: Rig, database: Database) -> 
             assert conn.execute("select patient_id from my_observation").fetchall() == [(teams,)]
 
 
-def test_chunks_are_compressed_by_themselves_when_they_are_a_week_old(rig: Rig) -> None:
+@pytest.fixture
+def aged(rig: Rig) -> datetime:
+    """Today; and readings of today and of days that ended eight and nine days ago."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    for days in (0, 6, 9):
+    for days in (0, 9, 10):
         rig.tell(
             "insert into observation values (1, 3, %s, 0, 1, 95, null, null, 1, 0, 0, 0, 1, now())",
             today - timedelta(days=days),
         )
+    rig.tell("select decompress_chunk(chunk, true) from show_chunks('observation') chunk")  # TimescaleDB was at it
+    return today
+
+
+def test_chunks_are_compressed_by_timescaledbs_own_job_when_they_are_a_week_old(rig: Rig, aged: datetime) -> None:
     (job,) = rig.ask("select job_id from timescaledb_information.jobs where proc_name = 'policy_compression'")
     with pool.connect(rig.dsn, name="test", autocommit=True) as conn:
         conn.execute("call run_job(%s)", job)
-    assert [compressed for _, compressed in rig.ask(COMPRESSED)] == [True, False, False]
+    assert [compressed for _, compressed in rig.ask(COMPRESSED)] == [True, True, False]
+
+
+def test_the_clock_role_compresses_when_that_job_did_not_come_to_it_for_a_day(rig: Rig, aged: datetime) -> None:
+    with pool.connect(rig.dsn, name="test", autocommit=True) as conn:
+        rig.tell("select alter_job(job_id, scheduled => false) from timescaledb_information.jobs")
+        assert not columnstore.compress_overdue(conn, aged - timedelta(days=1, seconds=1)), "the job may still come"
+        assert columnstore.compress_overdue(conn, aged - timedelta(days=1) + timedelta(seconds=1))
+        assert [compressed for _, compressed in rig.ask(COMPRESSED)] == [True, True, False]
+        assert not columnstore.compress_overdue(conn, aged), "there is nothing left to do"
 
 
 def test_nothing_is_missing_after_the_database_was_lost(
@@ -143,7 +151,7 @@ def test_nothing_is_missing_after_the_database_was_lost(
     whole, counted, epoch = rig.ask(STORED), rig.ask(hourly), rig.one("select epoch from installation")
     made = backup.back_up(rig.dsn, tmp_path / "backup", NOW)
     assert (made.rows["observation"], made.rows["observation_hour"]) == (51, 2)
-    rig.conn.close()
+    rig.close()
     servers.drop(postgres, database.name)
 
     with psycopg.connect(postgres.dsn(), autocommit=True) as conn:

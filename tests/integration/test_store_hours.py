@@ -25,13 +25,6 @@ def keeper(town):
         yield conn
 
 
-@pytest.fixture
-def rig(database):
-    made = ingest_rig.build(database.owner)
-    yield made
-    made.conn.close()
-
-
 def keep_all(conn: psycopg.Connection) -> None:
     assert hours.seal(conn, NOW)
     while hours.keep(conn):

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,12 +16,14 @@ from server.store import pool
 from server.store.ingest import Ingest, Watch
 from server.store.intake import open_one
 from server.store.migrate import migrate, shipped
+from tests import servers
 from tests.integration.ingest_rig import METER, NOW, OXIMETER, WORLD, batch, sent
 
 pytestmark = pytest.mark.integration
 
 TAKEN = datetime(2026, 2, 1, 8, 0, tzinfo=UTC)
 EARLIER = range(1, len(shipped()))
+HELD_READINGS = 2  # from this version on there are some among the rows
 
 # What each version of the schema could hold more than the one before it.
 ROWS = {
@@ -184,6 +187,53 @@ values ('7K3M-9TQZ-2WXB', 'k', 'r', '\\x01', '2026-02-01Z', '2026-02-01Z', 'issu
 insert into certificate (serial, gateway_id, enrolment_id, certificate, key, not_before, not_after)
 select '1', 1, id, 'c', 'k', '2026-02-01Z', '2026-05-01Z' from enrolment;
 """,
+    33: """
+insert into thinned_reading values (1, 0, 3, '2025-01-01Z', '{0, 60000}');
+""",
+    34: """
+insert into device_key values (1, '\\x01', '2026-02-01Z', 1);
+insert into prepared values (2, 1, 1, '2026-02-01Z');
+insert into pairing_part (home_id, device_id, slot, bound_from, part, at, staff_id, rests_on)
+values (1, 1, 0, '2026-02-01Z', 'person', '2026-02-01Z', 1, 'r');
+insert into room_signal (home_id, room, device_id, gateway_id, rssi_dbm, at, staff_id)
+values (1, 'bad', 1, 1, -60, '2026-02-01Z', 1);
+insert into trial (home_id, gateway_id, proof_id, staff_id, asked_at, until_at)
+select 1, 1, max(id), 1, '2026-02-01Z', '2026-02-01 00:02Z' from alarm_proof;
+insert into installation_protocol (home_id, at, staff_id, remark, missing, content)
+values (1, '2026-02-01Z', 1, '', '{}', '{}');
+""",
+    35: """
+insert into code_demand (roles, set_by, set_at, reason) values ('{nurse}', 1, '2026-02-01Z', 'test');
+""",
+    36: """
+insert into duty_plan (team_id, staff_id, part, from_at, to_at, set_by, set_at)
+values (1, 1, 'duty', '2026-02-01Z', '2026-02-02Z', 1, '2026-01-01Z');
+insert into member_change (team_id, staff_id, role, set_by, set_at, reason)
+values (1, 1, 'nurse', 1, '2026-02-01Z', 'test');
+""",
+    37: """
+insert into part_certificate (name, key, csr, hosts, asked_at)
+values ('hv_broker', 'k', 'r', '{localhost}', '2026-02-01Z');
+insert into revocation_list (pem, of, made_at) values ('p', 'd', '2026-02-01Z');
+""",
+    40: """
+insert into monitor values ('m', 'h', '2026-02-01Z', '2026-02-01Z', true);
+insert into bucket_share values (7, 'm');
+""",
+    41: """
+insert into gateway_command (id, gateway_id, content, made_at, until_at, staff_id)
+values ('d', 1, '{"command": "diagnose"}', '2026-02-01Z', '2026-02-01 00:10Z', 1);
+insert into gateway_diagnosis values ('d', 1, '2026-02-01Z', '{}');
+insert into rollout (team_ids, program, rings, made_at, made_by, ring_at, changed_at)
+values ('{1}', '1.0', '{1}', '2026-02-01Z', 1, '2026-02-01Z', '2026-02-01Z');
+insert into rollout_gateway (rollout_id, gateway_id, ring, changed_at) values (1, 1, 1, '2026-02-01Z');
+""",
+    42: """
+insert into set_aside_try (set_aside_id, asked_by, asked_at, reason) values (1, 1, '2026-02-01Z', 'test');
+""",
+    44: """
+insert into team_change (team_id, name, changed_by, changed_at, reason) values (1, 'one', 1, '2026-02-01Z', 'test');
+""",
 }
 
 MADE_ANEW = {"spark"}  # from the readings, by the clock role; its form may change
@@ -225,37 +275,54 @@ def ask(dsn: str, question: str) -> list[tuple[Any, ...]]:
         return conn.execute(question.encode()).fetchall()
 
 
-@pytest.mark.parametrize("version", EARLIER)
-def test_every_row_of_an_earlier_version_is_there_afterwards(empty: str, version: int) -> None:
-    filled(empty, version)
-    with psycopg.connect(empty) as conn:
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """A database that was filled at an earlier version and came up to today's: what its tables held before and after,
+    and the migrations that it took."""
+
+    version: int
+    dsn: str
+    before: dict[str, Counter[str]]
+    after: dict[str, Counter[str]]
+    applied: list[str]
+
+
+@pytest.fixture(scope="module", params=EARLIER)
+def brought(postgres: servers.Server, request: pytest.FixtureRequest) -> Iterator[Brought]:
+    """One for both tests of a version, which pytest runs in a row."""
+    name, dsn = servers.create_any(postgres)
+    filled(dsn, request.param)
+    with psycopg.connect(dsn) as conn:
         tables = columns(conn)
         before = contents(conn, tables)
-    assert [table for table, found in before.items() if not found] == [], "a table whose rows nobody looks at"
-    assert len(migrate(empty)) == len(shipped()) - version
-    with psycopg.connect(empty) as conn:
+    applied = migrate(dsn)
+    with psycopg.connect(dsn) as conn:
         after = contents(conn, tables)
-    lost = {table: before[table] - after[table] for table in tables if table not in MADE_ANEW}
+    yield Brought(version=request.param, dsn=dsn, before=before, after=after, applied=applied)
+    servers.drop(postgres, name)
+
+
+def test_every_row_of_an_earlier_version_is_there_afterwards(brought: Brought) -> None:
+    assert [table for table, found in brought.before.items() if not found] == [], "a table whose rows nobody looks at"
+    assert len(brought.applied) == len(shipped()) - brought.version
+    lost = {table: rows - brought.after[table] for table, rows in brought.before.items() if table not in MADE_ANEW}
     assert {table: gone for table, gone in lost.items() if gone} == {}
 
 
-@pytest.mark.parametrize("version", [version for version in EARLIER if version >= 2])
-def test_readings_of_an_earlier_version_that_come_again_are_not_doubled(empty: str, version: int) -> None:
-    filled(empty, version)
-    migrate(empty)
+def test_readings_of_an_earlier_version_that_come_again_are_not_doubled(brought: Brought) -> None:
     spo2 = Observation(device=OXIMETER, kind=Kind.SPO2, taken_at=TAKEN, value=95)
     glucose = [
         Observation(device=METER, kind=Kind.GLUCOSE, taken_at=TAKEN, value=value, slot=slot)
         for slot, value in ((0, 7.2), (2, 6.1))
     ]
     new = Observation(device=METER, kind=Kind.GLUCOSE, taken_at=NOW, value=5.0, slot=2)
-    conn = pool.connect(empty, name="test", autocommit=True)
+    conn = pool.connect(brought.dsn, name="test", autocommit=True)
     try:
         filed = Ingest(conn, Watch()).file([open_one(sent(batch([spo2, *glucose, new])))], NOW)
     finally:
         conn.close()
-    assert filed.readings == 1
-    assert ask(empty, "select patient_id, slot, value from observation order by taken_at, value") == [
+    assert filed.readings == (1 if brought.version >= HELD_READINGS else 4)
+    assert ask(brought.dsn, "select patient_id, slot, value from observation order by taken_at, value") == [
         (1, 2, 6.1),
         (2, 0, 7.2),
         (1, 0, 95),

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -7,19 +6,11 @@ import pytest
 from devices.vocabulary import Item, Kind, Observation
 from server.__main__ import main
 from server.errors import RetentionError
-from server.store import hours, housekeeping, retention
+from server.store import columnstore, hours, housekeeping, retention
 from server.store.retention import About
-from tests.conftest import Database
-from tests.integration.ingest_rig import NOW, OXIMETER, STRANGER, Rig, batch, build, sent
+from tests.integration.ingest_rig import NOW, OXIMETER, STRANGER, Rig, batch, sent
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def spo2(days_ago: int, device: str = OXIMETER) -> Observation:
@@ -124,6 +115,12 @@ def test_partitions_are_made_ahead(rig: Rig) -> None:
     days = [NOW + timedelta(days=n) for n in range(-1, 8)]
     missing = [day for day in days if rig.one("select to_regclass(%s)", f"observation_{day:%Y%m%d}") is None]
     assert missing == []
+
+
+@pytest.mark.only_plain
+def test_without_timescaledb_nothing_is_compressed_and_nothing_fails(rig: Rig) -> None:
+    file(rig, spo2(31))
+    assert not columnstore.compress_overdue(rig.conn, NOW)
 
 
 def test_the_command_asks_who_and_why(

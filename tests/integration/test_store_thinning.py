@@ -1,6 +1,7 @@
 """Old readings thinned to hours: by a decision only, and whoever reads them finds what the hours had kept."""
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,8 @@ from server.__main__ import main
 from server.alerts import replay_words
 from server.store import board, hours, housekeeping, replaying, retention, sessions
 from server.store.retention import About
-from tests.conftest import Database
-from tests.integration.ingest_rig import NOW, OXIMETER, Rig, batch, build, sent
+from tests.integration.ingest_rig import NOW, OXIMETER, Rig, batch, sent
+from tests.integration.monitor_rig import LIMIT_S, await_true
 
 pytestmark = pytest.mark.integration
 
@@ -23,13 +24,6 @@ DAY_OF_OLD = OLD.replace(hour=0)
 MINUTE = timedelta(minutes=1)
 ROWS = "select taken_at, span_s, value, low, high, n, quality from observation where taken_at < %s order by 1, 7"
 HOURS = "select hour, mean, low, high, n, first_at, until from observation_hourly where hour < %s order by kind, hour"
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def reading(at: datetime, value: float, kind: Kind = Kind.SPO2, **more: Any) -> Observation:
@@ -155,6 +149,47 @@ def test_a_late_reading_joins_what_is_left_of_its_hour(rig: Rig, kept: bool) -> 
     while hours.keep(rig.conn):
         pass
     assert [row[:5] for row in rig.ask(HOURS, NOW)] == joined
+
+
+def test_what_was_thinned_and_is_sent_again_is_known_and_counts_once(rig: Rig) -> None:
+    """Instants of a stream and intervals of it, from a gateway that was restored; what is new among them is stored."""
+    rig.tell("update observation_kept set sealed_until = %s, kept_until = %s", *[DAY_OF_OLD] * 2)
+    interval = {"low": 60, "high": 70, "n": 20}
+    spans = [reading(OLD + n * MINUTE, 65, Kind.PULSE_RATE, span_s=19.5 + n, **interval) for n in range(10)]
+    an_hour_of_ten(rig)
+    file(rig, spans, outbox="00000000000000bb")
+    thin(rig)
+    before = rig.ask(HOURS, NOW)
+    again = [*(reading(OLD + n * MINUTE, 97 - n) for n in range(10)), *spans]
+    assert file(rig, again, outbox="00000000000000cc") == 0
+    assert rig.ask(HOURS, NOW) == before
+    new = [reading(OLD + timedelta(seconds=30), 81.5), reading(OLD, 65, Kind.PULSE_RATE, span_s=20, **interval)]
+    assert file(rig, [*again, *new], outbox="00000000000000dd") == 2
+    assert file(rig, [*again, *new], outbox="00000000000000ee") == 0
+    assert [row[4] for row in rig.ask(HOURS, NOW)] == [220, 11]  # times 10 x 20 + 20 of the pulse; 10 + 1
+
+
+def test_a_reading_that_is_sent_again_while_its_day_is_thinned_waits_and_is_known(rig: Rig) -> None:
+    an_hour_of_ten(rig)
+    retention.decide(rig.conn, about=About.THINNING, days=90, by="dpo", reason="room", now=NOW)
+    with psycopg.connect(rig.dsn) as thinning:
+        thinning.execute("select observation_thin(%s, %s, '{}', 4)", (DAY_OF_OLD, DAY_OF_OLD + timedelta(days=1)))
+        again: list[int] = []
+        sender = threading.Thread(target=lambda: again.append(file(rig, [reading(OLD, 97)], outbox="00000000000000bb")))
+        sender.start()
+        waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        await_true(lambda: rig.one(waits) == 1)
+    sender.join(LIMIT_S)
+    assert again == [0]
+
+
+def test_what_is_deleted_is_no_longer_known(rig: Rig) -> None:
+    an_hour_of_ten(rig)
+    thin(rig)
+    assert rig.one("select count(*) from thinned_reading") == 1
+    retention.decide(rig.conn, about=About.DELETION, days=95, by="dpo", reason="data minimisation", now=NOW)
+    housekeeping.chores(rig.conn, NOW)
+    assert rig.one("select count(*) from thinned_reading") == 0
 
 
 def test_a_series_over_thinned_days_still_shows_the_lowest_and_the_highest(rig: Rig) -> None:

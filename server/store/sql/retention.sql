@@ -39,6 +39,10 @@ select thinned_until from observation_kept
 -- One of them, with what was counted from it (a mean of an hour is a reading, too); how many readings it held.
 select observation_drop(%(from)s, %(to)s)
 
+-- name: forget_thinned
+-- Which readings were thinned into hours that are dropped.
+delete from thinned_reading where hour >= %(from)s and hour < %(to)s
+
 -- name: delete_apart
 -- Readings that were nobody's, or a home's.
 delete from device_observation
