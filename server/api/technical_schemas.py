@@ -6,7 +6,26 @@ from typing import Annotated
 from pydantic import Field
 
 from server.api.board_schemas import GatewayRow
-from server.api.schemas import Shape
+from server.api.fields import Reason
+from server.api.schemas import Shape, StaffMember
+
+
+class TryAgain(Shape):
+    reason: Reason
+
+
+class SetAsideTry(Shape):
+    """`tried_at` null: it waits for the monitor."""
+
+    id: int
+    asked_by: StaffMember
+    asked_at: datetime
+    reason: str
+    tried_at: datetime | None
+    stored: Annotated[int, Field(description="readings that were new")]
+    events: Annotated[int, Field(description="what devices said happened, and was new")]
+    refused: Annotated[int, Field(description="rows that still cannot be stored")]
+    why: Annotated[str, Field(description="why they were refused, or all of it; empty: nothing was")]
 
 
 class SetAside(Shape):
@@ -16,6 +35,7 @@ class SetAside(Shape):
     topic: str
     reason: str
     size: int
+    tries: Annotated[list[SetAsideTry], Field(description="the newest first, at most 5")]
 
 
 class ConfigState(Shape):

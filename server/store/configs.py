@@ -18,7 +18,9 @@ from devices.wire.messages import DeviceSetup, GatewayConfig, Status
 from devices.wire.topics import Channel, Topic
 from server.alerts.findings import Finding, config_not_taken, config_taken
 from server.alerts.model import Subject
+from server.errors import SealError
 from server.store import queries
+from server.store.sealing import Purpose, Seals
 from server.store.settings import limits_of
 from server.store.setups import Bound, devices_of, for_gateways
 
@@ -52,19 +54,19 @@ def renew(conn: psycopg.Connection, now: datetime) -> int:
     with conn.transaction():
         wanted = _wanted(conn, now)
         known = {gateway: tuple(rest) for gateway, *rest in conn.execute(SQL["digests"])}
-        new: dict[int, bytes] = {}
+        new: dict[int, tuple[bytes, str]] = {}
         faults: dict[int, str] = {}
-        for gateway, devices in wanted.items():
+        for gateway, (devices, others) in wanted.items():
             content = msgspec.json.encode(devices)
             digest, fault, is_behind = known.get(gateway, (None, "", False))
-            if digest == _digest(content) and not is_behind and not fault:
+            if digest == _digest(content + others) and not is_behind and not fault:
                 continue
             if why := _why_not(devices):
                 if why != fault:
                     log.error("the configuration of gateway %s cannot be sent: %s", gateway, why)
                     faults[gateway] = why
             else:
-                new[gateway] = content
+                new[gateway] = (content, _digest(content + others))
         _write(conn, new, faults, now)
     return len(new)
 
@@ -76,9 +78,31 @@ def standing(conn: psycopg.Connection) -> list[Standing]:
     ]
 
 
-def payloads(conn: psycopg.Connection, gateway_ids: Iterable[int]) -> list[tuple[Standing, bytes]]:
-    found = conn.execute(SQL["contents"], {"gateways": np.array(sorted(gateway_ids), np.int32)})
-    return [_payload(row) for row in found]
+def payloads(
+    conn: psycopg.Connection, gateway_ids: Iterable[int], seals: Seals | None = None
+) -> list[tuple[Standing, bytes]]:
+    """`seals` None: keys of sensors cannot be told."""
+    found = conn.execute(SQL["contents"], {"gateways": np.array(sorted(gateway_ids), np.int32)}).fetchall()
+    contents = [(row, _CONTENT.decode(row[4])) for row in found]
+    addresses = {device.address for _, devices in contents for device in devices or ()}
+    keys = {} if seals is None else _keys(conn, seals, addresses)
+    return [_payload(row, devices, keys) for row, devices in contents]
+
+
+def _keys(conn: psycopg.Connection, seals: Seals, addresses: Iterable[str]) -> dict[str, str]:
+    """One that does not open, for it was sealed with another key file, is as if it were not there: the others count."""
+    keys: dict[str, str] = {}
+    for address, sealed in conn.execute(SQL["keys"], {"addresses": sorted(addresses)}):
+        try:
+            keys[address] = seals.open(sealed, sensor_key(address), Purpose.SENSORS)
+        except SealError as error:
+            log.error("the key of %s cannot be told to its gateway: %s", address, error)
+    return keys
+
+
+def sensor_key(address: str) -> bytes:
+    """What the sealed key of a sensor is bound to."""
+    return f"key of {address}".encode()
 
 
 def published(conn: psycopg.Connection, those: Sequence[Standing], now: datetime) -> None:
@@ -126,17 +150,20 @@ def _hear(
     return finding
 
 
-def _wanted(conn: psycopg.Connection, now: datetime) -> dict[int, list[DeviceSetup] | None]:
+def _wanted(conn: psycopg.Connection, now: datetime) -> dict[int, tuple[list[DeviceSetup] | None, bytes]]:
+    """What each is told, and what else makes another configuration: when its keys were set, how often it speaks."""
     rows = conn.execute(SQL["wanted"], {"now": now}).fetchall()
     limits = for_gateways(limits_of(conn, {row[6] for row in rows if row[6] is not None}, now))
-    return {
-        gateway: devices_of([_bound(row) for row in group if row[1] is not None], limits)
-        for gateway, group in groupby(rows, key=lambda row: row[0])
-    }
+    wanted = {}
+    for (gateway, heartbeat_s), group in groupby(rows, key=lambda row: (row[0], row[8])):
+        known = [row for row in group if row[1] is not None]
+        keys = "".join(f"{row[1]} {row[7].isoformat()}" for row in known if row[7] is not None)
+        wanted[gateway] = devices_of([_bound(row) for row in known], limits), f"{keys}{heartbeat_s or ''}".encode()
+    return wanted
 
 
 def _bound(row: tuple[Any, ...]) -> Bound:
-    _, address, profile, name, cadence_s, slot, patient_id = row
+    _, address, profile, name, cadence_s, slot, patient_id, _, _ = row
     return Bound(
         address=address,
         profile=profile,
@@ -156,12 +183,14 @@ def _why_not(devices: list[DeviceSetup] | None) -> str:
     return ""
 
 
-def _write(conn: psycopg.Connection, new: Mapping[int, bytes], faults: Mapping[int, str], now: datetime) -> None:
+def _write(
+    conn: psycopg.Connection, new: Mapping[int, tuple[bytes, str]], faults: Mapping[int, str], now: datetime
+) -> None:
     if new:
         parameters = {
             "gateways": np.array(list(new), np.int32),
-            "contents": [content.decode() for content in new.values()],
-            "digests": [_digest(content) for content in new.values()],
+            "contents": [content.decode() for content, _ in new.values()],
+            "digests": [digest for _, digest in new.values()],
         }
         conn.execute(SQL["renew"], {**parameters, "now": now})
     if faults:
@@ -169,10 +198,15 @@ def _write(conn: psycopg.Connection, new: Mapping[int, bytes], faults: Mapping[i
         conn.execute(SQL["mark_fault"], {"gateways": gateways, "faults": list(faults.values()), "now": now})
 
 
-def _payload(row: tuple[Any, ...]) -> tuple[Standing, bytes]:
-    id_, name, bucket, version, content = row
+def _payload(
+    row: tuple[Any, ...], devices: list[DeviceSetup] | None, keys: Mapping[str, str]
+) -> tuple[Standing, bytes]:
+    """Keys are in no row but sealed: they are put in on the way."""
+    id_, name, bucket, version, _, heartbeat_s = row
     topic = Topic(bucket=bucket, gateway=name, channel=Channel.CONFIG)
-    config = GatewayConfig(gateway=name, version=version, devices=_CONTENT.decode(content))
+    if devices is not None and keys:
+        devices = [msgspec.structs.replace(each, key=keys.get(each.address)) for each in devices]
+    config = GatewayConfig(gateway=name, version=version, devices=devices, heartbeat_s=heartbeat_s)
     return Standing(gateway_id=id_, topic=topic, version=version), encode(config)
 
 

@@ -1,6 +1,5 @@
 """What each gateway has to do follows from rows; what it says of that follows it into the alerts."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,20 +14,13 @@ from devices.wire.topics import Channel
 from server.clinical.pathways import Pathway
 from server.store import configs, facts, settings
 from tests.conftest import Database
-from tests.integration.ingest_rig import BUTTON, DOOR, METER, NOW, OUTBOX, OXIMETER, RUN, Rig, arrival, build
+from tests.integration.ingest_rig import BUTTON, DOOR, METER, NOW, OUTBOX, OXIMETER, RUN, Rig, arrival
 
 pytestmark = pytest.mark.integration
 
 # CLINICAL.md 2 and 3: the proposed starting limits.
 SPO2 = KindLimit(kind=Kind.SPO2, red_low=88, yellow_low=90)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    it = build(database.owner)
-    yield it
-    it.conn.close()
 
 
 def config_of(rig: Rig, gateway: str = "gw-one", at: datetime = NOW) -> GatewayConfig:

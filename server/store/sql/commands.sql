@@ -22,25 +22,30 @@ order by b.slot limit 1
 
 -- name: give
 -- To be said until it is done or its time is over.
-insert into gateway_command (id, gateway_id, content, made_at, until_at)
-values (%(id)s, %(gateway)s, %(content)s, %(now)s, %(until)s)
+insert into gateway_command (id, gateway_id, content, made_at, until_at, staff_id)
+values (%(id)s, %(gateway)s, %(content)s, %(now)s, %(until)s, %(staff)s)
 
 -- name: open
--- What has still to be said, the oldest first.
-select c.id, g.name, g.bucket, c.content
+-- What has still to be said, the oldest first, and to which run of the agent.
+select c.id, g.name, g.bucket, c.content, c.number, g.status ->> 'started'
 from gateway_command c join gateway g on g.id = c.gateway_id
 where c.done_at is null and c.until_at > %(now)s
 order by c.until_at, c.id limit %(limit)s
 
 -- name: done
--- What gateways say that they carried out; in order of key.
+-- What gateways say that they carried out, or why not; in order of key.
 with mine as (
-    select c.id from gateway_command c join unnest(%(gateways)s, %(ids)s::text[]) as u (g, i)
+    select c.id, u.r, u.w from gateway_command c
+         join unnest(%(gateways)s, %(ids)s::text[], %(refused)s::boolean[], %(whys)s::text[]) as u (g, i, r, w)
          on c.id = u.i and c.gateway_id = u.g and c.done_at is null
     order by c.id for no key update of c
 )
-update gateway_command c set done_at = %(now)s from mine where c.id = mine.id
+update gateway_command c set done_at = %(now)s, refused = mine.r, answer = mine.w from mine where c.id = mine.id
 
 -- name: prune
 -- Those whose time is over.
 delete from gateway_command where until_at < %(before)s
+
+-- name: prune_diagnoses
+-- What was handed in long ago.
+delete from gateway_diagnosis where at < %(before)s

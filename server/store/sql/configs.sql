@@ -1,5 +1,6 @@
 -- name: wanted
--- Every enrolled gateway that stands in a home, with what is bound now to that home or to those who live in it.
+-- Every enrolled gateway that stands in a home, with what is bound now to that home or to those who live in it; and every
+-- gateway for which something was prepared, or that is told something else.
 with bound as (
     select b.home_id, b.device_id, b.slot, b.place, null::int as patient_id
     from binding b where b.home_id is not null and b.valid_from <= %(now)s and b.valid_to > %(now)s
@@ -8,12 +9,20 @@ with bound as (
     from binding b join patient p on p.id = b.patient_id
     where p.home_id is not null and b.valid_from <= %(now)s and b.valid_to > %(now)s
 )
-select g.id, d.address, d.profile, coalesce(d.label, bound.place, ''), d.cadence_s, bound.slot, bound.patient_id
-from gateway g
-     left join bound on bound.home_id = g.home_id
-     left join device d on d.id = bound.device_id and d.profile is not null
-where g.enrolled and g.home_id is not null
-order by g.id, d.address, bound.slot
+, of_gateway as (
+    select g.id as gateway_id, bound.device_id, bound.slot, bound.place, bound.patient_id
+    from gateway g left join bound on bound.home_id = g.home_id where g.enrolled and g.home_id is not null
+    union all
+    select p.gateway_id, p.device_id, 0, null, null from prepared p join gateway g on g.id = p.gateway_id and g.enrolled
+    union all
+    select g.id, null, null, null, null from gateway g where g.enrolled and g.home_id is null and g.heartbeat_s is not null
+)
+select o.gateway_id, d.address, d.profile, coalesce(d.label, o.place, ''), d.cadence_s, o.slot, o.patient_id, k.set_at, g.heartbeat_s
+from of_gateway o
+     join gateway g on g.id = o.gateway_id
+     left join device d on d.id = o.device_id and d.profile is not null
+     left join device_key k on k.device_id = d.id
+order by o.gateway_id, d.address, o.slot
 
 -- name: digests
 -- What each gateway's newest configuration is, and whether a restored backup fell behind the gateway.
@@ -40,12 +49,16 @@ on conflict (gateway_id) do update set fault = excluded.fault
 -- What every gateway should have been told.
 select g.id, g.name, g.bucket, c.version
 from gateway_config c join gateway g on g.id = c.gateway_id
-where g.enrolled and g.home_id is not null
+where g.enrolled and (g.home_id is not null or g.depot_team_id is not null)
 order by g.id
+
+-- name: keys
+-- Of sensors that encrypt.
+select d.address, k.sealed from device_key k join device d on d.id = k.device_id where d.address = any(%(addresses)s::text[])
 
 -- name: contents
 -- The configurations themselves.
-select g.id, g.name, g.bucket, c.version, c.content
+select g.id, g.name, g.bucket, c.version, c.content, g.heartbeat_s
 from gateway_config c join gateway g on g.id = c.gateway_id
 where g.id = any(%(gateways)s) order by g.id
 

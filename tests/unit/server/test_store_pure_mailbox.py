@@ -10,7 +10,7 @@ from server.store.intake import Opened, Parcel, Unusable, open_one
 from server.store.mailbox import TAKEN_ROWS, Mailbox
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 def message(rows: int) -> Opened:
