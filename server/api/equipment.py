@@ -1,13 +1,11 @@
 """A gateway as its technician sees it: what it says of itself, its devices, its clock and its configuration."""
 
-from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from devices.wire.columns import from_millis
-from devices.wire.messages import DeviceHealth, Status
+from devices.wire.messages import DeviceHealth
 from server.api import shapes, technical_schemas
+from server.api.heard import ahead_s, status_of
 from server.store import board
 from server.store.proofs import ProofRow
 from server.store.technical import ConfigRow
@@ -18,28 +16,20 @@ DEVICES_MAX: Final = 64
 def gateway(
     row: board.GatewayRow, config: ConfigRow | None, proof: ProofRow | None
 ) -> technical_schemas.TechnicalGateway:
-    status = _status(row)
+    status = status_of(row.status)
     return technical_schemas.TechnicalGateway(
         **shapes.gateway(row).model_dump(),
         version="" if status is None else status.version,
         config=None if config is None else _config(config),
         proof=None if proof is None else alarm_proof(proof),
         devices=devices(row),
-        clock_ahead_s=_clock_ahead_s(status, row.heard_at),
+        clock_ahead_s=ahead_s(None if status is None else status.at, row.heard_at),
     )
 
 
 def devices(row: board.GatewayRow) -> list[technical_schemas.DeviceState]:
-    status = _status(row)
+    status = status_of(row.status)
     return [] if status is None else [_device(each) for each in status.devices[:DEVICES_MAX]]
-
-
-def _status(row: board.GatewayRow) -> Status | None:
-    """None: never heard, or the words of another version of this program."""
-    try:
-        return msgspec.convert(row.status, Status)
-    except msgspec.ValidationError:
-        return None
 
 
 def _config(row: ConfigRow) -> technical_schemas.ConfigState:
@@ -70,9 +60,3 @@ def _device(said: DeviceHealth) -> technical_schemas.DeviceState:
         refused=said.refused,
         model=said.model,
     )
-
-
-def _clock_ahead_s(status: Status | None, heard_at: datetime | None) -> float | None:
-    if status is None or status.at is None or heard_at is None:
-        return None
-    return round((from_millis(status.at) - heard_at).total_seconds(), 1)

@@ -24,6 +24,7 @@ from server.store.teamlog import Entry
 
 SQL: Final = queries.load("proofs")
 AT_ONCE: Final = 20  # asked in one round of the clock
+TRIAL_WITHIN: Final = timedelta(minutes=1)  # whoever asked stands there and waits
 ARRIVES_WITHIN: Final = timedelta(hours=36)  # what comes later answers nothing any more
 ONLINE: Final = "online"
 
@@ -72,6 +73,15 @@ def ask(conn: psycopg.Connection, now: datetime) -> int:
     return len(turns)
 
 
+def try_now(conn: psycopg.Connection, gateway_id: int, name: str, home: int, now: datetime) -> int:
+    """Somebody waits for it, beside the daily one; its number. Nobody is alerted when it does not come."""
+    command = commands.prove(conn, gateway_id, name, now, within=TRIAL_WITHIN)
+    asked = {"gateway": gateway_id, "home": home, "day": proving.day_of(now), "command": command, "now": now}
+    row = conn.execute(SQL["tried"], asked | {"until": now + TRIAL_WITHIN}).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def hear(
     conn: psycopg.Connection, proofs: Sequence[FiledEvent], held: Mapping[Subject, int], now: datetime
 ) -> tuple[list[Finding], list[Entry]]:
@@ -79,12 +89,13 @@ def hear(
     findings: list[Finding] = []
     entries: list[Entry] = []
     for proof in sorted(proofs, key=lambda each: each.gateway_id):
-        arrived = {"gateway": proof.gateway_id, "made": proof.occurred_at, "now": now, "since": now - ARRIVES_WITHIN}
-        row = conn.execute(SQL["arrived"], arrived).fetchone()
+        arrived = {"gateway": proof.gateway_id, "made": proof.occurred_at, "received": proof.received_at}
+        row = conn.execute(SQL["arrived"], arrived | {"now": now, "since": now - ARRIVES_WITHIN}).fetchone()
         if row is None:
             continue
         subject = gateway_subject(proof.gateway_id)
-        deadlines.cancel(conn, DeadlineType.PROOF, [(held[subject], "")])
+        if row[2]:
+            deadlines.cancel(conn, DeadlineType.PROOF, [(held[subject], "")])
         findings.append(proof_arrived(subject, now))
         if row[1] is not None:
             entries.append(Entry(team_id=row[1], type="proof", body={"proof": row[0]}))

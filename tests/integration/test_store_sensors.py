@@ -10,8 +10,7 @@ from devices.vocabulary import ClockTrust, Event, EventType, Kind, Mode, Observa
 from devices.wire.messages import CLOCK_TROUBLE, DeviceHealth, LinkState
 from server.store import excuses, sensors
 from server.store.excuses import Why
-from tests.conftest import Database
-from tests.integration.ingest_rig import BUTTON, DOOR, METER, OXIMETER, batch, build, sent
+from tests.integration.ingest_rig import BUTTON, DOOR, METER, OXIMETER, Rig, batch, sent
 from tests.integration.ledger_rig import HOUR, MINUTE, World, at, health
 
 pytestmark = pytest.mark.integration
@@ -21,8 +20,7 @@ SILENT, BATTERY, CLOCK = "technical:sensor_silent", "technical:battery_low", "te
 
 
 @pytest.fixture
-def world(database: Database) -> Iterator[World]:
-    rig = build(database.owner)
+def world(rig: Rig) -> Iterator[World]:
     rig.tell("update device set profile = 'bthome_sos' where id = 2")
     rig.tell("update device set profile = 'bthome_door' where id = 3")
     rig.tell("insert into device (address, profile) values (%s, 'bthome_smoke')", SMOKE)
