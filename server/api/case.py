@@ -35,6 +35,7 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
     HTTPStatus.CONFLICT.value: {"model": CareConflict, "description": "It changed meanwhile"}
 }
 NOT_YOURS = "None of your patients has this number."
+NOT_YOUR_TEAM = "None of your teams has this number."
 NO_HOME = "This patient has no home here: an enrolment list says where people live."
 
 
@@ -94,6 +95,12 @@ def followed(work: Work, patient: int) -> Followed:
     return mine
 
 
+def must_be_in(work: Work, team: int, deed: Deed = Deed.SEE_PATIENTS) -> None:
+    """One of the teams in which the caller may do this."""
+    if team not in work.teams(deed):
+        raise RefusedError(HTTPStatus.NOT_FOUND, NOT_YOUR_TEAM)
+
+
 def hold_team(work: Work, team: int) -> None:
     """Whoever decides for a team does so one after the other, too."""
     clinic.hold(work.conn, "hjemvakt.care.team", team)
@@ -126,7 +133,7 @@ def once_only(
     work: Work, key: str, asked: tuple[str | int, ...], wish: BaseModel, do: Callable[[], S], made: type[S]
 ) -> S:
     """`asked` and `wish`: the whole question. What was answered to it before is answered again, and nothing is done."""
-    request = hashlib.sha256("\n".join([*map(str, asked), wish.model_dump_json()]).encode()).digest()
+    request = _digest(asked, wish)
     done = once.begin(work.conn, key, request, work.now)
     if done is None:
         answer = do()
@@ -138,6 +145,20 @@ def once_only(
             "This Idempotency-Key came with another change before: take a new one for every change.",
         )
     return made.model_validate(done.answer)
+
+
+def answer_before(
+    desk: Desk, token: str | None, key: str, asked: tuple[str | int, ...], wish: BaseModel, made: type[S]
+) -> S | None:
+    """For a deed that takes away the right to it: its answer, for the same person who asks the same again. None: it was
+    not done. Nobody is looked at, so nothing is remembered of anybody."""
+    with desk.work(token) as work:
+        done = once.find(work.conn, key, work.now)
+    return None if done is None or done.request != _digest(asked, wish) else made.model_validate(done.answer)
+
+
+def _digest(asked: tuple[str | int, ...], wish: BaseModel) -> bytes:
+    return hashlib.sha256("\n".join([*map(str, asked), wish.model_dump_json()]).encode()).digest()
 
 
 def rev_of(shown: BaseModel) -> str:

@@ -15,7 +15,7 @@ from server.api.desk import DeskOfApp, Token, Work
 from server.api.people import digest_of, told_by
 from server.api.problems import RefusedError
 from server.api.seals import SealsOfApp, needed
-from server.store import board, dispatch, persons
+from server.store import board, dispatch, persons, recalls, residence
 
 RecallId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 router = APIRouter(prefix="/api/v1", tags=["people"], dependencies=case.SIGNED_IN)
@@ -38,7 +38,7 @@ def set_address(
 
     def change() -> shapes.HomeAddress:
         case.must_be(wish.rev, _address(work, patient).rev, "address")
-        persons.set_address(
+        residence.set_address(
             work.conn,
             home,
             wish.address,
@@ -70,8 +70,8 @@ def get_access_code(patient: PatientId, desk: DeskOfApp, token: Token, seals: Se
     """Every look is remembered as one at the code."""
     with case.look(desk, token, patient, "access code") as work:
         sealer, home = needed(seals), case.followed(work, patient).home
-        found = None if home is None else persons.access(work.conn, home)
-        return shapes.AccessCode(code=None if found is None or home is None else persons.code(sealer, home, found))
+        found = None if home is None else residence.access(work.conn, home)
+        return shapes.AccessCode(code=None if found is None or home is None else residence.code(sealer, home, found))
 
 
 @router.post("/patients/{patient}/access", responses=CONFLICT)
@@ -82,7 +82,7 @@ def set_access(
 
     def change() -> shapes.HomeAccess:
         case.must_be(wish.rev, _access(work, patient).rev, "access")
-        persons.set_access(
+        residence.set_access(
             work.conn,
             sealer,
             home,
@@ -104,8 +104,8 @@ def set_access(
 def _address(work: Work, patient: int) -> shapes.HomeAddress:
     who = persons.person(work.conn, patient)
     home = None if who is None else who.home
-    words = [] if home is None else persons.addresses(work.conn, home)
-    first = None if home is None else persons.first_address(work.conn, home)
+    words = [] if home is None else residence.addresses(work.conn, home)
+    first = None if home is None else residence.first_address(work.conn, home)
     protected = who is not None and who.details.protection is not None
     staff = case.people(work, [each.by for each in words])
     return people_shapes.address(patient, home, words, first, work.now, staff, protected=protected)
@@ -113,7 +113,7 @@ def _address(work: Work, patient: int) -> shapes.HomeAddress:
 
 def _access(work: Work, patient: int) -> shapes.HomeAccess:
     home = case.followed(work, patient).home
-    found = None if home is None else persons.access(work.conn, home)
+    found = None if home is None else residence.access(work.conn, home)
     return people_shapes.access(patient, home, found, case.people(work, [None if found is None else found.by]))
 
 
@@ -169,7 +169,7 @@ def get_dispatch(alert: AlertId, desk: DeskOfApp, token: Token) -> shapes.Dispat
 @router.get("/recalls")
 def get_recalls(desk: DeskOfApp, token: Token) -> shapes.Recalls:
     with desk.work(token) as work:
-        found = persons.recalls(work.conn, work.teams(Deed.SEE_TROUBLES), work.now)
+        found = recalls.waiting(work.conn, work.teams(Deed.SEE_TROUBLES), work.now)
         return shapes.Recalls(recalls=[people_shapes.recall(each) for each in found])
 
 
@@ -178,7 +178,7 @@ def set_fetched(recall: RecallId, wish: shapes.Fetched, key: Key, desk: DeskOfAp
     """It is here again: off the list."""
 
     def change() -> shapes.FetchedNow:
-        if not persons.fetched(work.conn, recall, teams, work.caller.staff, work.now):
+        if not recalls.fetched(work.conn, recall, teams, work.caller.staff, work.now):
             raise RefusedError(HTTPStatus.NOT_FOUND, "Nothing of yours that waits to be fetched has this number.")
         return shapes.FetchedNow(id=recall, fetched_at=work.now)
 

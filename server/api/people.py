@@ -13,7 +13,7 @@ from server.api.desk import DeskOfApp, Token, Work
 from server.api.problems import RefusedError
 from server.api.seals import SealsOfApp, needed
 from server.clinical.person import phone_of
-from server.store import board, leaving, persons
+from server.store import board, leaving, persons, recalls
 from server.store.leaving import Why
 from server.store.persons import Details, Person
 from server.store.sealing import Seals
@@ -115,8 +115,7 @@ def end_patient(patient: PatientId, wish: shapes.EndPatient, key: Key, desk: Des
         ended = wish.at or work.now
         told = told_by(work, wish.reason)
         stand = leaving.end(work.conn, patient, Why(wish.why), ended=ended, **told)
-        waiting = persons.recalls(work.conn, [before.team], work.now)
-        equipment = sum(each.since == work.now for each in waiting)
+        equipment = recalls.begun(work.conn, before.team, work.now)
         return shapes.Ended(patient=patient, ended_at=ended, alerts=stand, equipment=equipment)
 
     with case.change(desk, token, patient, f"ends: {wish.why}", Deed.MANAGE_PEOPLE) as work:
@@ -135,8 +134,15 @@ def hand_over_patient(
         leaving.hand_over(work.conn, patient, wish.team, **told)
         return shapes.HandedOver(patient=patient, team=wish.team)
 
-    with case.change(desk, token, patient, f"hands over to team {wish.team}", Deed.MANAGE_PEOPLE) as work:
-        return case.once_only(work, key, ("hand_over_patient", patient), wish, hand_over, shapes.HandedOver)
+    asked = ("hand_over_patient", patient)
+    try:
+        with case.change(desk, token, patient, f"hands over to team {wish.team}", Deed.MANAGE_PEOPLE) as work:
+            return case.once_only(work, key, asked, wish, hand_over, shapes.HandedOver)
+    except RefusedError:  # perhaps because it was done: whose answer was lost asks again, and has the patient no more
+        before = case.answer_before(desk, token, key, asked, wish, shapes.HandedOver)
+        if before is None:
+            raise
+        return before
 
 
 @router.post("/patients/{patient}/merge", responses=CONFLICT)

@@ -42,7 +42,7 @@ class Municipalities(Shape):
 class PatientChange(Shape):
     """`by` null: a list that was imported. `fields`: which were changed."""
 
-    what: Literal["details", "number", "ended", "handed_over", "merged"]
+    what: Literal["registered", "details", "number", "ended", "handed_over", "merged"]
     at: datetime
     by: StaffMember | None
     reason: str

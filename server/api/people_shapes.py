@@ -11,7 +11,9 @@ from server.api.case import rev_of
 from server.api.schemas import StaffMember
 from server.clinical.dispatch import Place, Snapshot, place_at
 from server.clinical.person import RECORDS, RED_ZONE_FIRST, Record, phone_of
-from server.store.persons import Access, Address, PatientChange, Person, Recall, Version
+from server.store.persons import PatientChange, Person, Version
+from server.store.recalls import Recall
+from server.store.residence import Access, Address
 
 People = Mapping[int, StaffMember]
 NO_REV: Final = ""
@@ -161,8 +163,7 @@ def snapshot(found: Snapshot | None) -> shapes.Snapshot | None:
 
 
 def recall(row: Recall) -> shapes.Recall:
-    names = ("id", "team", "device", "profile", "label", "gateway", "home", "address", "why", "since")
-    return shapes.Recall.model_validate({name: getattr(row, name) for name in names})
+    return shapes.Recall.model_validate(row._asdict())
 
 
 def _who(staff: People, id_: int | None) -> StaffMember | None:

@@ -12,7 +12,7 @@ import psycopg
 from devices.wire.topics import BUCKETS
 from server.store import persons, queries, signals
 from server.store.people_list import Listed, refuse
-from server.store.sealing import Seals
+from server.store.sealing import Purpose, Seals
 
 SQL: Final = queries.load("importing")
 FIELDS: Final = ("name", "born_on", "pathway", "municipality", "phone", "lives_alone", "protection")
@@ -155,7 +155,7 @@ def _homes(
     wanted = {each.home: each for each in listed if each.home and each.address}
     for name, each in sorted(wanted.items()):
         if name not in found:
-            given = {"name": name, "address": each.address, "team": teams[each.team], "bucket": _bucket(name)}
+            given = {"name": name, "address": each.address, "team": teams[each.team], "bucket": bucket_of(name)}
             row = conn.execute(SQL["add_home"], given).fetchone()
             assert row is not None and each.address is not None
             found[name] = (row[0], each.address)
@@ -166,7 +166,7 @@ def _homes(
     return {name: id_ for name, (id_, _) in found.items()}
 
 
-def _bucket(name: str) -> int:
+def bucket_of(name: str) -> int:
     """Any will do, as long as it stays."""
     return crc32(name.encode()) % BUCKETS
 
@@ -206,7 +206,8 @@ def _number(conn: psycopg.Connection, seals: Seals, patient: int, each: Listed, 
     row = conn.execute(SQL["lookup_of"], {"patient": patient}).fetchone()
     if row is not None and row[0] == lookup:
         return False
-    given = {"patient": patient, "lookup": lookup, "sealed": seals.seal(each.number.digits, lookup), "by": None}
+    sealed = seals.seal(each.number.digits, lookup, Purpose.NUMBERS)
+    given = {"patient": patient, "lookup": lookup, "sealed": sealed, "by": None}
     conn.execute(persons.SQL["set_number"], {**given, "now": now})
     told = {"type": str(each.number.type)}
     persons.remember(conn, patient, "number", by=None, now=now, reason="import", detail=told)

@@ -13,10 +13,10 @@ from server.alerts.changes import changed
 from server.alerts.lifecycle import Happening, nobodys
 from server.alerts.model import Action, Alert, Change, Outcome, Priority, State
 from server.errors import CareError
-from server.store import alerts, signals, teamlog
-from server.store.persons import SQL
+from server.store import alerts, persons, queries, signals, teamlog
 from server.store.teamlog import Entry
 
+SQL: Final = queries.load("leaving")
 # What is about nothing having come. Whatever else stands is a person's matter until somebody has handled it.
 OF_SILENCE: Final = ("measurement:missed:", "technical:")
 
@@ -50,7 +50,7 @@ def hand_over(conn: psycopg.Connection, patient: int, team: int, *, by: int, now
     """With everything that is known. Open alerts are nobody's of the new team; its screens are told of all of them."""
     if _one(conn, "team_of", {"patient": patient}) == team:
         raise CareError("The patient is in this team already.")
-    if team not in {id_ for id_, _ in conn.execute(SQL["teams"])}:
+    if team not in {id_ for id_, _ in persons.teams(conn)}:
         raise CareError("There is no such team.")
     for stands in _held(conn, patient):
         if stands.state is State.ACKNOWLEDGED:

@@ -1,7 +1,7 @@
-"""Who a patient is, and what is kept of a patient and a home as whole versions. Everything goes through row-level
-security: call `sessions.identify` first. What is sealed is opened here for who asked, and nowhere else."""
+"""Who a patient is, and what is kept of a patient as whole versions. Everything goes through row-level security: call
+`sessions.identify` first. What is sealed is opened here for who asked, and nowhere else."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
@@ -12,16 +12,14 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from server.clinical.here import HERE
-from server.clinical.national_number import must_fit, read
+from server.clinical.national_number import NationalNumber, must_fit, read
 from server.clinical.person import RECORDS, Record, must_be_recordable
 from server.errors import CareError
 from server.store import queries
-from server.store.sealing import Seals
+from server.store.sealing import Purpose, Seals
 
 SQL: Final = queries.load("persons")
 VERSIONS_SHOWN: Final = 50
-RECALLS_SHOWN: Final = 500
-CODE_MAX: Final = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,47 +63,6 @@ class Version(NamedTuple):
     by: int | None
     at: datetime
     reason: str
-
-
-class Address(NamedTuple):
-    """`to_at` None: until further notice. `doubt`: why it may be wrong."""
-
-    id: int
-    address: str
-    doubt: str
-    from_at: datetime
-    to_at: datetime | None
-    by: int | None
-    at: datetime
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Access:
-    """How one gets in. `code` is opened only when it is asked for."""
-
-    id: int
-    key_box: str
-    way_in: str
-    sealed: bytes | None
-    by: int | None
-    at: datetime
-    reason: str
-
-
-class Recall(NamedTuple):
-    id: int
-    team: int
-    device: str | None
-    profile: str | None
-    label: str | None
-    gateway: str | None
-    home: int | None
-    address: str | None
-    why: str
-    since: datetime
-    fetched_at: datetime | None
-    fetched_by: int | None
 
 
 class PatientChange(NamedTuple):
@@ -189,9 +146,13 @@ def teams(conn: Connection) -> list[tuple[int, str]]:
     return conn.execute(SQL["teams"]).fetchall()
 
 
+def is_municipality(conn: Connection, number: str) -> bool:
+    return conn.execute(SQL["municipality"], {"number": number}).fetchone() is not None
+
+
 def _check_details(conn: Connection, before: Person, wanted: Details) -> None:
     number, coordinator = wanted.municipality, wanted.coordinator
-    if number is not None and conn.execute(SQL["municipality"], {"number": number}).fetchone() is None:
+    if number is not None and not is_municipality(conn, number):
         raise CareError(f"There is no municipality {number} here: it comes with an import.")
     if coordinator is not None and coordinator != before.details.coordinator:
         given = {"staff": coordinator, "team": before.team}
@@ -204,19 +165,26 @@ def _check_details(conn: Connection, before: Person, wanted: Details) -> None:
 
 def number(conn: Connection, seals: Seals, patient: int) -> str | None:
     row = conn.execute(SQL["number"], {"patient": patient}).fetchone()
-    return None if row is None else seals.open(row[0], row[1])
+    return None if row is None else seals.open(row[0], row[1], Purpose.NUMBERS)
+
+
+def checked_number(text: str, born_on: date, *, virtual: bool, now: datetime) -> NationalNumber:
+    """CareError: why it cannot be the number of who was born that day."""
+    found = read(text, now.astimezone(HERE).date())
+    if found.synthetic and not virtual:
+        raise CareError("This is a number for tests: only a virtual patient can have it.")
+    must_fit(found, born_on)
+    return found
 
 
 def set_number(
     conn: Connection, seals: Seals, whose: Person, text: str, *, by: int, now: datetime, reason: str
 ) -> None:
     """CareError: why it cannot be this patient's."""
-    found = read(text, now.astimezone(HERE).date())
-    if found.synthetic and not whose.virtual:
-        raise CareError("This is a number for tests: only a virtual patient can have it.")
-    must_fit(found, whose.born_on)
+    found = checked_number(text, whose.born_on, virtual=whose.virtual, now=now)
     lookup = seals.lookup(found.digits)
-    given = {"patient": whose.id, "lookup": lookup, "sealed": seals.seal(found.digits, lookup), "by": by, "now": now}
+    sealed = seals.seal(found.digits, lookup, Purpose.NUMBERS)
+    given = {"patient": whose.id, "lookup": lookup, "sealed": sealed, "by": by, "now": now}
     try:
         with conn.transaction():
             conn.execute(SQL["set_number"], given)
@@ -267,86 +235,3 @@ def _record(type_: str, content: Any) -> Record | None:
         return msgspec.convert({"type": type_, **content}, RECORDS[type_])
     except (msgspec.ValidationError, KeyError, TypeError):
         return None
-
-
-# ---- homes
-
-
-def addresses(conn: Connection, home: int) -> list[Address]:
-    given = {"home": home, "most": VERSIONS_SHOWN}
-    return [Address._make(row) for row in conn.execute(SQL["addresses"], given)]
-
-
-def first_address(conn: Connection, home: int) -> str:
-    row = conn.execute(SQL["first_address"], {"home": home}).fetchone()
-    assert row is not None, "a patient's home is seen by who sees the patient"
-    return str(row[0])
-
-
-def set_address(
-    conn: Connection,
-    home: int,
-    address: str,
-    *,
-    doubt: str,
-    from_at: datetime,
-    to_at: datetime | None,
-    by: int,
-    now: datetime,
-    reason: str,
-) -> int:
-    if to_at is not None and to_at <= from_at:
-        raise CareError("The address ends before it begins: give an end after its beginning, or none.")
-    given = {"home": home, "address": address, "doubt": doubt, "from_at": from_at, "to_at": to_at}
-    row = conn.execute(SQL["set_address"], {**given, "by": by, "now": now, "reason": reason}).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def access(conn: Connection, home: int) -> Access | None:
-    row = conn.execute(SQL["access"], {"home": home}).fetchone()
-    if row is None:
-        return None
-    id_, key_box, way_in, sealed, by, at, reason = row
-    return Access(id=id_, key_box=key_box, way_in=way_in, sealed=sealed, by=by, at=at, reason=reason)
-
-
-def code(seals: Seals, home: int, found: Access) -> str | None:
-    return None if found.sealed is None else seals.open(found.sealed, _of_home(home))
-
-
-def set_access(
-    conn: Connection,
-    seals: Seals,
-    home: int,
-    *,
-    key_box: str,
-    way_in: str,
-    code: str | None,
-    by: int,
-    now: datetime,
-    reason: str,
-) -> int:
-    sealed = None if not code else seals.seal(code, _of_home(home))
-    given = {"home": home, "key_box": key_box, "way_in": way_in, "sealed": sealed, "by": by, "now": now}
-    row = conn.execute(SQL["set_access"], {**given, "reason": reason}).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _of_home(home: int) -> bytes:
-    return b"access to home %d" % home
-
-
-# ---- equipment to be fetched
-
-
-def recalls(conn: Connection, teams: Collection[int], now: datetime) -> list[Recall]:
-    given = {"teams": list(teams), "now": now, "most": RECALLS_SHOWN}
-    return [Recall._make(row) for row in conn.execute(SQL["recalls"], given)]
-
-
-def fetched(conn: Connection, recall: int, teams: Collection[int], by: int, now: datetime) -> bool:
-    """False: it is not there, or somebody has it already."""
-    given = {"id": recall, "teams": list(teams), "by": by, "now": now}
-    return conn.execute(SQL["fetched"], given).fetchone() is not None

@@ -40,6 +40,7 @@ LOOKS = {
     "get_recalls": EQUIPMENT,
 }
 ABOUT_NOBODY = {"get_municipalities", "get_recalls", "find_patient", "set_fetched"}
+ELSEWHERE = {"register_patient"}  # about nobody yet: test_api_registering
 TABLES = ("patient_change", "national_number", "patient_record", "home_address", "home_access")
 
 
@@ -52,8 +53,8 @@ def operations(api):
         for method, operation in methods.items()
         if "people" in operation["tags"]
     ]
-    assert {name for name, *_ in found} == set(ASK) | set(LOOKS), "an operation that nobody asks"
-    return found
+    assert {name for name, *_ in found} == set(ASK) | set(LOOKS) | ELSEWHERE, "an operation that nobody asks"
+    return [each for each in found if each[0] not in ELSEWHERE]
 
 
 @pytest.fixture

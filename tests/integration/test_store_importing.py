@@ -51,7 +51,7 @@ def test_people_come_with_home_municipality_and_sealed_number(take, town, tmp_pa
     assert found == [("Liv", "Lia 7", "Oslo", "90000001")]
     assert town.sql("select municipality, team_id from municipality_team") == [("0301", town.teams["east"])]
     ((sealed, lookup),) = town.sql("select sealed, lookup from national_number")
-    assert sealing.read(tmp_path / "people.key").open(sealed, lookup) == NUMBER
+    assert sealing.read(tmp_path / "people.key").open(sealed, lookup, sealing.Purpose.NUMBERS) == NUMBER
 
 
 def test_the_same_list_again_changes_nothing_and_a_newer_one_what_differs(take, town):

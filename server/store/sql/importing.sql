@@ -66,7 +66,7 @@ select lookup from national_number where patient_id = %(patient)s
 -- Who can log in, and where they work.
 select s.login, s.name, s.active and s.password_hash <> '!', coalesce(string_agg(t.name || '=' || st.role, ', ' order by t.name), '')
 from staff s left join staff_team st on st.staff_id = s.id left join team t on t.id = st.team_id
-group by s.id order by s.login
+where not s.machine group by s.id order by s.login
 
 -- name: end_staff
 -- Nobody logs in with it any more, and what is open is closed; who did what stays.

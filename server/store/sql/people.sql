@@ -123,7 +123,7 @@ select address from device where profile is not null
 -- name: set_password
 -- Of one member; every open login of his ends.
 with changed as (
-    update staff set password_hash = %(hash)s where login = %(login)s returning id
+    update staff set password_hash = %(hash)s where login = %(login)s and not machine returning id
 ), ended as (
     delete from session using changed where session.staff_id = changed.id
 )

@@ -34,7 +34,8 @@ where c.patient_id = %(patient)s order by c.id desc limit %(most)s
 
 -- name: of_team
 -- Whether somebody works in a team.
-select exists (select from staff_team where staff_id = %(staff)s and team_id = %(team)s)
+select exists (select from staff_team t join staff s on s.id = t.staff_id and not s.machine
+               where t.staff_id = %(staff)s and t.team_id = %(team)s)
 
 -- name: municipalities
 -- All of them, with the teams that look after people there.
@@ -71,77 +72,6 @@ insert into patient_record (patient_id, type, content, set_by, set_at, reason)
 select id, %(type)s, %(content)s::jsonb, %(by)s, %(now)s, %(reason)s from patient where id = %(patient)s
 returning id
 
--- name: addresses
--- What was ever said about where a home is, the newest first.
-select id, address, doubt, from_at, nullif(to_at, 'infinity'), set_by, set_at, reason from home_address
-where home_id = %(home)s order by id desc limit %(most)s
-
--- name: first_address
--- As the enrolment list said it.
-select address from home where id = %(home)s
-
--- name: set_address
--- Of those that hold at a time the newest counts.
-insert into home_address (home_id, address, doubt, from_at, to_at, set_by, set_at, reason)
-values (%(home)s, %(address)s, %(doubt)s, %(from_at)s, coalesce(%(to_at)s::timestamptz, 'infinity'), %(by)s, %(now)s, %(reason)s)
-returning id
-
--- name: access
--- How one gets in, the newest first.
-select id, key_box, way_in, sealed, set_by, set_at, reason from home_access
-where home_id = %(home)s order by id desc limit 1
-
--- name: set_access
--- A new version.
-insert into home_access (home_id, key_box, way_in, sealed, set_by, set_at, reason)
-values (%(home)s, %(key_box)s, %(way_in)s, %(sealed)s, %(by)s, %(now)s, %(reason)s)
-returning id
-
--- name: recalls
--- What must be fetched, the longest waiting first. A protected address stands in no list.
-select r.id, r.team_id, d.address, d.profile, d.label, g.name, r.home_id,
-       case when home_is_protected(r.home_id) or p.protection is not null then null
-            else coalesce((select a.address from home_address a where a.home_id = r.home_id and a.from_at <= %(now)s
-                           and a.to_at > %(now)s order by a.id desc limit 1), h.address) end,
-       r.why, r.since, r.fetched_at, r.fetched_by
-from recall r
-left join device d on d.id = r.device_id
-left join gateway g on g.id = r.gateway_id
-left join patient p on p.id = r.patient_id
-left join home h on h.id = coalesce(r.home_id, p.home_id)
-where r.team_id = any (%(teams)s) and r.fetched_at is null
-order by r.since, r.id limit %(most)s
-
--- name: fetched
--- Once.
-update recall set fetched_at = %(now)s, fetched_by = %(by)s
-where id = %(id)s and team_id = any (%(teams)s) and fetched_at is null
-returning id
-
--- name: end
--- Everything that is expected ends; the subjects of which alerts may stand. Null: it was over already.
-select patient_end(%(patient)s, %(why)s, %(ended)s, %(by)s, %(now)s, %(reason)s)
-
--- name: hand_over
--- To another team; the subjects of which alerts may stand.
-select patient_hand_over(%(patient)s, %(team)s, %(by)s, %(now)s, %(reason)s)
-
--- name: merge
--- Two that were one. Null: one of them was merged already.
-select patient_merge(%(kept)s, %(gone)s, %(by)s, %(now)s, %(reason)s)
-
 -- name: teams
 -- Every team of the installation.
 select id, name from team_names()
-
--- name: team_of
--- Whose patient it is.
-select team_id from patient where id = %(patient)s
-
--- name: subjects_of
--- What alerts about a patient, or about a home where nobody else lives, are about; in order of id.
-select distinct a.subject_id from alert a join patient p on p.id = %(patient)s
-where a.state in ('raised', 'acknowledged', 'cleared')
-  and (a.patient_id = p.id or (a.patient_id is null and a.home_id = p.home_id and not exists (
-          select from patient o where o.home_id = p.home_id and o.active and o.id <> p.id)))
-order by 1
