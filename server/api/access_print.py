@@ -57,6 +57,7 @@ LOOKS: Final[Mapping[str, str]] = MappingProxyType(
         "individual_plan": "Så på individuell plan",
         "self_treatment": "Så på egenbehandlingsplan",
         "dispatch of alert": "Så på opplysninger til utrykning, varsel",
+        "possible double": "Lette etter en mulig dobbeltregistrering",
         "found": "Så pasienten i et søk",
         "merges into": "Slo sammen med pasient nummer",
         "silence": "Så på hjem som er stille, varsel",

@@ -40,7 +40,7 @@ def sign_in(credentials: Credentials, request: Request, response: Response, desk
     with desk.pool.connection() as conn:
         knocks.opened(conn, SIGN_IN, who)
     token = enter(desk, request, response, staff, "password and code" if coded else "password")
-    with desk.work(token) as work:
+    with desk.work(token, beginners=True) as work:
         return _me(work)
 
 
@@ -65,7 +65,7 @@ def enter(desk: Desk, request: Request, response: Response, staff: int, way: str
 
 @router.get("/me")
 def who_am_i(desk: DeskOfApp, token: Token) -> Me:
-    with desk.work(token) as work:
+    with desk.work(token, beginners=True) as work:
         return _me(work)
 
 
@@ -130,6 +130,7 @@ def _me(work: Work) -> Me:
     return Me(
         leave="/api/v1/oidc/leave" if work.caller.way == identity.WAY else None,
         staff=StaffMember(id=staff, name=name, initials=initials),
+        code_awaited=work.caller.code_awaited,
         teams=[TeamMembership(id=team, name=name, role=work.caller.roles[team].value) for team, name in teams],
     )
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Query
@@ -16,7 +15,6 @@ from server.api import case
 from server.api import duty_schemas as shapes
 from server.api.case import CONFLICT, Asks, TeamId
 from server.api.desk import DeskOfApp, Token, Work
-from server.api.problems import RefusedError
 from server.api.schemas import Shape, StaffMember
 from server.api.settings_schemas import TakeBack
 from server.api.shapes import on_duty
@@ -36,7 +34,7 @@ Shown = TypeVar("Shown", bound=Shape)
 @router.get("/duty")
 def get_duty(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.Duty:
     with desk.work(token) as work:
-        _mine(work, team)
+        case.must_be_in(work, team)
         return _duty(work, team)
 
 
@@ -44,7 +42,7 @@ def get_duty(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.Duty:
 def get_duty_history(team: TeamId, desk: DeskOfApp, token: Token, days: Days = 14) -> shapes.DutyHistory:
     """Who was on duty, and who said so."""
     with desk.work(token) as work:
-        _mine(work, team)
+        case.must_be_in(work, team)
         since = work.now - timedelta(days=days)
         found = duty.periods(work.conn, team, since, most=PERIODS_MAX + 1)
         people = case.people(work, [id_ for each in found for id_ in (each.started_by, each.ended_by)])
@@ -54,7 +52,7 @@ def get_duty_history(team: TeamId, desk: DeskOfApp, token: Token, days: Days = 1
 
 @router.post("/duty")
 def go_on_duty(team: TeamId, wish: shapes.GoOnDuty, asks: Asks) -> shapes.Duty:
-    with _deciding(asks, team, _deed(wish.staff)) as work:
+    with deciding(asks, team, _deed(wish.staff)) as work:
         staff = wish.staff or work.caller.staff
 
         def do() -> shapes.Duty:
@@ -67,7 +65,7 @@ def go_on_duty(team: TeamId, wish: shapes.GoOnDuty, asks: Asks) -> shapes.Duty:
 @router.post("/duty/leave")
 def leave_duty(team: TeamId, wish: shapes.LeaveDuty, asks: Asks) -> shapes.LeftDuty:
     """Open alerts of whoever leaves go to the next one on duty, and ring there."""
-    with _deciding(asks, team, _deed(wish.staff)) as work:
+    with deciding(asks, team, _deed(wish.staff)) as work:
         staff, part, by = wish.staff or work.caller.staff, Part(wish.part), work.caller.staff
 
         def do() -> shapes.LeftDuty:
@@ -85,7 +83,7 @@ def leave_duty(team: TeamId, wish: shapes.LeaveDuty, asks: Asks) -> shapes.LeftD
 @router.get("/chains")
 def get_chains(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.TeamChains:
     with desk.work(token) as work:
-        _mine(work, team)
+        case.must_be_in(work, team)
         return _chains(work, team)
 
 
@@ -93,7 +91,7 @@ def get_chains(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.TeamChains
 def get_chain_history(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.ChainHistory:
     """Who decided what about the team's chains, when and why."""
     with desk.work(token) as work:
-        _mine(work, team)
+        case.must_be_in(work, team)
         found = chains.decisions(work.conn, team)
         people = case.people(work, [each.by for each in found])
     decided = [
@@ -139,8 +137,18 @@ def take_back_chains(team: TeamId, priority: Priority, wish: TakeBack, asks: Ask
 @router.get("/service-hours")
 def get_service_hours(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.TeamHours:
     with desk.work(token) as work:
-        _mine(work, team)
+        case.must_be_in(work, team)
         return _hours(work, team)
+
+
+@router.get("/service-hours/history")
+def get_service_hours_history(team: TeamId, desk: DeskOfApp, token: Token) -> shapes.HoursHistory:
+    """Who decided at what hours what rings, when and why."""
+    with desk.work(token) as work:
+        case.must_be_in(work, team)
+        found = chains.hour_decisions(work.conn, team)
+        people = case.people(work, [each.by for each in found])
+    return shapes.HoursHistory(team=team, decisions=[_hours_decision(each, people) for each in found])
 
 
 @router.post("/service-hours", **changing)
@@ -182,16 +190,11 @@ def _deed(staff: int | None) -> Deed:
     return Deed.HANDLE_ALERTS if staff is None else Deed.SET_PATHWAYS
 
 
-def _mine(work: Work, team: int) -> None:
-    if team not in work.teams(Deed.SEE_PATIENTS):
-        raise RefusedError(HTTPStatus.NOT_FOUND, "None of your teams has this number.")
-
-
 @contextmanager
-def _deciding(asks: case.Asking, team: int, deed: Deed) -> Iterator[Work]:
+def deciding(asks: case.Asking, team: int, deed: Deed) -> Iterator[Work]:
     """One after the other."""
     with asks.desk.work(asks.token) as work:
-        _mine(work, team)
+        case.must_be_in(work, team)
         case.must_do(work, team, deed)
         case.hold_team(work, team)
         yield work
@@ -206,7 +209,7 @@ def _decide(
     show: Callable[[Work, int], Shown],
     put: Callable[[Work], None],
 ) -> Shown:
-    with _deciding(asks, team, Deed.SET_PATHWAYS) as work:
+    with deciding(asks, team, Deed.SET_PATHWAYS) as work:
         shown = show(work, team)
 
         def do() -> Shown:
@@ -280,6 +283,21 @@ def _agreed(each: chains.AgreedHours, people: dict[int, StaffMember]) -> shapes.
             "response": each.hours.response,
             "source": "team",
             "by": people.get(each.by),
+            "at": each.at,
+            "reason": each.reason,
+        }
+    )
+
+
+def _hours_decision(each: chains.AgreedHours, people: dict[int, StaffMember]) -> shapes.HoursDecision:
+    return shapes.HoursDecision.model_validate(
+        {
+            "priority": each.priority.value,
+            "municipality": each.municipality,
+            "pathway": each.pathway,
+            "periods": None if each.removed else _periods(each.hours.periods),
+            "response": each.hours.response,
+            "by": people[each.by],
             "at": each.at,
             "reason": each.reason,
         }

@@ -3,15 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
+from fastapi import Path
 from pydantic import Field, StringConstraints
 
-from server.api.fields import TEXT, Reason, Rev, TimeOfDay
+from server.api.fields import TEXT, Instant, Reason, Rev, TimeOfDay
 from server.api.schemas import Pathway, Priority, Shape, StaffMember
 
 Part = Literal["duty", "backup", "coordinator"]
 Weekdays = Annotated[
     list[Annotated[int, Field(ge=1, le=7)]], Field(min_length=1, max_length=7, description="on which it begins")
 ]
+PlannedNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 StaffId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=TEXT)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=TEXT)]
@@ -73,6 +75,43 @@ class LeaveDuty(Shape):
 class LeftDuty(Shape):
     duty: Duty
     handed_over: Annotated[list[int], Field(description="alerts that ring for the next one now")]
+
+
+class PlannedDuty(Shape):
+    """`begun_at` null: not yet. By whom and when it was planned."""
+
+    id: int
+    part: Part
+    staff: StaffMember
+    from_at: datetime
+    to_at: datetime
+    by: StaffMember
+    at: datetime
+    begun_at: datetime | None
+
+
+class Unplanned(Shape):
+    from_at: datetime
+    to_at: datetime
+
+
+class DutyPlan(Shape):
+    team: int
+    planned: Annotated[list[PlannedDuty], Field(description="what is not over, the first one first")]
+    unplanned: Annotated[list[Unplanned], Field(description="when of the next 14 days nobody is, in whatever part")]
+    rev: str
+
+
+class PlanDuty(Shape):
+    part: Part
+    staff: StaffId
+    from_at: Instant
+    to_at: Instant
+    rev: Rev
+
+
+class TakeBackDuty(Shape):
+    rev: Rev
 
 
 class ChainStep(Shape):
@@ -159,6 +198,24 @@ class TeamHours(Shape):
     team: int
     hours: list[ServiceHours]
     rev: str
+
+
+class HoursDecision(Shape):
+    """`periods` null: back to what stands behind it."""
+
+    priority: Literal["red", "yellow"]
+    municipality: str | None
+    pathway: Pathway | None
+    periods: list[Hours] | None
+    response: str | None
+    by: StaffMember
+    at: datetime
+    reason: str
+
+
+class HoursHistory(Shape):
+    team: int
+    decisions: Annotated[list[HoursDecision], Field(description="the newest first, at most 100")]
 
 
 class SetHours(Shape):

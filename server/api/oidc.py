@@ -15,7 +15,7 @@ from fastapi.responses import RedirectResponse
 
 from server.api.auth import enter
 from server.api.desk import Desk, DeskOfApp, cookie_name
-from server.api.knocking import knock
+from server.api.knocking import BUSY, knock
 from server.api.problems import RefusedError
 from server.api.schemas import Problem
 from server.api.seals import SealsOfApp, needed
@@ -24,7 +24,7 @@ from server.errors import ProviderError, SealError
 from server.provider import Pending, Provider
 from server.store import identity
 from server.store.knocks import PROVIDER
-from server.store.sealing import Seals
+from server.store.sealing import Purpose, Seals
 
 PENDING: Final = "oidc"  # the cookie
 PENDING_LASTS: Final = timedelta(minutes=10)
@@ -32,9 +32,8 @@ BOUND_TO: Final = b"oidc pending"
 RANDOM_BYTES: Final = 32
 NO_PROVIDER: Final = "This installation has no identity provider: sign in with login and password."
 Said = Annotated[str | None, Query(max_length=4096)]
-AWAY: Final[dict[int | str, dict[str, Any]]] = {
+AWAY: Final[dict[int | str, dict[str, Any]]] = BUSY | {
     HTTPStatus.NOT_FOUND.value: {"model": Problem, "description": "No identity provider is set"},
-    HTTPStatus.TOO_MANY_REQUESTS.value: {"model": Problem, "description": "Too many tries: wait as `Retry-After` says"},
 }
 
 log = logging.getLogger(__name__)
@@ -154,12 +153,12 @@ def _address(request: Request) -> str:
 def _sealed(seals: Seals, pending: Pending, now: datetime) -> str:
     """In the browser alone: a stranger who begins a thousand times fills no table."""
     text = json.dumps([pending.state, pending.nonce, pending.verifier, (now + PENDING_LASTS).timestamp()])
-    return base64.urlsafe_b64encode(seals.seal(text, BOUND_TO)).decode()
+    return base64.urlsafe_b64encode(seals.seal(text, BOUND_TO, Purpose.SIGN_IN)).decode()
 
 
 def _opened(seals: Seals, cookie: str | None, now: datetime) -> Pending | None:
     try:
-        text = seals.open(base64.urlsafe_b64decode(cookie or ""), BOUND_TO)
+        text = seals.open(base64.urlsafe_b64decode(cookie or ""), BOUND_TO, Purpose.SIGN_IN)
     except (SealError, binascii.Error, ValueError):
         return None
     state, nonce, verifier, until = json.loads(text)

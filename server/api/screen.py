@@ -129,6 +129,14 @@ class Screen:
             return self._next_readings()
         return None
 
+    def take(self, characters: int) -> list[str]:
+        """The next messages, until they are so long together."""
+        taken: list[str] = []
+        while characters > 0 and (text := self.next()) is not None:
+            taken.append(text)
+            characters -= len(text)
+        return taken
+
     def _next_readings(self) -> str:
         keys = list(self._readings)[:VALUES_PER_MESSAGE]
         values = ",".join(self._readings.pop(key) for key in keys)

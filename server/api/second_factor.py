@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter
 from psycopg import Connection
@@ -11,32 +11,30 @@ from psycopg import Connection
 from server.api import case, codes, passwords
 from server.api import sign_in_schemas as shapes
 from server.api.desk import Desk, DeskOfApp, Token, digest
-from server.api.knocking import knock
+from server.api.knocking import BUSY, knock
 from server.api.problems import RefusedError
-from server.api.schemas import Problem
 from server.api.seals import SealsOfApp, needed
-from server.store import knocks, second_factor
+from server.store import knocks, second_factor, sessions
 from server.store.knocks import CODE, PASSWORD
 from server.store.sealing import Seals
 from server.store.second_factor import Factor
 
 RECOVERY_CODES: Final = 10
 CODE_NEEDED: Final = "urn:hjemvakt:code-needed"
+NOTHING_BEGUN: Final = "There is nothing to confirm: begin anew."
 WRONG: Final = "The code is wrong, or it was used before: wait for the next one."
-BUSY: Final[dict[int | str, dict[str, Any]]] = {
-    HTTPStatus.TOO_MANY_REQUESTS.value: {"model": Problem, "description": "Too many tries: wait as `Retry-After` says"}
-}
 
 router = APIRouter(prefix="/api/v1/me/code", tags=["session"], dependencies=case.SIGNED_IN)
 
 
 @router.get("")
-def get_code_state(desk: DeskOfApp, token: Token) -> shapes.CodeState:
-    with desk.work(token) as work:
+def get_code_state(desk: DeskOfApp, token: Token, seals: SealsOfApp) -> shapes.CodeState:
+    with desk.work(token, beginners=True) as work:
         mine = second_factor.mine(work.conn)
+    possible = seals is not None
     if mine is None:
-        return shapes.CodeState(since=None, recovery_left=0)
-    return shapes.CodeState(since=mine.confirmed_at, recovery_left=mine.recovery_left)
+        return shapes.CodeState(since=None, recovery_left=0, possible=possible)
+    return shapes.CodeState(since=mine.confirmed_at, recovery_left=mine.recovery_left, possible=possible)
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=BUSY)
@@ -44,7 +42,7 @@ def begin_codes(wish: shapes.BeginCodes, desk: DeskOfApp, token: Token, seals: S
     """Nothing is asked for until the first code is confirmed; begun again, only the newest secret counts."""
     staff = _with_password(desk, token, wish.password)
     secret = secrets.token_bytes(codes.SECRET_BYTES)
-    with desk.work(token) as work:
+    with desk.work(token, beginners=True) as work:
         login = second_factor.begin(work.conn, needed(seals), staff, secret, work.now)
     if login is None:
         raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "You have codes already: end them before you begin anew.")
@@ -57,14 +55,16 @@ def confirm_codes(wish: shapes.ConfirmCodes, desk: DeskOfApp, token: Token, seal
     staff = _caller(desk, token)
     knock(desk, CODE, (str(staff),), "Too many codes")
     papers = [codes.recovery(secrets.token_bytes(codes.RECOVERY_BYTES)) for _ in range(RECOVERY_CODES)]
-    with desk.work(token) as work:
+    with desk.work(token, beginners=True) as work:
         factor = second_factor.of(work.conn, staff)
         if factor is None or factor.confirmed:
-            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "There is nothing to confirm: begin anew.")
+            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, NOTHING_BEGUN)
         step = codes.step_of(factor.secret(needed(seals), staff), codes.plain(wish.code), work.now)
         if step is None:
             raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "This is not the code that the app shows now.")
-        second_factor.confirm(work.conn, step, [_hash(staff, each) for each in papers], work.now)
+        if not second_factor.confirm(work.conn, step, [_hash(staff, each) for each in papers], work.now):
+            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, NOTHING_BEGUN)
+        sessions.coded(work.conn, work.caller.token_hash)
         knocks.opened(work.conn, CODE, (str(staff),))
     return shapes.RecoveryCodes(codes=papers)
 
@@ -107,13 +107,13 @@ def _hash(staff: int, paper: str) -> bytes:
 
 
 def _caller(desk: Desk, token: str | None) -> int:
-    with desk.work(token) as work:
+    with desk.work(token, beginners=True) as work:
         return work.caller.staff
 
 
 def _with_password(desk: Desk, token: str | None, password: str) -> int:
     """Whoever finds an open screen changes nothing of this. The connection is given back before the slow part."""
-    with desk.work(token) as work:
+    with desk.work(token, beginners=True) as work:
         password_hash = second_factor.my_password(work.conn)
     staff = work.caller.staff
     knock(desk, PASSWORD, (str(staff),), "Too many passwords")

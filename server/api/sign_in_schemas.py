@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from server.api.schemas import Shape
+from server.api.fields import Reason, Rev
+from server.api.schemas import Role, Shape, StaffMember
 
 Password = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(min_length=6, max_length=40, description="of the app, or one of those on paper")]
@@ -43,15 +44,38 @@ class RecoveryCodes(Shape):
 
 
 class CodeState(Shape):
-    """`since` null: no code is asked for."""
+    """`since` null: no code is asked for. `possible` false: the installation has no key to keep them with."""
 
     since: datetime | None
     recovery_left: int
+    possible: bool
 
 
 class EndCodes(Shape):
     password: Password
     code: Code
+
+
+class CodeDemand(Shape):
+    """`roles`: of whom a code is demanded beside the password; empty: of nobody any more."""
+
+    roles: list[Role]
+    by: StaffMember
+    at: datetime
+    reason: str
+
+
+class CodeDemands(Shape):
+    """The first of `decided` counts; empty: nothing was ever demanded."""
+
+    rev: str
+    decided: list[CodeDemand]
+
+
+class DemandCodes(Shape):
+    rev: Rev
+    roles: Annotated[list[Role], Field(max_length=6)]
+    reason: Reason
 
 
 class SignInWays(Shape):

@@ -26,7 +26,7 @@ Place = tuple[str | None, str | None, Priority]  # municipality, pathway, colour
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgreedHours:
-    """Of a municipality and a pathway; None: whichever."""
+    """Of a municipality and a pathway; None: whichever. `removed`: back to what stands behind it."""
 
     municipality: str | None
     pathway: str | None
@@ -35,6 +35,7 @@ class AgreedHours:
     by: int
     at: datetime
     reason: str
+    removed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,20 +90,26 @@ def decisions(conn: Connection, team: int) -> list[Decision]:
 
 
 def agreed(conn: Connection, team: int) -> list[AgreedHours]:
-    return [
-        AgreedHours(
-            municipality=municipality,
-            pathway=pathway,
-            priority=Priority(priority),
-            hours=ServiceHours(periods=tuple(map(_period, periods)), response=response),
-            by=by,
-            at=at,
-            reason=reason,
-        )
-        for municipality, pathway, priority, periods, response, by, at, reason in conn.execute(
-            SQL["hours"], {"team": team}
-        )
-    ]
+    return [_agreed(row) for row in conn.execute(SQL["hours"], {"team": team})]
+
+
+def hour_decisions(conn: Connection, team: int) -> list[AgreedHours]:
+    """What the team has decided about its hours so far, the newest first."""
+    return [_agreed(row) for row in conn.execute(SQL["hour_decisions"], {"team": team, "most": DECISIONS_MAX})]
+
+
+def _agreed(row: tuple[Any, ...]) -> AgreedHours:
+    municipality, pathway, priority, periods, response, by, at, reason, removed = row
+    return AgreedHours(
+        municipality=municipality,
+        pathway=pathway,
+        priority=Priority(priority),
+        hours=ServiceHours(periods=tuple(map(_period, periods)), response=response),
+        by=by,
+        at=at,
+        reason=reason,
+        removed=removed,
+    )
 
 
 def roster(conn: Connection, team: int) -> Roster:

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from server.access import MAY, Deed, Role
 from server.alerts.escalation import Part
 from server.alerts.findings import NOBODY_ON_DUTY, Fault, Finding, fault_over
-from server.alerts.handing_over import hand_over, next_of
+from server.alerts.handing_over import hand_over, is_last, next_of
 from server.alerts.lifecycle import OPEN
 from server.alerts.model import Change
 from server.errors import CareError
@@ -61,12 +61,16 @@ def periods(conn: Connection, team: int, since: datetime, *, most: int) -> list[
 
 def begin(conn: Connection, team: int, staff: int, part: Part, *, by: int, now: datetime) -> None:
     """Whoever decides for the team holds it."""
-    row = conn.execute(SQL["works_there"], {"team": team, "staff": staff}).fetchone()
-    if row is None or Deed.HANDLE_ALERTS not in MAY[Role(row[0])]:
-        raise CareError("Only who may answer the team's alerts can be on duty there.")
+    must_be_able_to(conn, team, staff)
     given = {"team": team, "staff": staff, "part": str(part), "by": by, "now": now}
     if conn.execute(SQL["begin"], given).fetchone() is not None:
         teamlog.append(conn, [_entry(team)], now)
+
+
+def must_be_able_to(conn: Connection, team: int, staff: int) -> None:
+    row = conn.execute(SQL["works_there"], {"team": team, "staff": staff}).fetchone()
+    if row is None or Deed.HANDLE_ALERTS not in MAY[Role(row[0])]:
+        raise CareError("Only who may answer the team's alerts can be on duty there.")
 
 
 def leave(
@@ -77,8 +81,7 @@ def leave(
     parts = [each for each, people in roster.on_duty.items() if any(person.staff == staff for person in people)]
     if part not in parts:
         raise CareError("This person is not on duty in this part.")
-    others = {person.staff for people in roster.on_duty.values() for person in people} - {staff}
-    if parts == [part] and not others and not nobody_because:
+    if parts == [part] and is_last(roster, staff) and not nobody_because:
         raise CareError("Nobody else is on duty: let somebody go on duty first, or say why nobody is.")
     to = next_of(roster, staff, part)
     changes = []

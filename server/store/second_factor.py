@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from server.store import queries
-from server.store.sealing import Seals
+from server.store.sealing import Purpose, Seals
 
 SQL: Final = queries.load("second_factor")
 
@@ -24,7 +24,7 @@ class Factor:
     confirmed: bool
 
     def secret(self, seals: Seals, staff: int) -> bytes:
-        return bytes.fromhex(seals.open(self.sealed, _bound_to(staff)))
+        return bytes.fromhex(seals.open(self.sealed, bound_to(staff), Purpose.CODES))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +59,7 @@ def my_password(conn: Connection) -> str | None:
 
 def begin(conn: Connection, seals: Seals, staff: int, secret: bytes, now: datetime) -> str | None:
     """The login that it is for; None: one is in use already."""
-    if not _true(conn, "begin", sealed=seals.seal(secret.hex(), _bound_to(staff)), now=now):
+    if not _true(conn, "begin", sealed=seals.seal(secret.hex(), bound_to(staff), Purpose.CODES), now=now):
         return None
     row = conn.execute(SQL["my_login"]).fetchone()
     assert row is not None, "a session's staff exists"
@@ -84,5 +84,5 @@ def _true(conn: Connection, name: str, **given: Any) -> bool:
     return conn.execute(SQL[name], given).fetchone() == (True,)
 
 
-def _bound_to(staff: int) -> bytes:
+def bound_to(staff: int) -> bytes:
     return b"second factor %d" % staff

@@ -32,6 +32,8 @@ class Caller:
     way: str = "password"
     opened: frozenset[int] = frozenset()
     """Patients of other teams, in an emergency."""
+    code_awaited: bool = False
+    """A code is demanded of one of the roles, and this person has none yet."""
 
     def teams(self, deed: Deed) -> frozenset[int]:
         return teams_where(self.roles, deed)
@@ -55,11 +57,14 @@ def identify(conn: Connection, staff: int) -> None:
     conn.execute(SQL["identify"], {"staff": str(staff)})
 
 
-def find(conn: Connection, token_hash: bytes, now: datetime) -> Caller | None:
-    return standing(conn, [token_hash], now).get(token_hash)
+def find(conn: Connection, token_hash: bytes, now: datetime, *, beginners: bool = False) -> Caller | None:
+    """`beginners`: those, too, who have still to begin with codes."""
+    return standing(conn, [token_hash], now, beginners=beginners).get(token_hash)
 
 
-def standing(conn: Connection, token_hashes: Collection[bytes], now: datetime) -> dict[bytes, Caller]:
+def standing(
+    conn: Connection, token_hashes: Collection[bytes], now: datetime, *, beginners: bool = False
+) -> dict[bytes, Caller]:
     """Those of the sessions that are still open."""
     rows = conn.execute(SQL["standing"], {"token_hashes": list(token_hashes), "now": now, "idle": IDLE})
     return {
@@ -72,8 +77,10 @@ def standing(conn: Connection, token_hashes: Collection[bytes], now: datetime) -
             used_at=used_at,
             way=way,
             opened=frozenset(opened),
+            code_awaited=code_awaited,
         )
-        for token_hash, session, staff, expires_at, used_at, way, roles, opened in rows
+        for token_hash, session, staff, expires_at, used_at, way, roles, opened, code_awaited in rows
+        if beginners or not code_awaited
     }
 
 
@@ -82,6 +89,11 @@ def used(conn: Connection, callers: Collection[Caller], now: datetime) -> None:
     hashes = [each.token_hash for each in callers if each.used_at is None or now - each.used_at >= USED_EVERY]
     if hashes:
         conn.execute(SQL["used"], {"token_hashes": hashes, "now": now})
+
+
+def coded(conn: Connection, token_hash: bytes) -> None:
+    """The first code was shown in this session, after `identify`."""
+    conn.execute(SQL["coded"], {"token_hash": token_hash})
 
 
 def password_of(conn: Connection, login: str) -> tuple[int, str] | None:

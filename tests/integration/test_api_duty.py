@@ -194,6 +194,12 @@ def test_service_hours_are_agreed_for_a_pathway_and_taken_back(api, town, east):
     assert (after["hours"][0]["response"], after["hours"][0]["by"]["name"]) == ("Ring legevakten.", "Siv")
     wish["rev"] = after["rev"]
     assert len(ask(siv, f"{east}/service-hours/take-back", **wish)["hours"]) == 2
+    decided = siv.get(f"{east}/service-hours/history").json()["decisions"]
+    assert [(each["periods"] is None, each["response"], each["pathway"], each["by"]["name"]) for each in decided] == [
+        (True, None, "kols", "Siv"),
+        (False, "Ring legevakten.", "kols", "Siv"),
+    ]
+    assert api.signed_in("berit").get(f"{east}/service-hours/history").status_code == 404
     zoned = DAY | {"from_time": "08:00:00Z"}
     rev = siv.get(f"{east}/service-hours").json()["rev"]
     said = ask(siv, f"{east}/service-hours", 422, priority="yellow", periods=[zoned], reason="x", rev=rev)

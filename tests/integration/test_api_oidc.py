@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from server.__main__ import main
+from server.api.app import listen
 from server.api.oidc import Pending
 from server.errors import ProviderError
 from server.provider import Provider, Registration
@@ -27,10 +28,15 @@ HTTPS = {"X-Forwarded-Proto": "https"}
 
 
 @pytest.fixture(scope="module")
-def town_hall() -> Iterator[tuple[str, int]]:
-    """The provider's address, and the port at which it expects us."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def town_hall() -> Iterator[tuple[str, socket.socket]]:
+    """The provider's address, and the socket at which it expects us: ours from before it starts until it has ended, so
+    that nobody else gets its port."""
+    with listen("127.0.0.1", 0) as listening:
+        yield from _provider(listening)
+
+
+def _provider(listening: socket.socket) -> Iterator[tuple[str, socket.socket]]:
+    port = listening.getsockname()[1]
     command = [
         sys.executable,
         "-m",
@@ -42,26 +48,26 @@ def town_hall() -> Iterator[tuple[str, int]]:
             assert process.stdout is not None
             address = process.stdout.readline().strip()
             assert address.startswith("http://127.0.0.1:"), "the provider did not start"
-            yield f"{address}/", port
+            yield f"{address}/", listening
         finally:
             process.kill()
 
 
 @pytest.fixture
 def registration(town_hall) -> Registration:
-    issuer, port = town_hall
+    issuer, listening = town_hall
     return Registration(
         issuer=issuer,
         client_id=identity_provider.CLIENT,
         client_secret=identity_provider.SECRET,
-        public_url=f"http://127.0.0.1:{port}",
+        public_url=f"http://127.0.0.1:{listening.getsockname()[1]}",
         name="The town hall",
     )
 
 
 @pytest.fixture
 def api(database, town, registration, town_hall) -> Iterator[Api]:
-    server = Api(database_url=database.owner, port=town_hall[1], provider=Provider(registration))
+    server = Api(database_url=database.owner, listening=town_hall[1], provider=Provider(registration))
     server.start()
     yield server
     server.clients.close()
@@ -147,14 +153,17 @@ def test_who_is_linked_to_nobody_comes_nowhere_and_no_account_is_made(api, town,
     assert town.sql("select * from staff") == before and town.sql("select * from session") == []
 
 
-def test_an_answer_that_this_browser_did_not_ask_for_opens_nothing(api, town, link):
+def test_an_answer_that_this_browser_did_not_ask_for_opens_nothing(api, town, link, caplog):
     """Somebody gets a nurse to open a link that signs her in as himself: RFC 6749, 10.12."""
     link("kari", KARI)
     browser, url = begun(api)
     back = shown_who(browser, url, KARI, api.url)
     nurse, _ = begun(api)
     for visitor in (api.client(), nurse):
-        answer = visitor.get(back)
+        with caplog.at_level(logging.WARNING):
+            answer = visitor.get(back)
+        assert "did not ask for" in caplog.text, "the provider was asked about it"
+        caplog.clear()
         assert answer.headers["location"] == "/?login=failed"
         refused(visitor.get("/api/v1/me"), 401)
     assert browser.get(back).headers["location"] == "/", "it was not used up"

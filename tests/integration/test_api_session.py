@@ -11,6 +11,7 @@ from server.api.app import AddressTakenError, listen
 from server.api.desk import digest
 from server.api.guard import CONTENT_SECURITY_POLICY
 from tests.integration.monitor_rig import await_true
+from tests.ports import listens
 
 pytestmark = pytest.mark.integration
 PASSWORD = "a long sentence about nothing"
@@ -32,6 +33,7 @@ def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_cannot_use(api, 
     answer = client.post("/api/v1/session", json={"login": "siv", "password": PASSWORD})
     assert answer.json() == {
         "leave": None,
+        "code_awaited": False,
         "staff": {"id": town.staff["siv"], "name": "Siv", "initials": "SI"},
         "teams": [
             {"id": town.teams["east"], "name": "east", "role": "coordinator"},
@@ -155,6 +157,7 @@ def test_pages_may_run_nothing_but_the_servers_own_scripts(api, town):
 
 
 @pytest.mark.only_plain
+@pytest.mark.usefixtures("impatient")
 def test_health_is_about_the_process_and_readiness_about_the_database(api, town, postgres):
     client = api.client()
     assert client.get("/healthz").json() == {"alive": True}
@@ -180,11 +183,11 @@ def test_the_api_runs_as_a_process_and_ends_when_told(database, town, free_port)
     program = f"from server.api.app import run; run(database_url={database.owner!r}, port={free_port})"
     process = subprocess.Popen([sys.executable, "-c", program])
     try:
-        transport = httpx.HTTPTransport(retries=8)
-        with httpx.Client(transport=transport, trust_env=False, timeout=30) as client:
-            assert client.get(f"http://127.0.0.1:{free_port}/readyz").json() == {"ready": True}
+        with httpx.Client(base_url=f"http://127.0.0.1:{free_port}", trust_env=False, timeout=30) as client:
+            await_true(lambda: listens(free_port) or process.poll() is not None)
+            assert client.get("/readyz").json() == {"ready": True}
         process.terminate()
-        assert process.wait(20) in (0, -15)
+        assert process.wait(60) in (0, -15)
     finally:
         process.kill()
         process.wait()

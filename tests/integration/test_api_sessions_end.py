@@ -26,6 +26,7 @@ def test_a_session_that_nobody_uses_is_over_and_one_that_is_used_stays(api, town
     assert "session is over" in refused(ola.get("/api/v1/me"), 401)
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_screen_that_is_open_is_somebody(api, town, screen_of):
     """A duty room must not go dark: nobody touches it all night."""
     kari = api.signed_in("kari")

@@ -1,17 +1,19 @@
 """Tokens of other programs: what each scope opens, that nothing else opens, and how a token ends."""
 
+import io
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from devices.vocabulary import EventType, Kind
 from server.__main__ import main
 from server.access import MAY, OPENS, ROLE_OF, Scope
 from server.api.desk import digest
-from tests.integration.care_rig import get, refused
+from tests.integration.care_rig import get, refused, send
 from tests.integration.walk_entries import NOW, operations
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -156,6 +158,26 @@ def test_a_program_is_nobody_whom_an_alert_is_given_or_who_signs_in(api, town, m
     for password in ("!", "a long sentence about nothing"):
         wish = {"login": "machine:journal", "password": password}
         refused(api.client().post("/api/v1/session", json=wish), 401)
+
+
+def test_a_program_is_in_no_list_of_staff_and_nobody_can_be_it(api, town, machine, monkeypatch, capsys):
+    machine(Scope.BOARD)
+    journal = town.one("select id from staff where machine")
+    siv = api.signed_in("siv")
+    duty = {"staff": journal, "part": "duty"}
+    assert "can be on duty" in refused(send(siv, f"/teams/{town.teams['east']}/duty", **duty), 422)
+    monkeypatch.setenv("HJEMVAKT_OIDC_ISSUER", "https://id.example")
+    monkeypatch.setenv("HJEMVAKT_OIDC_CLIENT_ID", "hjemvakt")
+    monkeypatch.setenv("HJEMVAKT_PUBLIC_URL", "https://hjemvakt.example")
+    monkeypatch.setattr("sys.stdin", io.StringIO("a long sentence\n" * 2))
+    assert main(["user", "list"]) == 0
+    assert "journal" not in capsys.readouterr().out
+    login = "machine:journal"
+    member = ["--name", "J", "--initials", "J", "--team", "west=nurse"]
+    for command in (["password", login], ["link", login, "somebody"], ["add", login, *member]):
+        assert main(["user", *command]) == 1, command
+    with pytest.raises(psycopg.errors.CheckViolation):
+        town.sql("update staff set password_hash = 'x' where machine")
 
 
 @pytest.mark.parametrize(

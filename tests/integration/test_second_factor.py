@@ -62,7 +62,7 @@ def test_nothing_is_asked_for_before_the_first_code_is_confirmed(api, town):
     assert parse_qs(urlsplit(begun["uri"]).query)["secret"] == [begun["secret"]]
     assert "kari" in begun["uri"] and len(base64.b32decode(begun["secret"])) == 20
     assert sign_in(api.client()).status_code == 200
-    assert get(kari, "/me/code") == {"since": None, "recovery_left": 0}
+    assert get(kari, "/me/code") == {"since": None, "recovery_left": 0, "possible": True}
     refused(kari.post("/api/v1/me/code/confirm", json={"code": "000000"}), 422)
     assert sign_in(api.client()).status_code == 200
 

@@ -27,13 +27,18 @@ order by s.id, c.chain, c.position
 
 -- name: hours
 -- A team's newest service hours of each place.
-select municipality, pathway, priority, periods, response, set_by, set_at, reason
+select municipality, pathway, priority, periods, response, set_by, set_at, reason, removed
 from (select distinct on (municipality, pathway, priority) municipality, pathway, priority, periods, response, removed,
              set_by, set_at, reason
       from service_hours where team_id = %(team)s
       order by municipality, pathway, priority, id desc) newest
 where not removed
 order by priority, municipality nulls first, pathway nulls first
+
+-- name: hour_decisions
+-- What a team has decided about its hours, the newest first.
+select municipality, pathway, priority, periods, response, set_by, set_at, reason, removed
+from service_hours where team_id = %(team)s order by id desc limit %(most)s
 
 -- name: on_duty
 -- Who is on duty in a team, who has been so longest first.

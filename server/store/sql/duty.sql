@@ -47,5 +47,5 @@ order by t.id
 
 -- name: works_there
 -- Whether somebody can be on duty in a team, and as what.
-select t.role from staff_team t join staff s on s.id = t.staff_id and s.active
+select t.role from staff_team t join staff s on s.id = t.staff_id and s.active and not s.machine
 where t.team_id = %(team)s and t.staff_id = %(staff)s

@@ -10,7 +10,7 @@ where staff.id = staff_subject.staff_id and staff.login = %(login)s and issuer =
 -- name: link
 -- By whoever runs the server.
 insert into staff_subject (issuer, subject, staff_id, linked_at)
-select %(issuer)s, %(subject)s, id, %(now)s from staff where login = %(login)s and active
+select %(issuer)s, %(subject)s, id, %(now)s from staff where login = %(login)s and active and not machine
 on conflict (issuer, subject) do nothing
 
 -- name: linked_to

@@ -16,8 +16,12 @@ select session_close(%(token_hash)s)
 
 -- name: standing
 -- Sessions that are open now, with the roles of their staff per team, and the patients opened in an emergency.
-select token_hash, session_id, staff_id, expires_at, used_at, way, roles, opened
+select token_hash, session_id, staff_id, expires_at, used_at, way, roles, opened, code_awaited
 from sessions_standing(%(token_hashes)s, %(now)s, %(idle)s)
+
+-- name: coded
+-- The first code was shown in it.
+select session_coded(%(token_hash)s)
 
 -- name: used
 -- Somebody is there.
@@ -34,7 +38,8 @@ select session_end(%(staff)s, %(session)s)
 
 -- name: is_member
 -- Whether somebody is in one of these teams.
-select exists (select from staff_team where staff_id = %(staff)s and team_id = any (%(teams)s))
+select exists (select from staff_team t join staff s on s.id = t.staff_id and not s.machine
+               where t.staff_id = %(staff)s and t.team_id = any (%(teams)s))
 
 -- name: me
 -- The signed-in person.

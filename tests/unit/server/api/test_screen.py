@@ -325,3 +325,14 @@ def test_a_feed_never_goes_back():
     feed.log([event(1), event(2)])
     feed.log([event(1)])
     assert feed.head == 2
+
+
+def test_what_waits_is_taken_in_its_order_and_what_is_urgent_comes_before_the_next_piece():
+    screen = live()
+    for seq in range(1, 6):
+        screen.log(LoggedEvent(team=1, seq=seq, text=f"event {seq}"))
+    screen.readings({(1, 3): "{}"})
+    assert screen.take(len("event 1event 2") + 1) == ["event 1", "event 2", "event 3"]
+    screen.log(LoggedEvent(team=1, seq=6, text="event 6"))
+    assert screen.take(1000) == ["event 4", "event 5", "event 6", '{"type":"readings","values":[{}]}']
+    assert screen.take(1000) == []
