@@ -171,8 +171,14 @@ def follow(change: Change, before: Course, around: Around, *, had: int | None = 
     went_on = _in_the_queue(change, before, around, had)
     # Nothing red is ever without an end to its waiting, and no lost cover.
     if (alert.priority is Priority.RED or around.covers) and went_on.next_at is None:
-        return _begin(alert, around, change.at, but=())
-    return went_on
+        went_on = _begin(alert, around, change.at, but=())
+    return _by(change, went_on)
+
+
+def _by(change: Change, course: Course) -> Course:
+    if change.call_by is None or course.next_at is None or course.quiet:
+        return course
+    return replace(course, next_at=min(course.next_at, max(change.call_by, change.at)))
 
 
 # ---- somebody has it
@@ -214,9 +220,17 @@ def _in_the_queue(change: Change, before: Course, around: Around, had: int | Non
     if change.action in CALLED:
         return _called(alert, before, around, now)
     if change.action in ANEW and (change.rings or change.action is Action.RAISED):
-        silent = not change.rings and alert.priority is Priority.YELLOW
-        return before if silent else _begin(alert, around, now, but=_but(change.staff or had, around))
+        if not change.rings and alert.priority is Priority.YELLOW:
+            return before if before.next_at is not None else _unheard(alert, around, now)
+        return _begin(alert, around, now, but=_but(change.staff or had, around))
     return before
+
+
+def _unheard(alert: Alert, around: Around, now: datetime) -> Course:
+    """What came late makes no sound, and is not forgotten: the first is called when nobody has looked for a while."""
+    if not hours_of(alert.rule, around.hours).are_now(now):
+        return _quiet(alert, around, now)
+    return Course(next_at=now + _wait(1, _steps(around, now), around))
 
 
 def _called(alert: Alert, before: Course, around: Around, now: datetime) -> Course:

@@ -99,7 +99,8 @@ class Fault:
 class Outage:
     """Gateways of a team that are silent together. `line`: whose operator it is, None: nobody has said. `of`: how many
     gateways it has; `covering`: how many of the silent ones would tell of a fall or an SOS. `lost_cover`: more of them
-    do than when it was told last."""
+    do than when it was told last. `call_by`: when somebody would have been called about one that was told alone and
+    joins it now."""
 
     subject: Subject
     at: datetime
@@ -109,6 +110,7 @@ class Outage:
     of: int
     covering: int
     lost_cover: bool = False
+    call_by: datetime | None = None
     rule: str = "technical:outage"
 
 

@@ -16,6 +16,11 @@ def hand_over(alert: Alert, to: int | None, by: int | None, now: datetime) -> Ch
     return replace(done(given, happening, Action.HANDED_OVER, by, now, rings=True), to=to)
 
 
+def is_last(roster: Roster, staff: int) -> bool:
+    """Nobody else is on duty."""
+    return not {person.staff for people in roster.on_duty.values() for person in people} - {staff}
+
+
 def next_of(roster: Roster, leaving: int, part: Part) -> Person | None:
     """Who has what somebody had: a colleague in the same part, else by the order of the parts. None: nobody."""
     return next((each for each in _others(roster.on_duty, part) if each.staff not in (leaving, None)), None)

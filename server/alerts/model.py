@@ -169,7 +169,8 @@ class Change:
     `alert.rev` is the revision after; a change with rev 1 is a new alert, one with rev n replaces rev n - 1. Changes
     come in the order in which they happened; a later one may concern an alert that an earlier one made (id None both
     times, same key). `to`: the colleague whom it was assigned to; `until`: when what was put off rings
-    again, or until when the new measurement of `kind` is awaited."""
+    again, or until when the new measurement of `kind` is awaited. `call_by`: it puts no call off that was due by
+    then."""
 
     action: Action
     alert: Alert
@@ -180,6 +181,7 @@ class Change:
     to: int | None = None
     until: datetime | None = None
     kind: Kind | None = None
+    call_by: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -72,7 +72,15 @@ def is_one_cause(silent: int, of: int) -> bool:
     return silent >= MANY or (silent >= FEW and 2 * silent >= of)
 
 
-def told(subject: Subject, line: str, members: Collection[Silent], of: int, *, lost_cover: bool = False) -> Outage:
+def told(
+    subject: Subject,
+    line: str,
+    members: Collection[Silent],
+    of: int,
+    *,
+    lost_cover: bool = False,
+    call_by: datetime | None = None,
+) -> Outage:
     """`members`: all that are silent now; `lost_cover`: some of them were not among them before, and cover somebody."""
     return Outage(
         subject=subject,
@@ -83,6 +91,7 @@ def told(subject: Subject, line: str, members: Collection[Silent], of: int, *, l
         of=of,
         covering=sum(each.covers for each in members),
         lost_cover=lost_cover,
+        call_by=call_by,
     )
 
 

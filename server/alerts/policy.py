@@ -123,9 +123,9 @@ def _has_returned(alert: Alert, finding: LimitFinding, now: datetime) -> bool:
         return True
     if alert.state is not State.ACKNOWLEDGED or alert.acknowledged_at is None:
         return False
-    if finding.at - alert.last_at >= UNHEARD_FOR:
-        return True
-    return finding.crossing is not Crossing.STILL and now - alert.acknowledged_at >= RE_ALERT_AFTER
+    if now - alert.acknowledged_at < RE_ALERT_AFTER:
+        return False
+    return finding.crossing is not Crossing.STILL or finding.at - alert.last_at >= UNHEARD_FOR
 
 
 def _beside(before: Evidence, found: Evidence) -> Evidence:
@@ -191,6 +191,10 @@ def _fault(alert: Alert | None, fault: Fault, now: datetime) -> Change | None:
 
 
 def _outage(alert: Alert | None, outage: Outage, now: datetime) -> Change:
+    return replace(_outage_told(alert, outage, now), call_by=outage.call_by)
+
+
+def _outage_told(alert: Alert | None, outage: Outage, now: datetime) -> Change:
     """Whoever has it knows of those who had lost cover then: with more of them it is in the queue again."""
     numbers = {"gateways": outage.gateways, "of": outage.of, "covering": outage.covering}
     cause = f"{outage.gateways} of {outage.of} gateways are silent together"

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from functools import partial
-from http import HTTPStatus
 
 from fastapi import APIRouter
 
@@ -13,7 +12,6 @@ from server.api import alert_schemas, case
 from server.api.alerts import CONFLICT, Asks, Decide, change, change_after
 from server.api.case import SIGNED_IN, Key, TeamId
 from server.api.desk import DeskOfApp, Token, Work
-from server.api.problems import RefusedError
 from server.store import board, snoozes
 
 router = APIRouter(prefix="/api/v1/alerts/{alert}", tags=["alerts"], dependencies=SIGNED_IN)
@@ -76,7 +74,7 @@ def end_snooze(wish: alert_schemas.Coming, asked: Asks) -> alert_schemas.Alert:
 def get_snooze_limits(team: TeamId, desk: DeskOfApp, token: Token) -> alert_schemas.SnoozeLimits:
     """How long alerts of each colour can be put off."""
     with desk.work(token) as work:
-        _mine(work, team, Deed.SEE_PATIENTS)
+        case.must_be_in(work, team)
         return _limits(work, team)
 
 
@@ -93,15 +91,10 @@ def set_snooze_limit(
         return _limits(work, team)
 
     with desk.work(token) as work:
-        _mine(work, team, Deed.SEE_PATIENTS)
+        case.must_be_in(work, team)
         case.must_do(work, team, Deed.SET_PATHWAYS)
         case.hold_team(work, team)
         return case.once_only(work, key, ("set_snooze_limit", team), wish, decide, alert_schemas.SnoozeLimits)
-
-
-def _mine(work: Work, team: int, deed: Deed) -> None:
-    if team not in work.teams(deed):
-        raise RefusedError(HTTPStatus.NOT_FOUND, "None of your teams has this number.")
 
 
 def _limits(work: Work, team: int) -> alert_schemas.SnoozeLimits:

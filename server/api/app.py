@@ -23,29 +23,38 @@ from server.api import (
     board,
     care,
     clinic,
+    code_demand,
+    depot,
     document,
     duty,
+    duty_plan,
     enrolment,
+    fleet,
+    glance,
+    health,
     home_rules,
     household,
+    installation,
     members,
     observations,
     oidc,
     people,
+    registering,
     second_factor,
     settings,
     sockets,
     story,
+    teams,
     technical,
     try_out,
     ways,
 )
-from server.api.desk import Desk, DeskOfApp
+from server.api.desk import Desk
 from server.api.guard import Guard
+from server.api.lines import Line
 from server.api.live import Hub
 from server.api.pages import STATIC, Pages
 from server.api.problems import answer_problems
-from server.api.schemas import Alive, Ready
 from server.errors import ServerError
 from server.provider import Provider
 from server.store import sealing
@@ -127,39 +136,45 @@ def create_app(
 def _add_routes(app: FastAPI, hub: Hub, static: Path) -> None:
     app.include_router(auth.router)
     app.include_router(second_factor.router)
+    app.include_router(code_demand.router)
     app.include_router(oidc.router)
     app.include_router(oidc.browser)
     app.include_router(board.router(board.Boards()))
-    for each in (observations, care, settings, home_rules, clinic, story, alerts, duty, members, technical, ways):
+    app.include_router(glance.router(glance.Fortnights()))
+    for each in (
+        observations,
+        care,
+        settings,
+        home_rules,
+        clinic,
+        story,
+        alerts,
+        duty,
+        duty_plan,
+        members,
+        technical,
+        ways,
+    ):
         app.include_router(each.router)
     app.include_router(people.router)
     app.include_router(household.router)
     app.include_router(answering.router)
     app.include_router(answering.of_team)
+    app.include_router(teams.router)
+    app.include_router(registering.router)
     app.include_router(try_out.router(try_out.Trials()))
     app.include_router(access.router)
     app.include_router(access.of_emergency)
     app.include_router(enrolment.router)
     app.include_router(enrolment.of_staff)
+    app.include_router(installation.router)
+    app.include_router(depot.router)
+    app.include_router(fleet.router)
     app.include_router(sockets.router(hub))
-    _add_health(app)
+    app.include_router(health.router(hub))
     document.declare_socket_messages(app)
     app.openapi = partial(_document_once, app)  # type: ignore[method-assign]
     app.router.default = Pages(static)
-
-
-def _add_health(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["health"])
-    async def alive() -> Alive:
-        """This process answers."""
-        return Alive(alive=True)
-
-    @app.get("/readyz", tags=["health"])
-    def ready(desk: DeskOfApp) -> Ready:
-        """The database answers too."""
-        with desk.pool.connection() as conn:
-            conn.execute(b"select 1")
-        return Ready(ready=True)
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -195,7 +210,7 @@ def serve(app: FastAPI, listening: socket.socket) -> None:
 def web_server(app: FastAPI) -> uvicorn.Server:
     configuration = uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        ws=Line,
         ws_per_message_deflate=False,
         ws_max_size=MESSAGE_MAX_BYTES,
         timeout_graceful_shutdown=FAREWELL_S,

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from server.api.alert_schemas import Alert, AlertConflict
 from server.api.passwords import LoginBusyError
 from server.api.schemas import CareConflict, Problem
-from server.errors import CareError, SealError, TryOutError
+from server.errors import CareError, RegistrationError, SealError, TryOutError
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(ChangedMeanwhileError, _changed_meanwhile)
     for refusal in (CareError, SealError, TryOutError):
         app.add_exception_handler(refusal, _cannot_count)
+    app.add_exception_handler(RegistrationError, _wrong_part)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(LoginBusyError, _busy)
@@ -91,6 +92,13 @@ def _changed_meanwhile(_request: Request, error: Exception) -> Response:
 
 def _cannot_count(_request: Request, error: Exception) -> Response:
     return problem(422, str(error))
+
+
+def _wrong_part(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RegistrationError)
+    type_ = f"urn:hjemvakt:wrong-{error.what.replace('_', '-')}"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return response(Problem(type=type_, title=status.phrase, status=status, detail=str(error)))
 
 
 def _http(request: Request, error: Exception) -> Response:

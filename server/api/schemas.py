@@ -46,9 +46,11 @@ class TeamMembership(Shape):
 
 
 class Me(Shape):
-    """`leave`: where the browser goes after it has signed out, so that the identity provider forgets it, too."""
+    """`leave`: where the browser goes after it has signed out, so that the identity provider forgets it, too.
+    `code_awaited`: nothing else opens before this person has begun with codes."""
 
     leave: str | None = None
+    code_awaited: bool = False
     staff: StaffMember
     teams: list[TeamMembership]
 

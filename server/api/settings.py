@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -16,7 +15,6 @@ from server.api.care import CHANGES_AT_ONCE, Cursor
 from server.api.care_schemas import Changes
 from server.api.case import CONFLICT, Asking, Asks, PatientId, TeamId
 from server.api.desk import DeskOfApp, Token, Work
-from server.api.problems import RefusedError
 from server.api.settings_schemas import (
     EffectiveLimits,
     EffectivePlans,
@@ -322,6 +320,5 @@ def _whose(work: Work, patient: int) -> Whose:
 
 
 def _pathway_of(work: Work, team: int, pathway: Pathway) -> Whose:
-    if team not in work.teams(Deed.SEE_PATIENTS):
-        raise RefusedError(HTTPStatus.NOT_FOUND, "None of your teams has this number.")
+    case.must_be_in(work, team)
     return Whose(patient=None, team=team, pathway=pathway)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,6 +14,9 @@ from server.store.settings import LimitsOf
 
 EVIDENCE_NAMES = frozenset(alert_schemas.Evidence.model_fields)
 TROUBLES_MAX = 20
+# By what the database holds: a board asks thousands of times.
+DECIMALS = {facts.number: facts.decimals for facts in KINDS.values()}
+SIGNS = {int(sign): sign for sign in Sign}
 UNREADABLE = alert_schemas.Evidence(reference="The stored evidence could not be read.")
 
 
@@ -123,27 +127,29 @@ def limit_of(row: board.ValueRow, limits: Mapping[int, LimitsOf]) -> Limit | Non
 def level_of(row: board.ValueRow, limit: Limit | None) -> int | None:
     if limit is None or row.value is None or row.quality == Quality.DEMONSTRATION:
         return None
-    return int(limit.level_of(row.value, Sign(row.sign), decimals=KINDS[KIND_BY_NUMBER[row.kind]].decimals))
+    return int(limit.level_of(row.value, SIGNS[row.sign], decimals=DECIMALS[row.kind]))
 
 
 def gateway(row: board.GatewayRow) -> board_schemas.GatewayRow:
+    return board_schemas.GatewayRow.model_validate(gateway_facts(row))
+
+
+def gateway_facts(row: board.GatewayRow) -> dict[str, Any]:
+    """By the names of GatewayRow."""
     devices = row.status.get("devices")
-    waiting = sum(_count(row.status.get(name)) for name in ("waiting_alarm", "waiting_bulk"))
-    return board_schemas.GatewayRow.model_validate(
-        {
-            "id": row.id,
-            "home": row.home,
-            "team": row.team,
-            "state": row.state,
-            "state_since": row.state_since,
-            "heard_at": row.heard_at,
-            "waiting": waiting,
-            "troubles": _troubles(row.status.get("troubles")),
-            "refused": {device: count for device, count in _said(devices, "refused").items() if count},
-            "battery": _said(devices, "battery_percent"),
-            "signal": _said(devices, "rssi_dbm"),
-        }
-    )
+    return {
+        "id": row.id,
+        "home": row.home,
+        "team": row.team,
+        "state": row.state,
+        "state_since": row.state_since,
+        "heard_at": row.heard_at,
+        "waiting": _count(row.status.get("waiting_alarm")) + _count(row.status.get("waiting_bulk")),
+        "troubles": _troubles(row.status.get("troubles")),
+        "refused": {device: count for device, count in _said(devices, "refused").items() if count},
+        "battery": _said(devices, "battery_percent"),
+        "signal": _said(devices, "rssi_dbm"),
+    }
 
 
 def _count(said: object) -> int:

@@ -1,6 +1,6 @@
 """New readings in, findings and moved states out. Pure: the panel changes only when the delta is applied."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,7 +12,7 @@ from devices.vocabulary import KIND_BY_NUMBER, Mode, Quality, Sign
 from server.detection.batch import Batch, batch_of
 from server.detection.findings import Crossing, Direction, Evidence, LimitFinding
 from server.detection.late import LATE_S, has_been, settle
-from server.detection.panel import NEVER, Delta, Panel, Streams
+from server.detection.panel import NEVER, Delta, Panel, Streams, edge
 from server.detection.rows import Ints, Rows, Stream, stream_of
 from server.detection.still import still_outside
 from server.detection.thresholds import Crossings, Readings, cross
@@ -41,12 +41,12 @@ def step(panel: Panel, rows: Rows, now_ms: int | Ints) -> tuple[list[LimitFindin
         seen += _crossed(judged, crossings)
         seen += _still(judged, readings, crossings, came_ms)
     seen.sort(key=lambda each: each.row)
-    found = [_finding(panel, rows, each, came_ms) for each in seen]
+    found = _findings(panel, rows, seen, came_ms)
     moved["end_ms"] = heard.newest_end_ms()
     if any(finding.late for finding in found):
         found = settle(found, _freshness(moved, int(came_ms.max())))
-    past = [replace(_finding(panel, rows, each, came_ms), late=True) for each in _out_of_order(batch.keep(older), rows)]
-    return found + has_been(past), Delta(streams=moved)
+    past = _findings(panel, rows, list(_out_of_order(batch.keep(older), rows)), came_ms)
+    return found + has_been([replace(each, late=True) for each in past]), Delta(streams=moved)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +118,25 @@ def _direction(level: int) -> Direction:
     return "low" if level < 0 else "high"
 
 
-def _finding(panel: Panel, rows: Rows, seen: _Seen, came_ms: Ints) -> LimitFinding:
+def _findings(panel: Panel, rows: Rows, seen: Sequence[_Seen], came_ms: Ints) -> list[LimitFinding]:
+    if not seen:
+        return []
+    streams = panel.look_up(np.array([each.key for each in seen], np.int64))
+    fresh_for_ms = _fresh_for_ms(streams).tolist()
+    limits = streams["limit"].tolist()
+    return [
+        _finding(
+            rows,
+            each,
+            limit=edge(limits[place], each.level, each.direction),
+            basis=panel.basis(each.key),
+            fresh_from_ms=int(came_ms[each.row]) - fresh_for_ms[place],
+        )
+        for place, each in enumerate(seen)
+    ]
+
+
+def _finding(rows: Rows, seen: _Seen, *, limit: float | None, basis: str, fresh_from_ms: int) -> LimitFinding:
     patient, kind_number = stream_of(seen.key)
     kind = KIND_BY_NUMBER[kind_number]
     at_ms, span_s = int(rows.taken_ms[seen.row]), float(rows.span_s[seen.row])
@@ -128,11 +146,11 @@ def _finding(panel: Panel, rows: Rows, seen: _Seen, came_ms: Ints) -> LimitFindi
         kind=kind,
         value=float(rows.value[seen.row]),
         sign=Sign(int(rows.sign[seen.row])),
-        limit=panel.edge(seen.key, level, seen.direction),
+        limit=limit,
         level=level,
         direction=seen.direction,
         since=since,
-        reference=panel.basis(seen.key),
+        reference=basis,
         low=_number(rows.low[seen.row]),
         high=_number(rows.high[seen.row]),
         span_s=span_s or None,
@@ -145,8 +163,7 @@ def _finding(panel: Panel, rows: Rows, seen: _Seen, came_ms: Ints) -> LimitFindi
         level=level,
         began=since,
         at=_instant(at_ms),
-        late=at_ms + span_s * 1000
-        < int(_fresh_from_ms(panel.look_up(np.array([seen.key])), int(came_ms[seen.row]))[0]),
+        late=at_ms + span_s * 1000 < fresh_from_ms,
         evidence=evidence,
     )
 

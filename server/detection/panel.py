@@ -132,15 +132,6 @@ class Panel:
         found: Streams = self._streams[np.searchsorted(self._keys, keys)]
         return found
 
-    def edge(self, key: int, level: int, direction: Direction) -> float | None:
-        """The limit that separates the level from the next one inwards; inside: the outermost green edge.
-
-        A level can lack a limit of its own (LO of a patient with nothing but a yellow limit): then the other one."""
-        red, yellow = (0, 1) if direction == "low" else (3, 2)
-        edges = self.look_up(np.array([key]))["limit"][0].tolist()
-        ordered = (red, yellow) if abs(level) == 2 else (yellow, red)
-        return next((edges[place] for place in ordered if not isnan(edges[place])), None)
-
     def basis(self, key: int) -> str:
         return self._basis[key]
 
@@ -167,6 +158,16 @@ class Panel:
         places = np.minimum(np.searchsorted(mine, keys), len(mine) - 1)
         has: NDArray[np.bool_] = mine[places] == keys
         return has
+
+
+def edge(limit: Sequence[float], level: int, direction: Direction) -> float | None:
+    """Of a stream's four, the limit that separates the level from the next one inwards; inside: the outermost green
+    edge.
+
+    A level can lack a limit of its own (LO of a patient with nothing but a yellow limit): then the other one."""
+    red, yellow = (0, 1) if direction == "low" else (3, 2)
+    ordered = (red, yellow) if abs(level) == 2 else (yellow, red)
+    return next((limit[place] for place in ordered if not isnan(limit[place])), None)
 
 
 def _least_silent(streams: Streams, most: int) -> Streams:

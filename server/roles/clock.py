@@ -17,9 +17,11 @@ from server.notify import Sender
 from server.signing import Signer
 from server.store import (
     duty,
+    duty_plans,
     escalations,
     expiry,
     facts,
+    fleet,
     homes,
     housekeeping,
     measured,
@@ -112,8 +114,10 @@ class Clock(Standby):
             pass
         outages.watch(conn, now)
         measured.watch(conn, now)
+        duty_plans.carry_out(conn, now)
         duty.watch(conn, now)
         homes.renew(conn, now)
+        fleet.go_on(conn, now)
         if time.monotonic() >= self._proofs_at:
             asked = proofs.ask(conn, now)
             self._proofs_at = time.monotonic() + (0.0 if asked == proofs.AT_ONCE else PROOFS_EVERY_S)

@@ -128,10 +128,10 @@ def standing(conn: psycopg.Connection, patients: Collection[int]) -> dict[int, s
     return rules
 
 
-def plan_once(conn: psycopg.Connection) -> None:
-    """Each statement of this connection, at its first use."""
+def plan_anew(conn: psycopg.Connection) -> None:
+    """Each statement of this connection, at each use: only the days between its bounds are opened."""
     conn.prepare_threshold = 0
-    conn.execute(SQL["plan_once"])
+    conn.execute(SQL["plan_anew"])
 
 
 def columns(conn: psycopg.Connection, name: str, given: Mapping[str, Any]) -> tuple[Column, ...] | None:

@@ -39,7 +39,7 @@ class Assessor(Standby):
     lock = 0x686A656D61736573  # "hjemases"
 
     def work(self, conn: psycopg.Connection) -> None:
-        assessing.plan_once(conn)
+        assessing.plan_anew(conn)
         signals.listen(conn, [signals.Channel.READINGS, signals.Channel.ENROLMENT])
         while not self._stopping.is_set():
             if not look(conn, self._now()):

@@ -4,7 +4,6 @@ It listens on a Unix socket in a directory that only its owner may enter, and tr
 when its supervisor dies, and a new supervisor waits for that.
 """
 
-import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from server.child import DirectoryLock, EmbeddedServiceError, end, end_left_behind, spawn, wait_until
+from server.files import settle
 from server.store.lodging import Lodging, clean_environment, find_lodging, leave_socket_directory, socket_directory
 
 SUPERUSER = "postgres"
@@ -148,7 +148,7 @@ def _make_cluster(lodging: Lodging) -> None:
     if code != 0:
         raise EmbeddedServiceError(f"The database could not be created in {lodging.home}. It said: {_tail(said)}")
     aside.rename(lodging.cluster)
-    _sync_directory(lodging.home)
+    settle(lodging.home)
 
 
 def _is_ready(lodging: Lodging, pid: int) -> bool:
@@ -171,11 +171,3 @@ def _tail(path: Path) -> str:
     lines = path.read_text(errors="replace").splitlines()[-40:]
     telling = [line for line in lines if "FATAL:" in line or "PANIC:" in line or "HINT:" in line or "error:" in line]
     return " ".join(telling or lines[-2:])[-1000:]
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -85,7 +85,7 @@ def hear(
                 every_s = (due_at - each.at).total_seconds()
                 awaited[type_, subject_id] = Deadline(subject_id=subject_id, due_at=due_at, every_s=every_s)
     findings += configs.hear(conn, [_told(each, standing[each.gateway_id]) for each in spoke])
-    commands.done(conn, [(each.gateway_id, id_) for each in spoke for id_ in each.status.done], heard[-1].at)
+    commands.done(conn, [(each.gateway_id, each.status) for each in spoke], heard[-1].at)
     for type_ in sorted({type_ for type_, _ in awaited}):
         deadlines.set_deadlines(conn, type_, [each for key, each in awaited.items() if key[0] is type_])
     return findings, entries

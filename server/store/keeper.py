@@ -1,5 +1,5 @@
 """What the clock role keeps for screens: hours of every stream, and the small charts of the board. It also thins what
-is old, if that is decided.
+is old, if that is decided, and looks after TimescaleDB's compression.
 
 In a thread and on a connection of its own, for it may take long, and the clock must not. Screens stay right without it,
 they only become slow.
@@ -11,13 +11,13 @@ from typing import Final
 
 import psycopg
 
-from server.store import hours, retention, sparks
+from server.store import columnstore, hours, retention, sparks
 from server.store.standby import Standby
 
 EVERY_S: Final = 10.0
 REST: Final = 4  # times as long as the work took: at most a fifth of a core
 CHARTS_AT_ONCE: Final = 5000
-THIN_EVERY_S: Final = 3600.0
+OLD_EVERY_S: Final = 3600.0
 
 
 class Keeper(Standby):
@@ -25,13 +25,14 @@ class Keeper(Standby):
     lock = 0x686A656D6B656570  # "hjemkeep"
 
     def work(self, conn: psycopg.Connection) -> None:
-        thin_at_s = 0.0
+        old_at_s = 0.0
         while not self._stopping.is_set():
             began_s = time.monotonic()
             self._round(conn, self._now())
-            if began_s >= thin_at_s:
+            if began_s >= old_at_s:
                 retention.thin_some(conn, self._now())
-                thin_at_s = began_s + THIN_EVERY_S
+                columnstore.compress_overdue(conn, self._now())
+                old_at_s = began_s + OLD_EVERY_S
             self._stopping.wait(max(EVERY_S, REST * (time.monotonic() - began_s)))
 
     def _round(self, conn: psycopg.Connection, now: datetime) -> None:

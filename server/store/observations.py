@@ -1,7 +1,7 @@
 """Readings into the database: each exactly once, in order of key."""
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -58,10 +58,12 @@ def make_days(conn: psycopg.Connection, instants: Column) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewBatch:
-    """`sealed_until`: hours before it have been counted; it stays where it is until this transaction ends."""
+    """`sealed_until`: hours before it have been counted. `thinned_until`: readings before it may be thinned, NaT: none
+    are. Both stay where they are until this transaction ends."""
 
     number: int
     sealed_until: np.datetime64
+    thinned_until: np.datetime64
 
 
 def next_batch(conn: psycopg.Connection) -> int:
@@ -74,13 +76,17 @@ def begin_batch(conn: psycopg.Connection) -> NewBatch:
     """For `file_readings`, in the same transaction."""
     row = conn.execute(SQL["begin_batch"]).fetchone()
     assert row is not None
-    number, sealed_until = row
-    return NewBatch(number=number, sealed_until=np.datetime64(sealed_until.astimezone(UTC).replace(tzinfo=None), "us"))
+    number, sealed, thinned = row
+    return NewBatch(number=number, sealed_until=_instant(sealed), thinned_until=_instant(thinned))
+
+
+def _instant(at: datetime | None) -> np.datetime64:
+    return np.datetime64("NaT", "us") if at is None else np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 def file_readings(conn: psycopg.Connection, rows: Rows, batch: NewBatch) -> Rows:
     """Store patients' readings and move `latest`; the answer is the rows that were new, in order of key."""
-    fresh = _file(conn, by_patient_key(rows))
+    fresh = _file(conn, by_patient_key(_not_thinned(conn, rows, batch.thinned_until)))
     late = fresh.taken_at < batch.sealed_until
     if late.any():
         hours.touch(conn, fresh.where(late))
@@ -95,6 +101,17 @@ def file_device_readings(conn: psycopg.Connection, rows: Rows) -> int:
     if not len(rows):
         return 0
     return conn.execute(SQL["file_device_readings"], by_device_key(rows).parameters()).rowcount
+
+
+def _not_thinned(conn: psycopg.Connection, rows: Rows, until: np.datetime64) -> Rows:
+    """Without those that were stored, and thinned since: they count in their hours."""
+    old = np.flatnonzero(rows.taken_at < until)
+    if not len(old):
+        return rows
+    (places,) = conn.execute(SQL["among_thinned"], rows.where(old).parameters()).fetchone() or (None,)
+    new = np.ones(len(rows), np.bool_)
+    new[old[np.array(places or [], np.int64) - 1]] = False
+    return rows.where(new)
 
 
 def _file(conn: psycopg.Connection, rows: Rows) -> Rows:

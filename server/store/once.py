@@ -30,5 +30,11 @@ def begin(conn: Connection, key: str, request: bytes, now: datetime) -> Done | N
     return Done(request=row[0], answer=row[1])
 
 
+def find(conn: Connection, key: str, now: datetime) -> Done | None:
+    """What was done before; begins nothing."""
+    row = conn.execute(SQL["found"], {"key": key, "since": now - REMEMBERED}).fetchone()
+    return None if row is None else Done(request=row[0], answer=row[1])
+
+
 def answered(conn: Connection, key: str, answer: Any) -> None:
     conn.execute(SQL["answered"], {"key": key, "answer": Jsonb(answer)})

@@ -101,8 +101,12 @@ def _put(
 ) -> None:
     subject, id_ = place
     lost_cover = any(each.covers for each in joining)
-    judged.findings.append(outage.told(subject, line, [*standing, *joining], of, lost_cover=lost_cover))
-    judged.grouped.extend(alone[each.gateway] for each in joining if each.gateway in alone)
+    grouped = [alone[each.gateway] for each in joining if each.gateway in alone]
+    call_by = min((alert.next_at for alert in grouped if alert.next_at is not None), default=None)
+    judged.findings.append(
+        outage.told(subject, line, [*standing, *joining], of, lost_cover=lost_cover, call_by=call_by)
+    )
+    judged.grouped.extend(grouped)
     judged.joining[id_] = joining
 
 

@@ -17,9 +17,11 @@ POOL_MAX: Final = 8
 WAITING_MAX: Final = 200  # requests that may wait for a connection; more are refused
 WAIT_S: Final = 5.0
 # Whoever falls asleep in a transaction lets go of its locks after that: every alert of a subject waits for its row.
+# The server, too, notices a peer that vanished without a word: a clock on a machine without power must not lead on.
 # On TimescaleDB late readings and re-filings change what is compressed, however much that is.
 SESSION: Final = (
     "-c timezone=UTC -c idle_in_transaction_session_timeout=30s"
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000"
     " -c timescaledb.max_tuples_decompressed_per_dml_transaction=0"
 )
 # A peer that vanished without a word is noticed within half a minute.

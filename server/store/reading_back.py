@@ -1,7 +1,6 @@
 """The histories of streams that are due, with few queries for all of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -17,9 +16,10 @@ from server.detection.glucose_rate import points_of
 from server.detection.histories import Beats, Histories, Pressures, RulesOf
 from server.detection.home_pressure import DAYS as PRESSURE_DAYS
 from server.detection.patient_rules import NEWS2_KINDS
-from server.detection.rows import Bools, Floats, Ints, stream_keys
+from server.detection.rows import Floats, Ints
 from server.detection.rules import CusumRule, DeviationRule, EwmaRule, Rule, TrendRule, WeightGainRule, WeightLossRule
 from server.detection.slow_rules import MAD_FLOOR
+from server.store import hours_back
 from server.store.assessing import SQL, columns, millis
 
 POINTS_BACK: Final = timedelta(hours=1)
@@ -102,52 +102,10 @@ def _hours(
     now: datetime,
 ) -> Hours:
     others = midnights[max(len(midnights) - 2 - short, 0)]
-    given = {
-        "patient": np.array([patient for patient, _ in streams], np.int32),
-        "kind": np.array([kind for _, kind in streams], np.int16),
-        "since": np.array([_utc(midnights[0] if kind == WEIGHT else others) for _, kind in streams], "datetime64[us]"),
-        "now": now,
-    }
-    found = columns(conn, "hours", given) if streams else None
-    if found is None:
-        return _joined([])
-    patient, kind, hour, mean, until, continuous, readings = found
-    several = ~continuous & (readings > 1)
-    hours = Hours(
-        key=stream_keys(patient, kind), hour_ms=millis(hour), mean=mean, until_ms=millis(until), continuous=continuous
-    )
-    if not several.any():
-        return hours
-    apart = {"patient": patient[several], "kind": kind[several], "hour": hour[several], "now": now}
-    return _joined([_where(hours, ~several), _singles(conn, apart)])
-
-
-def _singles(conn: psycopg.Connection, apart: Mapping[str, Any]) -> Hours:
-    """Of hours with several single readings the readings: the middle of a day is one of them."""
-    found = columns(conn, "singles", apart)
-    if found is None:
-        return _joined([])
-    patient, kind, taken, value = found
-    taken_ms = millis(taken)
-    return Hours(
-        key=stream_keys(patient, kind),
-        hour_ms=taken_ms,
-        mean=value,
-        until_ms=taken_ms,
-        continuous=np.zeros(len(value), np.bool_),
-    )
-
-
-def _where(hours: Hours, which: Bools) -> Hours:
-    return Hours(**{each.name: getattr(hours, each.name)[which] for each in fields(Hours)})
-
-
-def _joined(parts: Sequence[Hours]) -> Hours:
-    nothing = np.zeros(0, np.int64)
-    none = Hours(key=nothing, hour_ms=nothing, mean=np.zeros(0), until_ms=nothing, continuous=np.zeros(0, np.bool_))
-    return Hours(
-        **{each.name: np.concatenate([getattr(part, each.name) for part in (none, *parts)]) for each in fields(Hours)}
-    )
+    patient = np.array([patient for patient, _ in streams], np.int32)
+    kind = np.array([kind for _, kind in streams], np.int16)
+    since = [_utc(midnights[0] if kind == WEIGHT else others) for _, kind in streams]
+    return hours_back.read(conn, patient, kind, np.array(since, "datetime64[us]"), now)
 
 
 def _points(conn: psycopg.Connection, sensors: Ints, now: datetime) -> Any:

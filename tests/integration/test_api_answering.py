@@ -27,11 +27,6 @@ def entries(town, alert):
 
 
 @pytest.fixture
-def kari(api):
-    return api.signed_in("kari")
-
-
-@pytest.fixture
 def ola(api):
     return api.signed_in("ola")
 

@@ -1,30 +1,16 @@
-"""Facts, baselines, excuses and the history of a patient as staff say and read them over the api."""
+"""Facts, excuses and the history of a patient as staff say and read them over the api."""
 
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from devices.vocabulary import Kind
 from tests.integration.care_rig import done, get, refused, send
 
 pytestmark = pytest.mark.integration
-OSLO = ZoneInfo("Europe/Oslo")
 NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-@pytest.fixture
-def kari(api):
-    return api.signed_in("kari")
-
-
-@pytest.fixture
-def doctor(api, town):
-    town.add_staff("dag", east="doctor")
-    return api.signed_in("dag")
 
 
 @pytest.fixture
@@ -247,89 +233,6 @@ def test_what_was_said_reaches_whoever_keeps_settings_in_memory(kari, town, anna
         conn.execute("listen hjemvakt_enrolment")
         done(send(kari, f"{anna}/facts", fact=OXYGEN, rev=rev(kari, anna)))
         assert [notice.channel for notice in conn.notifies(timeout=20, stop_after=1)] == ["hjemvakt_enrolment"]
-
-
-# ---- what is usual
-
-TODAY = NOW.astimezone(OSLO).date()
-
-
-def at_eight(day: date) -> datetime:
-    return datetime.combine(day, time(8), OSLO).astimezone(UTC)
-
-
-def measure(town, value: float, at: datetime) -> None:
-    town.measure("anna", Kind.SPO2, value, at)
-    town.sql("select observation_touched(array[%s], array[3::smallint], array[%s])", town.patients["anna"], at)
-
-
-@pytest.fixture
-def two_weeks(town):
-    """Saturation each morning: 88, 89 ... 94, twice; and twice within an hour on the last day."""
-    for days in range(14, 0, -1):
-        measure(town, 88 + (14 - days) % 7, at_eight(TODAY - timedelta(days=days)))
-
-
-def proposal(client, path, kind="spo2", **query):
-    return get(client, f"{path}/baselines/{kind}/proposal", **query)
-
-
-def accept(client, path, proposed, kind="spo2", **wish):
-    wish = {"last_day": proposed["last_day"], "rev": proposed["rev"], "reason": "stable", **wish}
-    return send(client, f"{path}/baselines/{kind}/accept", **wish)
-
-
-def test_a_proposal_is_the_median_of_the_days_and_moves_nothing(kari, town, anna, two_weeks):
-    proposed = proposal(kari, anna)
-    # 88 88 89 89 90 90 91 91 ... 94 94; away from 91: 0 0 1 1 1 1 2 2 2 2 3 3 3 3
-    assert (proposed["center"], proposed["mad"]) == (91, 2)
-    assert (proposed["enough"], len(proposed["days"]), proposed["accepted"]) == (True, 14, None)
-    assert proposed["last_day"] == (TODAY - timedelta(days=1)).isoformat()
-    assert [each["value"] for each in proposed["days"][:7]] == [88, 89, 90, 91, 92, 93, 94]
-    assert town.sql("select * from care_fact") == []
-
-
-def test_what_is_accepted_is_what_was_proposed_and_moves_the_limits_from_then_on(kari, town, anna, two_weeks):
-    said = done(accept(kari, anna, proposal(kari, anna)))
-    assert said["fact"] == {
-        "type": "baseline",
-        "kind": "spo2",
-        "center": 91,
-        "mad": 2,
-        "days": 14,
-        "first_day": (TODAY - timedelta(days=14)).isoformat(),
-        "last_day": (TODAY - timedelta(days=1)).isoformat(),
-    }
-    assert proposal(kari, anna)["accepted"]["id"] == said["id"]
-    (spo2,) = [each for each in get(kari, f"{anna}/limits")["limits"] if each["kind"] == "spo2"]
-    assert spo2["limits"] == {"red_low": 87, "yellow_low": 89, "yellow_high": None, "red_high": None}  # CLINICAL.md 3
-    assert (spo2["source"], spo2["by"]["name"]) == ("accepted_baseline", "Kari")
-
-
-def test_a_proposal_that_late_readings_have_changed_is_not_accepted_unseen(kari, town, anna, two_weeks):
-    proposed = proposal(kari, anna)
-    measure(town, 80, at_eight(TODAY - timedelta(days=3)) + timedelta(hours=2))
-    assert "look again" in refused(accept(kari, anna, proposed), 409)
-    assert town.sql("select * from care_fact") == []
-    done(accept(kari, anna, proposal(kari, anna)))
-
-
-def test_too_few_days_tell_nothing_usual(kari, town, anna):
-    for days in range(6, 0, -1):
-        measure(town, 90, at_eight(TODAY - timedelta(days=days)))
-    proposed = proposal(kari, anna)
-    assert (proposed["enough"], proposed["least_days"], len(proposed["days"])) == (False, 7, 6)
-    assert "wait for 7" in refused(accept(kari, anna, proposed), 422)
-    nothing = proposal(kari, anna, kind="weight")
-    assert (nothing["center"], nothing["mad"], nothing["days"]) == (None, None, [])
-
-
-def test_a_proposal_is_about_days_that_are_over_and_kinds_that_have_something_usual(kari, anna):
-    ahead = kari.get(f"/api/v1{anna}/baselines/spo2/proposal", params={"last_day": TODAY.isoformat()})
-    assert "over" in refused(ahead, 422)
-    assert "battery" in refused(kari.get(f"/api/v1{anna}/baselines/battery/proposal"), 422)
-    for query in ({"window_days": 6}, {"window_days": 91}, {"last_day": "0001-01-01"}, {"last_day": "tomorrow"}):
-        refused(kari.get(f"/api/v1{anna}/baselines/spo2/proposal", params=query), 422)
 
 
 # ---- excuses

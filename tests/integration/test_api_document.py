@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 from uuid import uuid4
 
@@ -19,8 +20,8 @@ from schemathesis import Case, GenerationMode
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks as openapi
 
-from server.api.app import create_app
 from server.pki import make_authority
+from tests.integration.api_document import api_document
 from tests.integration.care_rig import done, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -42,14 +43,16 @@ ASKING: Final = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-NOWHERE = "postgresql://nobody@127.0.0.1:1/none"  # the document is the same wherever the database is
-DOCUMENT: Final = create_app(database_url=NOWHERE).openapi()
-READABLE: Final = sorted((path for path, methods in DOCUMENT["paths"].items() if "get" in methods), key=len)
 
 
 def operations() -> Iterator[APIOperation]:
-    for each in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations():
+    for each in schemathesis.openapi.from_dict(api_document()).get_all_operations():
         yield each.ok()
+
+
+@cache
+def readable() -> list[str]:
+    return sorted((path for path, methods in api_document()["paths"].items() if "get" in methods), key=len)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +117,7 @@ def fitted(case: Case, visitor: Visitor, draw: Any) -> Case:
         if name in visitor.numbers:
             case.path_parameters[name] = draw(st.sampled_from(visitor.numbers[name]))
     if isinstance(case.body, dict) and "rev" in case.body:
-        shown = [path for path in READABLE if case.path.startswith(path)]
+        shown = [path for path in readable() if case.path.startswith(path)]
         if shown and (rev := visitor.revision(shown[-1].format_map(case.path_parameters))) is not None:
             case.body["rev"] = rev
     if case.headers and "Idempotency-Key" in case.headers:

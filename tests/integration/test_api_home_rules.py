@@ -13,11 +13,6 @@ INACTIVE, OUT = "home:inactive", "home:out"
 
 
 @pytest.fixture
-def kari(api):
-    return api.signed_in("kari")
-
-
-@pytest.fixture
 def anna(town):
     return f"/patients/{town.patients['anna']}"
 

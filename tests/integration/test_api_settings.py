@@ -12,17 +12,6 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture
-def kari(api):
-    return api.signed_in("kari")
-
-
-@pytest.fixture
-def doctor(api, town):
-    town.add_staff("dag", east="doctor")
-    return api.signed_in("dag")
-
-
-@pytest.fixture
 def anna(town):
     return f"/patients/{town.patients['anna']}"
 

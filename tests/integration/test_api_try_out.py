@@ -16,11 +16,6 @@ LIMIT = {"kind": "spo2", "red_low": 86, "yellow_low": 88}
 
 
 @pytest.fixture
-def kari(api):
-    return api.signed_in("kari")
-
-
-@pytest.fixture
 def a_week(town):
     """A spot reading a day: with the shipped limits (yellow below 90, red below 88) two yellow and two red."""
     for days, value in enumerate((95, 89, 95, 87, 95, 85, 89), start=1):

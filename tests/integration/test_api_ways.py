@@ -22,11 +22,6 @@ def offers(town: Any) -> None:
         notices.offer(conn, {"push": KEY, "sms": "", "email": ""}, ["push.kommune.example"])
 
 
-@pytest.fixture
-def kari(api: Any) -> Any:
-    return api.signed_in("kari")
-
-
 def add(client: Any, **way: Any) -> Any:
     return send(client, "/ways", way=way)
 

@@ -14,8 +14,7 @@ from server.roles.broker import EmbeddedBroker
 from server.roles.clock import Clock
 from server.roles.monitor import Monitor
 from server.store import facts, settings
-from tests.conftest import Database
-from tests.integration.ingest_rig import NOW, OXIMETER, Rig, batch, build, sent
+from tests.integration.ingest_rig import NOW, OXIMETER, Rig, batch, sent
 from tests.integration.monitor_rig import LIMIT_S, Gateway, await_true, running
 
 pytestmark = pytest.mark.integration
@@ -26,13 +25,6 @@ OPEN_ALERTS = (
     "select priority, (evidence ->> 'limit')::float8, evidence ->> 'reference' from alert where rule = 'limit:spo2:low'"
 )
 SET = {"by": 1, "now": NOW, "reason": "Dr. Test"}
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    it = build(database.owner)
-    yield it
-    it.conn.close()
 
 
 def measure(rig: Rig, value: float, *, minute: int, seq: int) -> None:

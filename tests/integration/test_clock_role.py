@@ -1,5 +1,4 @@
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -7,19 +6,16 @@ import pytest
 
 from server.roles.clock import Clock
 from server.store import rolelife
-from tests.conftest import Database
-from tests.integration.ingest_rig import Rig, beat, build
+from tests.integration.ingest_rig import Rig, beat
 from tests.integration.monitor_rig import LIMIT_S, await_true
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    made.tell("insert into duty (team_id, staff_id, part, from_at) select id, 1, 'duty', '2026-01-01Z' from team")
-    yield made
-    made.conn.close()
+def rig(rig: Rig) -> Rig:
+    rig.tell("insert into duty (team_id, staff_id, part, from_at) select id, 1, 'duty', '2026-01-01Z' from team")
+    return rig
 
 
 class Running:

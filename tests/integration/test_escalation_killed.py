@@ -3,6 +3,7 @@ when it is due."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,9 +13,9 @@ from server.alerts.findings import HelpCall
 from server.alerts.model import patient_subject
 from server.store import alerts, pool, rolelife
 from tests.conftest import Database
+from tests.integration.clocks_rig import AWAITS, BEAT, THERE, Clocks, ending
 from tests.integration.ingest_rig import WORLD
-from tests.integration.monitor_rig import ask, await_true
-from tests.integration.test_ledger_killed import AWAITS, BEAT, THERE, Clocks
+from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
 
@@ -35,13 +36,11 @@ BACKUP, ALL = [(1, "Kari Test"), (2, "Ola")], [(1, "Kari Test"), (2, "Ola"), (3,
 
 
 @pytest.fixture
-def clocks(database: Database) -> Iterator[Clocks]:
-    with psycopg.connect(database.owner) as conn:
-        conn.execute(WORLD.encode())
-        conn.execute(CHAIN.encode())
-    made = Clocks(database.owner)
-    yield made
-    made.end()
+def clocks(database: Database, tmp_path: Path) -> Iterator[Clocks]:
+    with ending(Clocks(database.owner, tmp_path / "clock.log")) as made:
+        made.sql(WORLD)
+        made.sql(CHAIN)
+        yield made
 
 
 def fall(dsn: str, at: datetime) -> None:
@@ -53,9 +52,9 @@ def fall(dsn: str, at: datetime) -> None:
         alerts.apply(conn, alerts.decided(conn, held, found, at), at)
 
 
-def in_time(dsn: str) -> bool:
+def in_time(clocks: Clocks) -> bool:
     """No step came before it was due."""
-    rows = ask(dsn, "select at, lead(at) over (order by rev) from alert_call")
+    rows = clocks.sql("select at, lead(at) over (order by rev) from alert_call")
     waits = [(then - at).total_seconds() for at, then in rows if then is not None]
     return all(wait >= due for wait, due in zip(waits, (4, 8), strict=False))
 
@@ -63,13 +62,13 @@ def in_time(dsn: str) -> bool:
 def test_a_clock_that_is_killed_between_two_steps_is_followed_by_one_that_takes_the_next(clocks: Clocks) -> None:
     fall(clocks.dsn, datetime.now(UTC))
     first = clocks.start()
-    await_true(lambda: ask(clocks.dsn, CALLED) == BACKUP)
+    await_true(lambda: clocks.sql(CALLED) == BACKUP)
     clocks.kill(first)
     clocks.start()
-    await_true(lambda: ask(clocks.dsn, CALLED) == ALL)
+    await_true(lambda: clocks.sql(CALLED) == ALL)
     clocks.await_beats()
-    assert ask(clocks.dsn, CALLED) == ALL
-    assert in_time(clocks.dsn)
+    assert clocks.sql(CALLED) == ALL
+    assert in_time(clocks)
 
 
 def test_a_clock_that_is_killed_inside_a_step_has_not_taken_it(clocks: Clocks) -> None:
@@ -77,22 +76,22 @@ def test_a_clock_that_is_killed_inside_a_step_has_not_taken_it(clocks: Clocks) -
     with psycopg.connect(clocks.dsn) as holder:
         holder.execute("select from subject where type = 'patient' and reference = '1' for update")
         first = clocks.start()
-        await_true(lambda: bool(ask(clocks.dsn, AWAITS)))
+        await_true(lambda: bool(clocks.sql(AWAITS)))
         clocks.kill(first)
-    await_true(lambda: not ask(clocks.dsn, THERE))
-    assert ask(clocks.dsn, CALLED) == [(1, "Kari Test")]
+    await_true(lambda: not clocks.sql(THERE))
+    assert clocks.sql(CALLED) == [(1, "Kari Test")]
     clocks.start()
-    await_true(lambda: ask(clocks.dsn, CALLED) == ALL)
+    await_true(lambda: clocks.sql(CALLED) == ALL)
 
 
 def test_a_second_clock_takes_no_step_a_second_time_and_goes_on_when_the_first_is_killed(clocks: Clocks) -> None:
     first, _ = clocks.start(), clocks.start()
-    await_true(lambda: bool(ask(clocks.dsn, BEAT)))
+    await_true(lambda: bool(clocks.sql(BEAT)))
     fall(clocks.dsn, datetime.now(UTC))
-    await_true(lambda: ask(clocks.dsn, CALLED) == BACKUP)
+    await_true(lambda: clocks.sql(CALLED) == BACKUP)
     clocks.kill(first)
-    await_true(lambda: ask(clocks.dsn, CALLED) == ALL)
+    await_true(lambda: clocks.sql(CALLED) == ALL)
     clocks.await_beats()
-    assert ask(clocks.dsn, CALLED) == ALL
-    assert in_time(clocks.dsn)
-    assert ask(clocks.dsn, "select count(*), max(rev) from alert_history") == [(3, 3)]
+    assert clocks.sql(CALLED) == ALL
+    assert in_time(clocks)
+    assert clocks.sql("select count(*), max(rev) from alert_history") == [(3, 3)]

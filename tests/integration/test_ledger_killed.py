@@ -1,10 +1,6 @@
 """Real clock processes that are killed -9 before, inside and after a look, beside each other, and a database that
 restarts in between: what was missed is told, exactly once."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,50 +14,15 @@ from server.detection.expected import SETTLES
 from server.store import expectations, migrate, pool, rolelife
 from server.store.embedded import EmbeddedPostgres
 from tests.conftest import Database
+from tests.integration.clocks_rig import AWAITS, BEAT, THERE, Clocks, ending
 from tests.integration.ingest_rig import WORLD
-from tests.integration.monitor_rig import ask, await_true
+from tests.integration.monitor_rig import await_true
 
 pytestmark = pytest.mark.integration
 
 OSLO = ZoneInfo("Europe/Oslo")
+ON_DUTY = "insert into duty (team_id, staff_id, part, from_at) select id, 1, 'duty', now() from team"
 TOLD = "select count, state from alert where rule = 'measurement:missed:spo2'"
-BEAT = "select alive_at from role_life where role = 'clock'"
-AWAITS = """select from pg_stat_activity where application_name = 'hjemvakt-clock' and wait_event_type = 'Lock'
-            and datname = current_database()"""
-THERE = "select from pg_stat_activity where application_name = 'hjemvakt-clock' and datname = current_database()"
-
-
-class Clocks:
-    """As many processes as somebody starts; none is left."""
-
-    def __init__(self, dsn: str) -> None:
-        self.dsn = dsn
-        self._running: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> subprocess.Popen[bytes]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("HJEMVAKT_")}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "server", "clock"],
-            cwd=Path(__file__).parents[2],
-            env={**environment, "HJEMVAKT_DATABASE_URL": self.dsn},
-        )
-        self._running.append(process)
-        return process
-
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        self._running.remove(process)
-
-    def end(self) -> None:
-        for process in list(self._running):
-            self.kill(process)
-
-    def await_beats(self) -> None:
-        """Two rounds of whoever leads now."""
-        for _ in range(2):
-            before = ask(self.dsn, BEAT)
-            await_true(lambda before=before: ask(self.dsn, BEAT) != before)  # type: ignore[misc]
 
 
 def await_window(dsn: str, due_at: datetime) -> None:
@@ -86,13 +47,11 @@ def await_window(dsn: str, due_at: datetime) -> None:
 
 
 @pytest.fixture
-def clocks(database: Database) -> Iterator[Clocks]:
-    with psycopg.connect(database.owner) as conn:
-        conn.execute(WORLD.encode())
-        conn.execute("insert into duty (team_id, staff_id, part, from_at) select id, 1, 'duty', now() from team")
-    made = Clocks(database.owner)
-    yield made
-    made.end()
+def clocks(database: Database, tmp_path: Path) -> Iterator[Clocks]:
+    with ending(Clocks(database.owner, tmp_path / "clock.log")) as made:
+        made.sql(WORLD)
+        made.sql(ON_DUTY)
+        yield made
 
 
 def soon(seconds: float) -> datetime:
@@ -103,12 +62,12 @@ def test_a_clock_that_is_killed_before_the_end_of_a_window_is_followed_by_one_th
     due_at = soon(6)
     await_window(clocks.dsn, due_at)
     first = clocks.start()
-    await_true(lambda: bool(ask(clocks.dsn, BEAT)))
+    await_true(lambda: bool(clocks.sql(BEAT)))
     clocks.kill(first)
-    assert ask(clocks.dsn, TOLD) == []
+    assert clocks.sql(TOLD) == []
     await_true(lambda: datetime.now(UTC) > due_at)
     clocks.start()
-    await_true(lambda: ask(clocks.dsn, TOLD) == [(1, "raised")])
+    await_true(lambda: clocks.sql(TOLD) == [(1, "raised")])
 
 
 def test_a_clock_that_is_killed_inside_its_look_has_told_nothing_and_the_next_one_tells_once(clocks: Clocks) -> None:
@@ -116,47 +75,49 @@ def test_a_clock_that_is_killed_inside_its_look_has_told_nothing_and_the_next_on
     with psycopg.connect(clocks.dsn) as holder:
         holder.execute("select from subject where type = 'patient' and reference = '1' for update")
         first = clocks.start()
-        await_true(lambda: bool(ask(clocks.dsn, AWAITS)))
+        await_true(lambda: bool(clocks.sql(AWAITS)))
         clocks.kill(first)
-    await_true(lambda: not ask(clocks.dsn, THERE))
-    assert ask(clocks.dsn, TOLD) == []
+    await_true(lambda: not clocks.sql(THERE))
+    assert clocks.sql(TOLD) == []
     clocks.start()
-    await_true(lambda: ask(clocks.dsn, TOLD) == [(1, "raised")])
+    await_true(lambda: clocks.sql(TOLD) == [(1, "raised")])
 
 
 def test_a_clock_that_is_killed_after_it_told_is_followed_by_one_that_tells_nothing_again(clocks: Clocks) -> None:
     await_window(clocks.dsn, soon(-60))
     first = clocks.start()
-    await_true(lambda: ask(clocks.dsn, TOLD) == [(1, "raised")])
+    await_true(lambda: clocks.sql(TOLD) == [(1, "raised")])
     clocks.kill(first)
     clocks.start()
     clocks.await_beats()
-    assert ask(clocks.dsn, TOLD) == [(1, "raised")]
-    assert ask(clocks.dsn, "select count(*) from team_log join alert on alert.id = alert_id") == [(1,)]
+    assert clocks.sql(TOLD) == [(1, "raised")]
+    assert clocks.sql("select count(*) from team_log join alert on alert.id = alert_id") == [(1,)]
 
 
-def test_of_two_clocks_one_tells_though_its_database_restarts_and_one_of_them_is_killed(short_dir: Path) -> None:
+def test_of_two_clocks_one_tells_though_its_database_restarts_and_one_of_them_is_killed(
+    short_dir: Path, tmp_path: Path
+) -> None:
     """A database of its own, because it restarts."""
     postgres = EmbeddedPostgres(short_dir / "restarts")
     postgres.start()
-    clocks = Clocks(postgres.dsn())
+    clocks = Clocks(postgres.dsn(), tmp_path / "clock.log")
     try:
         migrate.migrate(postgres.dsn())
-        with psycopg.connect(postgres.dsn()) as conn:
-            conn.execute(WORLD.encode())
-            conn.execute("insert into duty (team_id, staff_id, part, from_at) select id, 1, 'duty', now() from team")
+        clocks.sql(WORLD)
+        clocks.sql(ON_DUTY)
         due_at = soon(10)
         await_window(clocks.dsn, due_at)
         first, _ = clocks.start(), clocks.start()
-        await_true(lambda: bool(ask(clocks.dsn, BEAT)))
+        await_true(lambda: bool(clocks.sql(BEAT)))
+        clocks.let_go()
         postgres.restart()
-        clocks.dsn = postgres.dsn()
         clocks.kill(first)
-        await_true(lambda: ask(clocks.dsn, TOLD) == [(1, "raised")])
+        await_true(lambda: clocks.sql(TOLD) == [(1, "raised")])
         assert datetime.now(UTC) >= due_at
+        clocks.let_go()
         postgres.restart()
         clocks.await_beats()
-        assert ask(clocks.dsn, TOLD) == [(1, "raised")]
+        assert clocks.sql(TOLD) == [(1, "raised")]
     finally:
         clocks.end()
         postgres.stop()

@@ -1,10 +1,6 @@
 """Real clock processes with a way out: killed between sending and noting, two side by side, and the road to a phone."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,42 +10,13 @@ import pytest
 
 from server.store import notices
 from server.store.notices import Call
+from tests.integration.clocks_rig import Clocks, ending
 from tests.integration.monitor_rig import await_true
 from tests.integration.ways_rig import Receiver, receiver
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).parents[2]
 SECRET = "hemmelig-passord"
-
-
-class Clocks:
-    """As many processes as somebody starts; none is left."""
-
-    def __init__(self, settings: dict[str, str], log: Path) -> None:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HJEMVAKT_")}
-        self._environment = inherited | settings
-        self._log = log
-        self._running: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> subprocess.Popen[bytes]:
-        with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "server", "clock"]
-            process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stderr=log)
-        self._running.append(process)
-        return process
-
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        self._running.remove(process)
-
-    def end(self) -> None:
-        for process in list(self._running):
-            self.kill(process)
-
-    def said(self) -> str:
-        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
 
 
 @pytest.fixture
@@ -61,17 +28,13 @@ def gateway() -> Iterator[Receiver]:
 @pytest.fixture
 def clocks(town: Any, gateway: Receiver, tmp_path: Path) -> Iterator[Clocks]:
     url = f"json://user:{SECRET}@127.0.0.1:{gateway.port}/send?:to={{to}}&+Idempotency-Key={{id}}"
-    made = Clocks(
-        {
-            "HJEMVAKT_DATABASE_URL": town.owner,
-            "HJEMVAKT_DATA": str(tmp_path),
-            "HJEMVAKT_PUBLIC_URL": "https://hjemvakt.kommune.example",
-            "HJEMVAKT_SMS_URL": url,
-        },
-        tmp_path / "clock.log",
-    )
-    yield made
-    made.end()
+    settings = {
+        "HJEMVAKT_DATA": str(tmp_path),
+        "HJEMVAKT_PUBLIC_URL": "https://hjemvakt.kommune.example",
+        "HJEMVAKT_SMS_URL": url,
+    }
+    with ending(Clocks(town.owner, tmp_path / "clock.log", **settings)) as made:
+        yield made
 
 
 def reachable(town: Any, login: str, number: str) -> None:

@@ -1,13 +1,11 @@
 """Calls for help ring whatever the clock of the device says, and what cannot be filed is never only a row somewhere."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from devices.vocabulary import ClockTrust, Event, EventType, Kind, Observation
 from devices.wire.messages import Lane
-from tests.conftest import Database
 from tests.integration.ingest_rig import (
     BUTTON,
     NOW,
@@ -16,20 +14,12 @@ from tests.integration.ingest_rig import (
     Rig,
     arrival,
     batch,
-    build,
     receipt_of,
     seconds,
     sent,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def press(at: datetime, *, device: str = BUTTON) -> Event:

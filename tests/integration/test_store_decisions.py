@@ -1,6 +1,5 @@
 """What somebody decided about a patient holds across restarts, because it is read from rows."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,19 +11,11 @@ from server.alerts.findings import Concern
 from server.alerts.model import Action, Alert, Change, Outcome, Priority, patient_subject
 from server.detection.findings import Evidence
 from server.store import alerts
-from tests.conftest import Database
-from tests.integration.ingest_rig import BUTTON, NOW, Rig, batch, build, sent
+from tests.integration.ingest_rig import BUTTON, NOW, Rig, batch, sent
 
 pytestmark = pytest.mark.integration
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NURSE = 1
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def weight_gain(at=NOW, *, kg: float = 84.5) -> Concern:

@@ -1,6 +1,5 @@
 """The clock takes alerts along their chains, over a real database: each step exactly once, whoever dies."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from threading import Barrier, Thread
 from zoneinfo import ZoneInfo
@@ -25,8 +24,7 @@ from server.alerts.model import (
 )
 from server.detection.findings import Crossing, Evidence, LimitFinding
 from server.store import alerts, chains, deadlines, escalations, expiry, pool, rolelife
-from tests.conftest import Database
-from tests.integration.ingest_rig import Rig, build
+from tests.integration.ingest_rig import Rig
 
 pytestmark = pytest.mark.integration
 
@@ -45,11 +43,9 @@ def at(clock: str, day: int = 3) -> datetime:
 
 
 @pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    made.tell(PEOPLE)
-    yield made
-    made.conn.close()
+def rig(rig: Rig) -> Rig:
+    rig.tell(PEOPLE)
+    return rig
 
 
 def finds(rig: Rig, *findings: HelpCall | LimitFinding, now: datetime) -> None:

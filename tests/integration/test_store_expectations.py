@@ -13,8 +13,7 @@ from server.store import excuses, expectations, pool, rolelife, settings, signal
 from server.store.excuses import Why
 from server.store.ledger import Ledger
 from server.store.settings import OfPatient
-from tests.conftest import Database
-from tests.integration.ingest_rig import BUTTON, OXIMETER, batch, build, sent
+from tests.integration.ingest_rig import BUTTON, OXIMETER, Rig, batch, sent
 from tests.integration.ledger_rig import DAY, HOUR, MINUTE, World, at
 
 pytestmark = pytest.mark.integration
@@ -23,8 +22,8 @@ MISSED = "measurement:missed:spo2"
 
 
 @pytest.fixture
-def world(database: Database) -> Iterator[World]:
-    made = World(rig=build(database.owner))
+def world(rig: Rig) -> Iterator[World]:
+    made = World(rig=rig)
     yield made
     made.close()
 

@@ -1,25 +1,16 @@
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
 from devices.wire.messages import LinkState
 from server.store import expiry, rolelife
-from tests.conftest import Database
-from tests.integration.ingest_rig import NOW, OUTBOX, Rig, batch, beat, build, receipt_of, seconds, sent
+from tests.integration.ingest_rig import NOW, OUTBOX, Rig, batch, beat, receipt_of, seconds, sent
 
 pytestmark = pytest.mark.integration
 
 OTHER_OUTBOX = "00000000000000cc"
 NEXT_RUN = "00000000000000dd"
 GRACE = seconds(75)  # two and a half of the 30 s that the rig's gateways promise
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def state(rig: Rig) -> str:

@@ -1,7 +1,6 @@
 """The words of this edition from the wire to the row and the alert, and words that are newer than this server."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,7 +9,6 @@ from devices.vocabulary import KINDS, Event, EventType, Gap, GapReason, Item, Ki
 from devices.wire.codec import encode
 from devices.wire.messages import Lane
 from devices.wire.topics import Channel
-from tests.conftest import Database
 from tests.integration.ingest_rig import (
     BUTTON,
     DOOR,
@@ -21,20 +19,12 @@ from tests.integration.ingest_rig import (
     Rig,
     arrival,
     batch,
-    build,
     receipt_of,
     seconds,
     sent,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def happened(type_: EventType, *, device: str = BUTTON, ago_s: float = 1) -> Event:

@@ -1,7 +1,6 @@
 """A line fails, and many gateways are silent at once: one alert, and the list of those who have lost their alarm. Times
 are those of Norway; the clock is another one in each round, as if it had been started anew."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,8 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from server.store import escalations, expiry, outages, pool
-from tests.conftest import Database
-from tests.integration.ingest_rig import Rig, beat, build
+from tests.integration.ingest_rig import Rig, beat
 
 pytestmark = pytest.mark.integration
 
@@ -46,11 +44,9 @@ def at(clock: str) -> datetime:
 
 
 @pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    made.tell(VALLEY)
-    yield made
-    made.conn.close()
+def rig(rig: Rig) -> Rig:
+    rig.tell(VALLEY)
+    return rig
 
 
 def beats(rig: Rig, clock: str, *numbers: int) -> None:
@@ -130,6 +126,37 @@ def test_who_fell_silent_one_by_one_is_told_together_when_it_is_seen_that_they_a
         rig.one("select action from alert_history h join alert a on a.id = h.alert_id where h.rev = 2 limit 1")
         == "grouped"
     )
+
+
+def test_who_lost_her_button_first_waits_no_longer_because_others_fell_silent_after_her(rig: Rig) -> None:
+    """Her gateway is silent at 01:58; at 02:02:30 it is seen that it is one of many. The quarter of an hour is hers."""
+    beats(rig, "01:56", 3)
+    clock_looks(rig, "01:58")
+    due = rig.one("select next_at from alert where rule = 'technical:gateway_silent'")
+    assert due == at("02:13")
+    beats(rig, "02:00:30", 1, 5, 6, 7)
+    clock_looks(rig, "02:02:30")
+    assert rig.ask(OUTAGES) == [("raised", 5, "Telenor")]
+    clock_looks(rig, "02:12:50")
+    assert called(rig) == []
+    clock_looks(rig, "02:13")
+    assert called(rig) == [("02:13", "Kari Test")]
+
+
+def test_who_joins_an_outage_that_stands_without_a_button_in_it_keeps_the_time_of_her_own(rig: Rig) -> None:
+    beats(rig, "01:57:50", 3)
+    beats(rig, "02:00", 1, 5, 6, 7, 8)
+    rig.tell("update gateway set operator = 'Ice' where name = 'dal-3'")
+    clock_looks(rig, "02:00", "02:02")
+    assert rig.ask(OUTAGES) == [("raised", 5, "Telenor")]
+    assert rig.one("select next_at from alert where rule = 'technical:outage'") is None
+    # Somebody registers whose line hers is. With the next one that falls silent she is found to belong to them.
+    rig.tell("update gateway set operator = 'Telenor' where name = 'dal-3'")
+    beats(rig, "02:02:30", 9)
+    clock_looks(rig, "02:04:30")
+    assert rig.ask(OUTAGES) == [("raised", 7, "Telenor")]
+    clock_looks(rig, "02:15")
+    assert called(rig) == [("02:15", "Kari Test")]
 
 
 def test_two_homes_and_another_operators_home_are_told_each_for_itself(rig: Rig) -> None:

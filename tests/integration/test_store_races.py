@@ -3,7 +3,7 @@
 import json
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -18,19 +18,11 @@ from server.alerts.model import Change, Outcome
 from server.store import alerts, enrolment, expiry, intake, people, pool, rolelife
 from server.store.devices import Bindings, StaleNamesError
 from server.store.ingest import Ingest, Watch
-from tests.conftest import Database
-from tests.integration.ingest_rig import BUTTON, METER, NOW, OXIMETER, Rig, batch, beat, build, seconds, sent
+from tests.integration.ingest_rig import BUTTON, METER, NOW, OXIMETER, Rig, batch, beat, seconds, sent
 
 pytestmark = pytest.mark.integration
 
 LIMIT_S = 60.0
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def in_threads(*jobs: Callable[[], None]) -> None:

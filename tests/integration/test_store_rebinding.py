@@ -1,5 +1,4 @@
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -11,19 +10,11 @@ from server.__main__ import main
 from server.errors import RebindingError
 from server.store import enrolment, hours, people, rebinding
 from server.store.rebinding import Rebinding
-from tests.conftest import Database
-from tests.integration.ingest_rig import BUTTON, DOOR, METER, NOW, OXIMETER, STRANGER, Rig, batch, build, sent
+from tests.integration.ingest_rig import BUTTON, DOOR, METER, NOW, OXIMETER, STRANGER, Rig, batch, sent
 
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)
 ALWAYS = datetime(2025, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def spo2(hours_ago: float, value: float = 95, device: str = OXIMETER, quality: Quality = Quality.GOOD) -> Observation:

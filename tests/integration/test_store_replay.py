@@ -1,7 +1,7 @@
 """A limit is tried on what was really stored; what the replay finds is what ingest found."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -17,18 +17,11 @@ from server.errors import TryOutError
 from server.store import pool, replaying, sessions
 from server.store.replaying import try_out
 from tests.conftest import Database
-from tests.integration.ingest_rig import NOW, OXIMETER, Rig, batch, build, sent
+from tests.integration.ingest_rig import NOW, OXIMETER, Rig, batch, sent
 
 pytestmark = pytest.mark.integration
 
 LOWER = {Kind.SPO2: Limit(red_low=86, yellow_low=88)}
-
-
-@pytest.fixture
-def rig(database: Database) -> Iterator[Rig]:
-    made = build(database.owner)
-    yield made
-    made.conn.close()
 
 
 def spo2(value: float, at: datetime, mode: Mode = Mode.SPOT, span_s: float = 0) -> Observation:

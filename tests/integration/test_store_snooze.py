@@ -65,11 +65,6 @@ def now():
     return datetime.now(UTC)
 
 
-@pytest.fixture
-def kari(api):
-    return api.signed_in("kari")
-
-
 @pytest.fixture(autouse=True)
 def agreed(town):
     """Yellow rings whatever the hour is while the tests run."""

@@ -7,6 +7,7 @@ import pytest
 
 from server.notify import Sender
 from server.roles.clock import Clock
+from server.store import pool
 from server.store.assessor import Assessor
 from server.store.keeper import Keeper
 from server.store.standby import Standby
@@ -95,3 +96,14 @@ def test_who_stands_by_until_the_end_has_never_worked(diggers: list[Digger]) -> 
 def test_no_two_sorts_of_workers_wait_for_each_other() -> None:
     sorts: list[type[Standby]] = [Clock, Keeper, Assessor, Sender]
     assert len({each.lock for each in sorts}) == len({each.name for each in sorts}) == len(sorts)
+
+
+def test_the_database_lets_go_of_a_worker_whose_machine_lost_its_power(database: Database) -> None:
+    """No word comes from there: it has to ask, and its own default is two hours (tcp(7)). Through a socket of the file
+    system there is nobody to ask, and what would be asked is all that can be seen."""
+    with pool.connect(database.owner, name="test") as conn:
+        asked = "select name, reset_val from pg_settings where name like 'tcp%'"
+        said = {name: int(value) for name, value in conn.execute(asked)}
+    assert said["tcp_keepalives_idle"] + said["tcp_keepalives_interval"] * said["tcp_keepalives_count"] <= 30
+    assert min(said["tcp_keepalives_idle"], said["tcp_keepalives_interval"], said["tcp_keepalives_count"]) > 0
+    assert 0 < said["tcp_user_timeout"] <= 30_000

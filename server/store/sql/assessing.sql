@@ -47,15 +47,42 @@ from (select distinct team_id from patient where id = any(%(patients)s)) t
 -- All streams of these patients that a rule may look at.
 select patient_id, kind from latest where patient_id = any(%(patients)s) and kind = any(%(kinds)s) order by 1, 2
 
--- name: hours
--- The hours of these streams since an instant of each. One row of columns.
+-- name: kept
+-- Up to where hours stand.
+select kept_until from observation_kept
+
+-- name: touched
+-- Of those that stand, the hours of these streams that are no longer right. One row of columns.
+select array_agg(p), array_agg(k), array_agg(hour)
+from (
+    select distinct u.p, u.k, d.hour
+    from unnest(%(patient)s, %(kind)s, %(since)s) as u (p, k, since)
+    join observation_dirty d on d.patient_id = u.p and d.kind = u.k and d.hour >= u.since and d.hour < %(kept)s
+) touched having count(*) > 0
+
+-- name: kept_hours
+-- The hours that stand of these streams, since an instant of each. One row of columns.
 select array_agg(u.p), array_agg(u.k), array_agg(o.hour), array_agg(o.mean), array_agg(o.until), array_agg(o.mode = 1),
        array_agg(o.readings)
 from unnest(%(patient)s, %(kind)s, %(since)s) as u (p, k, since)
 cross join lateral (
-    select hour, mean, until, mode, readings from observation_hourly h
-    where h.patient_id = u.p and h.kind = u.k and h.hour >= u.since and h.hour <= %(now)s
+    select hour, mean, until, mode, readings from observation_hour h
+    where h.patient_id = u.p and h.kind = u.k and h.hour >= u.since and h.hour < %(kept)s
     offset 0  -- stream by stream: joined as a whole, everybody's hours are read
+) o having count(*) > 0
+
+-- name: counted_hours
+-- The same of spans of these streams, counted from their readings; no partition outside the two last bounds is looked at.
+select array_agg(u.p), array_agg(u.k), array_agg(o.hour), array_agg(o.mean), array_agg(o.until), array_agg(o.mode = 1),
+       array_agg(o.readings)
+from unnest(%(patient)s, %(kind)s, %(begin)s, %(end)s) as u (p, k, b, e)
+cross join lateral (
+    select time_bucket(interval '1 hour', taken_at) as hour, sum(value * n) / sum(n) as mean,
+           to_timestamp(max(extract(epoch from taken_at) + span_s)) as until, max(mode) as mode, count(*) as readings
+    from observation
+    where patient_id = u.p and kind = u.k and taken_at >= u.b and taken_at < u.e and value is not null
+      and taken_at >= %(from_at)s and taken_at < %(to_at)s
+    group by 1
 ) o having count(*) > 0
 
 -- name: singles
@@ -65,7 +92,7 @@ from unnest(%(patient)s, %(kind)s, %(hour)s) as u (p, k, hour)
 cross join lateral (
     select taken_at, value from observation
     where patient_id = u.p and kind = u.k and value is not null and taken_at >= u.hour
-      and taken_at < u.hour + interval '1 hour' and taken_at <= %(now)s
+      and taken_at < u.hour + interval '1 hour' and taken_at >= %(from_at)s and taken_at <= %(to_at)s
 ) o having count(*) > 0
 
 -- name: points
@@ -98,6 +125,7 @@ cross join lateral (
     join observation d on d.patient_id = s.patient_id and d.kind = %(diastolic)s and d.taken_at = s.taken_at
                           and d.device_id = s.device_id
     where s.patient_id = u.p and s.kind = %(systolic)s and s.taken_at >= %(since)s and s.taken_at <= %(now)s
+      and d.taken_at >= %(since)s and d.taken_at <= %(now)s  -- the planner does not see that they are the same
       and s.value is not null and d.value is not null and s.quality <= 1 and d.quality <= 1
 ) o having count(*) > 0
 
@@ -118,6 +146,6 @@ select s.reference::int, a.rule
 from subject s join alert a on a.subject_id = s.id and a.state in ('raised', 'acknowledged', 'cleared')
 where s.type = 'patient' and s.reference = any(%(references)s)
 
--- name: plan_once
--- To plan a statement over the partitions of a year takes longer than to carry it out.
-set plan_cache_mode = force_generic_plan
+-- name: plan_anew
+-- A plan for any bounds would lock every partition of a year, and its index, at each look.
+set plan_cache_mode = force_custom_plan

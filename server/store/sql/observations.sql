@@ -52,5 +52,9 @@ where latest.taken_at < excluded.taken_at
 select nextval('ingest_batch')
 
 -- name: begin_batch
--- The same, and the instant before which a reading is late: its hour was counted already.
-select nextval('ingest_batch'), observation_sealed()
+-- The same, the instant before which a reading is late (its hour was counted already), and that before which it may be thinned.
+select nextval('ingest_batch'), sealed, thinned from observation_begin()
+
+-- name: among_thinned
+-- The places, from 1 on, of readings that stand in their thinned hours.
+select observation_among_thinned(%(device_id)s, %(slot)s, %(kind)s, %(taken_at)s, %(span_s)s)

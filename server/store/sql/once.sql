@@ -8,6 +8,10 @@ returning true
 -- What was asked with this key, and what was answered.
 select request, answer from done_once where staff_id = my_staff_id() and key = %(key)s
 
+-- name: found
+-- The same, unless it is old.
+select request, answer from done_once where staff_id = my_staff_id() and key = %(key)s and at >= %(since)s
+
 -- name: answered
 -- Kept with the change itself.
 update done_once set answer = %(answer)s where staff_id = my_staff_id() and key = %(key)s

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from devices.vocabulary import EventType
 from server.alerts import answering, escalation, lifecycle, policy, snoozing
 from server.alerts.escalation import SHIPPED, Around, Chain, Chains, Part, Person, Roster, Step
-from server.alerts.findings import GATEWAY_SILENT, DoorAtNight, Fault, Finding, HelpCall
+from server.alerts.findings import GATEWAY_SILENT, DoorAtNight, DoseMissed, Fault, Finding, HelpCall
 from server.alerts.findings import Concern as Worry
 from server.alerts.hours import SHIPPED as SHIPPED_HOURS
 from server.alerts.hours import Period, ServiceHours
@@ -235,6 +235,21 @@ def test_a_yellow_that_nobody_took_in_the_evening_calls_nobody_in_the_night() ->
     ward.finds(worry(at("21:50")), at("21:50"))
     ward.until(at("08:00", day=4))
     assert ward.called == [("21:50", "Kari"), ("08:00", "Kari")]
+
+
+def test_a_yellow_that_came_late_makes_no_sound_and_is_called_about_when_nobody_has_looked() -> None:
+    ward = Ward()
+    ward.finds(DoseMissed(subject=PATIENT, at=at("10:00"), late=True), at("12:00"))
+    assert (ward.called, ward.rang) == ([], [])
+    ward.until(at("13:00"))
+    assert ward.called == [("12:30", "Kari"), ("13:00", "Ola")]
+
+
+def test_a_yellow_that_came_late_in_the_night_waits_for_the_morning() -> None:
+    ward = Ward()
+    ward.finds(DoseMissed(subject=PATIENT, at=at("20:00"), late=True), at("23:00"))
+    ward.until(at("08:00", day=4))
+    assert ward.called == [("08:00", "Kari")]
 
 
 @pytest.mark.parametrize("event", [EventType.FALL, EventType.SMOKE, EventType.WATER, EventType.CO, EventType.SOS])

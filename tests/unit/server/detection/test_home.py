@@ -1,147 +1,35 @@
-"""A home's own habits, its order of events, and what passing time may say about it."""
+"""What stops and starts the count in a home, what passing time may say about it, and how far it is heard."""
 
-import random
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from devices.vocabulary import EventType
 from server.detection import home_usual
-from server.detection.home import (
-    AWAY_STOPS,
-    BLIND_STOPS,
-    HomeFinding,
-    HomeOver,
-    Memory,
-    awaiting,
-    look,
-    needs_history,
-    take,
-)
+from server.detection.home import AWAY_STOPS, BLIND_STOPS, HomeFinding, HomeOver, look, needs_history, take
 from server.detection.home_awaited import HomeSensors
 from server.detection.home_heard import GatewayHeard, heard_until
-from server.detection.home_rules import BOUNDS, RULES, SHIPPED, Night, numbers_of, refused, with_setting
+from server.detection.home_rules import SHIPPED, Night, with_setting
 from server.detection.home_state import HomeEvent
-from server.detection.home_usual import Line
-
-HALL, KITCHEN, BED, FRONT, WINDOW = range(1, 6)
-PLACES = {HALL: "hall", KITCHEN: "kitchen", BED: "bed", FRONT: "front door", WINDOW: "living room window"}
-EVERY = frozenset(PLACES)
-SENSORS = HomeSensors(motion=frozenset({HALL, KITCHEN}), front=frozenset({FRONT}), beds=frozenset({BED}), all=EVERY)
-NO_BED = replace(SENSORS, beds=frozenset())
-NOON = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)  # twelve on the wall
-OPEN, SHUT, MOVE = EventType.DOOR_OPENED, EventType.DOOR_CLOSED, EventType.MOTION
-IN, UP = EventType.OCCUPIED, EventType.VACANT
-
-
-def minutes(n):
-    return timedelta(minutes=n)
-
-
-def said(device, type_, at, *, late=False):
-    return HomeEvent(type=type_, device=device, place=PLACES[device], at=at, late=late)
-
-
-def after(*events, rules=SHIPPED, sensors=SENSORS, memory=None):
-    return take(memory or Memory(), events, rules, sensors)
-
-
-def due(*events, rules=SHIPPED, sensors=SENSORS):
-    return after(*events, rules=rules, sensors=sensors).memory.due
-
-
-# The home's own habits
-
-
-def habit(gap_min, *, days=20, hour=9):
-    """Every day a silence of so long from that hour UTC on, and motion each half hour else until 21."""
-    events = []
-    for day in range(days):
-        begin = datetime(2026, 3, 1, 5, 0, tzinfo=UTC) + timedelta(days=day)
-        quiet = begin.replace(hour=hour)
-        for n in range(33):
-            at = begin + minutes(30 * n)
-            if not quiet < at < quiet + minutes(gap_min):
-                events.append(said(HALL, MOVE, at))
-        events.append(said(BED, IN, begin + minutes(30 * 33)))
-        events.append(said(BED, UP, begin + timedelta(hours=24) - minutes(10)))
-    return events
-
-
-def test_before_enough_days_are_known_the_default_holds():
-    memory = after(*habit(100, days=14)).memory  # the two newest days are not settled, the first has no morning
-    assert len(memory.days) < SHIPPED.inactive.learn_days
-    at = memory.state.until + timedelta(hours=4)
-    looked = after(said(HALL, MOVE, at), memory=memory)
-    assert looked.memory.due["inactive"] == at + minutes(240)
-
-
-def test_a_home_whose_silences_are_short_is_missed_sooner():
-    memory = after(*habit(100)).memory
-    assert len(memory.days) >= SHIPPED.inactive.learn_days
-    forenoon = memory.state.until.replace(hour=9, minute=0) + timedelta(days=1)
-    looked = after(said(HALL, MOVE, forenoon), memory=memory)
-    # The silence of 100 (and of 120 until the next half hour) and half an hour more: by hand 120 + 30.
-    assert looked.memory.due["inactive"] == forenoon + minutes(150)
-
-
-def test_a_home_that_is_silent_for_long_is_left_alone_for_longer_at_that_hour_only():
-    memory = after(*habit(300)).memory
-    forenoon = memory.state.until.replace(hour=9, minute=0) + timedelta(days=1)
-    assert after(said(HALL, MOVE, forenoon), memory=memory).memory.due["inactive"] == forenoon + minutes(330)
-    evening = forenoon.replace(hour=17)
-    due_at = after(said(HALL, MOVE, evening), memory=memory).memory.due["inactive"]
-    assert due_at == evening + minutes(SHIPPED.inactive.floor_min)
-
-
-def lines(*longest):
-    return tuple(Line(day=date(2026, 1, n), minutes=(each,) * 24) for n, each in enumerate(longest, 1))
-
-
-@pytest.mark.parametrize(
-    ("longest", "limit_min"),
-    [
-        ([100] * 14, 130),
-        ([100] * 13 + [700], 130),  # one outage, or one fall, teaches nothing
-        ([100] * 12 + [700, 690], 720),
-        ([10] * 14, 120),  # never under the floor
-        ([1400] * 14, 720),  # never over the ceiling
-    ],
+from tests.unit.server.detection.rooms_rig import (
+    BED,
+    FRONT,
+    HALL,
+    IN,
+    KITCHEN,
+    MOVE,
+    NO_BED,
+    NOON,
+    OPEN,
+    SENSORS,
+    SHUT,
+    UP,
+    WINDOW,
+    after,
+    due,
+    minutes,
+    said,
 )
-def test_the_limit_is_the_longest_silence_but_one_within_floor_and_ceiling(longest, limit_min):
-    assert home_usual.limits_min(lines(*longest), SHIPPED.inactive) == (limit_min,) * 24
-
-
-def test_thirteen_days_are_too_few_and_fourteen_are_enough():
-    assert home_usual.limits_min(lines(*[100] * 13), SHIPPED.inactive) is None
-    assert home_usual.limits_min(lines(*[100] * 14), SHIPPED.inactive) is not None
-
-
-def test_an_hour_learns_from_its_neighbours():
-    days = tuple(
-        Line(day=date(2026, 1, n), minutes=tuple(200 if hour == 0 else 0 for hour in range(24))) for n in range(1, 15)
-    )
-    limits = home_usual.limits_min(days, SHIPPED.inactive)
-    assert [hour for hour, limit in enumerate(limits) if limit == 230] == [0, 1, 23]
-
-
-def test_a_silence_is_put_into_every_hour_that_it_lasted_on_the_wall_clock():
-    since = datetime(2026, 1, 10, 8, 40, tzinfo=UTC)  # 09:40
-    (line,) = home_usual.with_silence((), date(2026, 1, 10), since, since + minutes(100))
-    assert {hour: each for hour, each in enumerate(line.minutes) if each} == {9: 20, 10: 80, 11: 100}
-
-
-def test_bed_and_an_empty_home_teach_nothing():
-    asleep = [said(BED, IN, NOON), said(BED, UP, NOON + minutes(200))]
-    out = [said(FRONT, OPEN, NOON), said(FRONT, SHUT, NOON + minutes(1)), said(FRONT, OPEN, NOON + minutes(200))]
-    up = [said(HALL, MOVE, NOON), said(HALL, MOVE, NOON + minutes(200))]
-    assert after(*asleep).memory.state.lines == ()
-    assert after(*out).memory.state.lines == ()
-    assert [max(line.minutes) for line in after(*up).memory.state.lines] == [200]
-
 
 # What stops and starts the count
 
@@ -342,94 +230,3 @@ def gateway(at, *, online=True, waiting=0):
 )
 def test_a_home_is_heard_as_far_as_its_last_gateway(gateways, until):
     assert heard_until(gateways, NOON + minutes(1)) == until
-
-
-# Any order, any batches
-
-whole_days = st.lists(
-    st.tuples(st.integers(0, 47 * 60 * 6 - 1), st.sampled_from(sorted(EVERY)), st.booleans()), min_size=1, max_size=40
-)
-
-
-def from_parts(parts):
-    begin = datetime(2026, 3, 27, 23, 0, tzinfo=UTC)  # two dates on the wall; the clocks go forward in the second night
-    unique = {(ten, device): odd for ten, device, odd in parts}
-    return [
-        said(device, {BED: (IN, UP), FRONT: (OPEN, SHUT), WINDOW: (OPEN, SHUT)}.get(device, (MOVE, MOVE))[odd],
-             begin + timedelta(seconds=10 * ten))
-        for (ten, device), odd in sorted(unique.items())
-    ]  # fmt: skip
-
-
-@settings(max_examples=150, deadline=None)
-@given(parts=whole_days, seed=st.integers(0, 2**16))
-def test_the_same_events_in_any_order_and_batches_make_the_same_home(parts, seed):
-    events = from_parts(parts)
-    expected = after(*events).memory
-    chance = random.Random(seed)
-    coming, memory, known = chance.sample(events, len(events)), Memory(), []
-    while coming:
-        some = [coming.pop() for _ in range(min(len(coming), chance.randrange(1, 6)))]
-        known += some
-        since = needs_history(memory, some)
-        history = [] if since is None else [event for event in known if event.at > since]
-        memory = take(memory, some, SHIPPED, SENSORS, history).memory
-    assert replace(memory, told={}) == replace(expected, told={})
-
-
-def test_weeks_in_any_batches_teach_the_same():
-    events = habit(100)
-    expected = after(*events).memory
-    for seed in range(5):
-        chance, memory, place = random.Random(seed), Memory(), 0
-        while place < len(events):
-            size = chance.randrange(1, 200)
-            memory = take(memory, events[place : place + size], SHIPPED, SENSORS).memory
-            place += size
-        assert memory == expected
-
-
-@settings(max_examples=60, deadline=None)
-@given(parts=whole_days, later_h=st.integers(0, 100))
-def test_what_was_told_is_not_told_again_and_everything_due_is(parts, later_h):
-    memory = after(*from_parts(parts)).memory
-    until = memory.state.until + timedelta(hours=later_h)
-    looked = look(memory, SHIPPED, SENSORS, until)
-    assert len(looked.findings) == sum(1 for due_at in memory.due.values() if due_at <= until)
-    again = look(looked.memory, SHIPPED, SENSORS, until)
-    assert all(each.red for each in again.findings)  # only yellow that has become red
-    assert all(due_at > until for due_at in awaiting(again.memory, SHIPPED, SENSORS).values())
-
-
-# The rules as data
-
-
-def test_every_shipped_number_lies_within_what_a_team_may_set_and_has_a_source():
-    for name, rule in SHIPPED.named().items():
-        assert name in RULES and refused(name, numbers_of(rule)) is None
-        assert numbers_of(rule).keys() == BOUNDS[name].keys()
-        assert rule.references
-
-
-@pytest.mark.parametrize("name", sorted(RULES))
-def test_a_number_beyond_its_bounds_is_refused_in_a_sentence(name):
-    for word, (lowest, highest) in BOUNDS[name].items():
-        assert refused(name, {word: lowest}) is None and refused(name, {word: highest}) is None
-        for beyond in (lowest - 1, highest + 1):
-            assert word in refused(name, {word: beyond})
-    assert "has no number pulse" in refused(name, {"pulse": 3})
-
-
-def test_a_setting_from_another_version_does_not_stop_the_watch():
-    rules = with_setting(SHIPPED, "home:inactive", enabled=True, numbers={"gone": 1, "default_min": 1e9})
-    assert rules == SHIPPED
-    assert with_setting(SHIPPED, "home:unheard_of", enabled=True, numbers={}) == SHIPPED
-
-
-def test_what_is_on_without_anybody_setting_anything():
-    assert {name for name, rule in SHIPPED.named().items() if rule.enabled} == {
-        "home:inactive",
-        "home:door_open",
-        "home:bed_empty",
-        "home:out",
-    }
