@@ -22,7 +22,8 @@ BATTERY = KINDS[Kind.BATTERY].number
 NULL = Raw(b"null")
 
 
-class _Latest(Struct):
+# `gc=False`: thousands that are never part of a cycle, and die when they are written.
+class _Latest(Struct, gc=False):
     patient: int
     kind: Kind
     value: float | None
@@ -38,7 +39,7 @@ class _Latest(Struct):
     level: int | None
 
 
-class _Vital(Struct):
+class _Vital(Struct, gc=False):
     kind: Kind
     latest: _Latest
     limits: Raw
@@ -47,7 +48,7 @@ class _Vital(Struct):
     stale_after_s: float
 
 
-class _Patient(Struct):
+class _Patient(Struct, gc=False):
     id: int
     name: str
     born_on: date
@@ -63,10 +64,24 @@ class _Patient(Struct):
     vitals: list[_Vital]
 
 
-class _Home(Struct):
+class _Home(Struct, gc=False):
     id: int
     address: str
     team: int
+
+
+class _Gateway(Struct, gc=False):
+    id: str
+    home: int | None
+    team: int | None
+    state: str
+    state_since: datetime
+    heard_at: datetime | None
+    waiting: int
+    troubles: list[str]
+    refused: dict[str, int]
+    battery: dict[str, int]
+    signal: dict[str, int]
 
 
 class _Board(Struct):
@@ -77,7 +92,7 @@ class _Board(Struct):
     alerts: list[Raw]
     patients: list[_Patient]
     homes: list[_Home]
-    gateways: list[Raw]
+    gateways: list[_Gateway]
 
 
 class _Facts(NamedTuple):
@@ -98,7 +113,7 @@ def as_json(seen: board.Snapshot, now: datetime) -> bytes:
             alerts=[Raw(shapes.alert(row).model_dump_json()) for row in seen.alerts],
             patients=list(_patients(seen)),
             homes=[_Home(row.id, row.address, row.team) for row in seen.homes],
-            gateways=[Raw(shapes.gateway(row).model_dump_json()) for row in seen.gateways],
+            gateways=[_Gateway(**shapes.gateway_facts(row)) for row in seen.gateways],
         )
     )
 
@@ -171,8 +186,14 @@ def _limits(limit: Limit) -> Raw:
 
 
 def _spark(spark: Spark) -> Raw:
-    begins = msgspec.json.encode(from_millis(spark.begins_ms))
+    begins = _instant(spark.begins_ms)
     return Raw(b'{"begins":%b,"after_ms":[%b],"value":[%b]}' % (begins, spark.after_ms, spark.value))
+
+
+@lru_cache(maxsize=20_000)
+def _instant(ms: int) -> bytes:
+    """Most charts of one board begin where they began on the last one."""
+    return msgspec.json.encode(from_millis(ms))
 
 
 def _gateways(rows: Iterable[board.GatewayRow]) -> Mapping[int | None, list[str]]:

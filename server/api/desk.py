@@ -19,6 +19,8 @@ from server.store import board, machines, sessions
 from server.store.sessions import Caller
 
 COOKIE = "hjemvakt_session"
+BEGIN_CODES = "urn:hjemvakt:begin-codes"
+BEGIN_FIRST = "A code is demanded of your role: begin with the codes of an app first."
 cookie_of = APIKeyCookie(name=COOKIE, auto_error=False, description="set by POST /api/v1/session")
 
 bearer_of = HTTPBearer(auto_error=False, description="of another program, made by `hjemvakt token add`")
@@ -78,16 +80,19 @@ class Desk:
     now: Callable[[], datetime]
 
     @contextmanager
-    def work(self, token: str | None, *, snapshot: bool = False) -> Iterator[Work]:
-        """`snapshot`: read only, and every read sees the same instant."""
+    def work(self, token: str | None, *, snapshot: bool = False, beginners: bool = False) -> Iterator[Work]:
+        """`snapshot`: read only, and every read sees the same instant. `beginners`: also for whoever must
+        begin with codes before anything else."""
         now = self.now()
         with self.pool.connection() as conn:
             machine = _machine(conn, token, now) if isinstance(token, MachineToken) else None
             if snapshot:
                 board.begin_snapshot(conn)
-            caller = machine or (sessions.find(conn, digest(token), now) if token else None)
+            caller = machine or (sessions.find(conn, digest(token), now, beginners=True) if token else None)
             if caller is None:
                 raise RefusedError(HTTPStatus.UNAUTHORIZED, "You are not signed in, or your session is over: sign in.")
+            if caller.code_awaited and not beginners:
+                raise RefusedError(HTTPStatus.UNAUTHORIZED, BEGIN_FIRST, type_=BEGIN_CODES)
             if not snapshot and machine is None:  # a snapshot is read only
                 sessions.used(conn, [caller], now)
             sessions.identify(conn, caller.staff)

@@ -22,6 +22,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from server.access import Deed
 from server.api import log as team_log
 from server.api.desk import Pool
+from server.api.lines import Line
 from server.api.live_schemas import Hello, Proven, ResetReason, Seen
 from server.api.log import NewestValues
 from server.api.screen import Feed, LoggedEvent, Screen, why_reset
@@ -37,6 +38,8 @@ LISTEN_RETRY_S: Final = (0.2, 1.0)
 CHUNK: Final = 200  # events in one read; fits into a screen's queue
 CHUNKS_MAX: Final = 40
 CLIENTS_MAX: Final = 2000
+TAKEN_AT_ONCE: Final = 16_384  # characters of one screen in one write; what is more urgent comes before the next
+TOLD_AT_ONCE: Final = 250  # screens, before others of this process have a turn
 SIGNALS: Final = (Channel.TEAM, Channel.READINGS, screens.SEEN, sessions.SESSION_CLOSED)
 
 SIGNED_OUT: Final = 4401
@@ -51,10 +54,11 @@ logger = logging.getLogger(__name__)
 class Client:
     """One open socket. `ending` says why it is to be closed."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, line: Line) -> None:
         self.caller = caller
         self.screen = Screen()
-        self.ready = asyncio.Event()
+        self._line = line
+        self._held_up = asyncio.Event()
         self.drained = asyncio.Event()
         self.ending: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
 
@@ -67,8 +71,24 @@ class Client:
             self.ending.set_result((code, reason))
 
     def tell(self) -> None:
+        """What waits goes at once, as far as the peer takes it; `follow` sends the rest when it has room again."""
+        while self._line.has_room:
+            if not (texts := self.screen.take(TAKEN_AT_ONCE)):
+                self.drained.set()
+                return
+            self._line.write(texts)
         self.drained.clear()
-        self.ready.set()
+        self._held_up.set()
+
+    async def follow(self) -> None:
+        """Until the line is gone."""
+        while True:
+            await self._held_up.wait()
+            self._held_up.clear()
+            await self._line.room()
+            if not self._line.is_open:
+                return
+            self.tell()
 
 
 class Hub:
@@ -101,9 +121,14 @@ class Hub:
             self._urgent.shutdown(wait=False, cancel_futures=True)
             self._threads.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def screens(self) -> int:
+        """How many are open here."""
+        return len(self._clients)
+
     # ---- what sockets ask for
 
-    async def admit(self, token_hash: bytes) -> Client | tuple[int, str]:
+    async def admit(self, token_hash: bytes, line: Line) -> Client | tuple[int, str]:
         """A client, or why not: a close code and its reason."""
         if len(self._clients) >= CLIENTS_MAX:
             return TRY_AGAIN, "too many screens on this server"
@@ -115,7 +140,7 @@ class Hub:
             return SIGNED_OUT, "not signed in"
         if not caller.teams(Deed.SEE_PATIENTS):
             return 4403, "this role has no board"
-        client = Client(caller)
+        client = Client(caller, line)
         self._clients[client.screen] = client
         return client
 
@@ -243,14 +268,14 @@ class Hub:
         while (feed := self._feeds.get(team)) is not None and feed.screens:
             read = partial(team_log.read_events, team=team, after=feed.head, limit=CHUNK)
             events = await self._database(read, staff=self._reader(feed), threads=self._urgent)
-            self._deliver(feed, events)
+            await self._deliver(feed, events)
             if len(events) < CHUNK:
                 return
 
-    def _deliver(self, feed: Feed, events: Iterable[LoggedEvent]) -> None:
+    async def _deliver(self, feed: Feed, events: Iterable[LoggedEvent]) -> None:
         for screen in feed.log(events):
             self._clients[screen].end(TRY_AGAIN, "this screen takes its events too slowly: resume")
-        self._tell(feed)
+        await self._tell(feed.screens)
 
     async def _read_values(self) -> None:
         await self._values_came.wait()
@@ -261,7 +286,7 @@ class Hub:
                 feed.update_values(newest.texts)
                 feed.batch = max(feed.batch, newest.batch)
             await self._spread_seen(feed)
-            self._tell(feed)
+            await self._tell(feed.screens)
         await asyncio.sleep(VALUES_EVERY_S)
 
     async def _spread_seen(self, feed: Feed) -> None:
@@ -280,9 +305,9 @@ class Hub:
                 feed.replace_values((await self._values(feed, after_batch=-1)).texts)
         self._seen = defaultdict(set, {team: seen for team, seen in self._seen.items() if team in self._feeds})
         now = self._now()
-        for client in self._clients.values():
-            client.screen.heartbeat(now)
-            client.tell()
+        for screen in self._clients:
+            screen.heartbeat(now)
+        await self._tell(self._clients)
 
     async def _values(self, feed: Feed, *, after_batch: int) -> NewestValues:
         if not feed.screens:
@@ -327,9 +352,12 @@ class Hub:
         """In whose name a team's log is read: anybody's who follows it, for row-level security knows only people."""
         return self._clients[next(iter(feed.screens))].caller.staff
 
-    def _tell(self, feed: Feed) -> None:
-        for screen in feed.screens:
-            self._clients[screen].tell()
+    async def _tell(self, screens: Iterable[Screen]) -> None:
+        for number, screen in enumerate(list(screens), 1):
+            if (client := self._clients.get(screen)) is not None:
+                client.tell()
+            if number % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def _as(self, client: Client, read: Read[T]) -> T:
         return await self._database(read, staff=client.caller.staff)

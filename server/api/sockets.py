@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from server.api.auth import is_own_page
 from server.api.desk import cookie_name, digest
+from server.api.lines import line_of
 from server.api.live import NO_DATABASE, SIGNED_OUT, TRY_AGAIN, Client, Hub
 from server.api.live_schemas import ClientMessage, Hello, Ping, Proven, Seen
 
@@ -29,7 +30,7 @@ def router(hub: Hub) -> APIRouter:
             return
         await websocket.accept()
         token = websocket.cookies.get(cookie_name(websocket.url.scheme))
-        client = await hub.admit(digest(token)) if token else (SIGNED_OUT, "not signed in")
+        client = await hub.admit(digest(token), line_of(websocket)) if token else (SIGNED_OUT, "not signed in")
         if not isinstance(client, Client):
             await _close(websocket, *client)
             return
@@ -44,7 +45,7 @@ def router(hub: Hub) -> APIRouter:
 
 async def _serve(hub: Hub, websocket: WebSocket, client: Client) -> tuple[int, str]:
     """Until one side ends it; the code and reason to close with."""
-    tasks = [asyncio.create_task(_read(hub, websocket, client)), asyncio.create_task(_write(websocket, client))]
+    tasks = [asyncio.create_task(_read(hub, websocket, client)), asyncio.create_task(client.follow())]
     watched: list[asyncio.Future[Any]] = [*tasks, client.ending]
     try:
         await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
@@ -95,17 +96,6 @@ async def _answer(hub: Hub, client: Client, message: Hello | Seen | Proven | Pin
             await hub.prove(client, message)
         case Ping():
             hub.pong(client)
-
-
-async def _write(websocket: WebSocket, client: Client) -> None:
-    """`send_text` waits for a slow peer; what comes meanwhile waits in the screen's bounded queue."""
-    with suppress(WebSocketDisconnect):
-        while True:
-            await client.ready.wait()
-            client.ready.clear()
-            while (text := client.screen.next()) is not None:
-                await websocket.send_text(text)
-            client.drained.set()
 
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:

@@ -1,12 +1,12 @@
 """What screens read. Everything goes through row-level security: call `sessions.identify` first."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from psycopg import Connection
-from psycopg.rows import class_row
+from psycopg import Connection, Cursor
+from psycopg.rows import RowFactory, class_row, tuple_row
 
 from devices.vocabulary import KINDS, Kind
 from server.clinical.here import HERE
@@ -19,8 +19,10 @@ SENSORS_OFF_WINDOW: Final = timedelta(days=14)
 WEEK: Final = 7
 QUIET_DAY: Final = "none"
 GRAVEST: Final = ("technical", "missed", "yellow", "red")  # as the statement counts them
+BITS_OF_A_DAY: Final = len(GRAVEST)
 
 Conn = Connection
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,20 +174,33 @@ def begin_snapshot(conn: Conn) -> None:
 
 def snapshot(conn: Conn, teams: Collection[int], now: datetime) -> Snapshot:
     """After `begin_snapshot`: then the heads are those of exactly this state."""
-    patients, newest = _patients(conn, teams), values(conn, teams)
-    return Snapshot(
-        epoch=epoch(conn),
-        heads=heads(conn, teams),
-        alerts=open_alerts(conn, teams),
-        patients=patients,
-        weeks=_weeks(conn, teams, now),
-        values=newest,
-        limits=settings.limits_of(conn, [each.id for each in patients], now),
-        sparks=sparks.read(conn, teams, newest, now),
-        sensors_off=_sensors_off(conn, teams, now),
-        homes=_homes(conn, teams),
-        gateways=gateways(conn, teams),
-    )
+    newest, kept = values(conn, teams), sparks.kept(conn, teams)
+    with conn.pipeline():  # the database answers these while the charts are drawn here
+        of_teams = {"teams": list(teams)}
+        patients = _asked(conn, "patients", of_teams, class_row(PatientRow))
+        weeks = _asked(conn, "weeks", of_teams | _week(now), tuple_row)
+        places = _asked(conn, "homes", of_teams, class_row(HomeRow))
+        standing = _asked(conn, "gateways", of_teams | {"names": None}, class_row(GatewayRow))
+        off = _asked(conn, "sensors_off", of_teams | {"now": now, "spot_from": now - SENSORS_OFF_WINDOW}, tuple_row)
+        charts = sparks.read(conn, newest, kept, now)
+        rows = patients.fetchall()
+        return Snapshot(
+            epoch=epoch(conn),
+            heads=heads(conn, teams),
+            alerts=open_alerts(conn, teams),
+            patients=rows,
+            weeks=_colours(weeks),
+            values=newest,
+            limits=settings.limits_of(conn, [each.id for each in rows], now),
+            sparks=charts,
+            sensors_off=off.fetchall(),
+            homes=places.fetchall(),
+            gateways=standing.fetchall(),
+        )
+
+
+def _asked(conn: Conn, name: str, given: Mapping[str, Any], row: RowFactory[R]) -> Cursor[R]:
+    return conn.cursor(row_factory=row).execute(SQL[name], given)
 
 
 def epoch(conn: Conn) -> str:
@@ -253,28 +268,19 @@ def remember_look(conn: Conn, patient: int, what: str, now: datetime) -> None:
     conn.execute(SQL["look"], {"patient": patient, "what": what, "now": now})
 
 
-def _patients(conn: Conn, teams: Collection[int]) -> list[PatientRow]:
-    with conn.cursor(row_factory=class_row(PatientRow)) as cursor:
-        return cursor.execute(SQL["patients"], {"teams": list(teams)}).fetchall()
-
-
-def _weeks(conn: Conn, teams: Collection[int], now: datetime) -> dict[int, list[str]]:
-    """Of patients about whom there was an alert: the last seven days in Norway, today last."""
+def _week(now: datetime) -> dict[str, Any]:
+    """The last seven days in Norway, today last."""
     today = now.astimezone(HERE).date()
-    begins = datetime.combine(today - timedelta(days=WEEK - 1), time.min, HERE)
-    found: dict[int, list[str]] = {}
-    given = {"teams": list(teams), "zone": HERE.key, "from_at": begins}
-    for patient, day, gravest in conn.execute(SQL["weeks"], given):
-        if day <= today:
-            found.setdefault(patient, [QUIET_DAY] * WEEK)[(day - today).days - 1] = GRAVEST[gravest]
-    return found
+    days = [datetime.combine(today + timedelta(days=each), time.min, HERE) for each in range(1 - WEEK, 2)]
+    return {"days": days[:WEEK], "to_at": days[WEEK]}
 
 
-def _homes(conn: Conn, teams: Collection[int]) -> list[HomeRow]:
-    with conn.cursor(row_factory=class_row(HomeRow)) as cursor:
-        return cursor.execute(SQL["homes"], {"teams": list(teams)}).fetchall()
+def _colours(weeks: Iterable[tuple[int, int]]) -> dict[int, list[str]]:
+    """Of patients about whom there was an alert: a word for each day."""
+    return {patient: [_gravest(packed >> BITS_OF_A_DAY * place) for place in range(WEEK)] for patient, packed in weeks}
 
 
-def _sensors_off(conn: Conn, teams: Collection[int], now: datetime) -> list[tuple[int, str]]:
-    given = {"teams": list(teams), "now": now, "spot_from": now - SENSORS_OFF_WINDOW}
-    return conn.execute(SQL["sensors_off"], given).fetchall()
+def _gravest(packed: int) -> str:
+    """Of the day in the lowest bits."""
+    seen = packed & (1 << BITS_OF_A_DAY) - 1
+    return GRAVEST[seen.bit_length() - 1] if seen else QUIET_DAY

@@ -102,16 +102,23 @@ class _Kept(NamedTuple):
     points: bytes
 
 
+Kept: TypeAlias = Mapping[Stream, _Kept]
 Sparks: TypeAlias = Mapping[Stream, Spark]
 
 
-def read(conn: Connection, teams: Collection[int], heard: Iterable[Heard], now: datetime) -> Sparks:
-    """Of the streams in `heard`, all of these teams' patients. After `sessions.identify`."""
-    window = {"teams": list(teams), **_window(now)}
+def kept(conn: Connection, teams: Collection[int]) -> Kept:
+    """What the clock role has drawn of these teams' patients. After `sessions.identify`."""
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(SQL["kept"], {"teams": list(teams)}).fetchall()
+    return {row[:2]: _Kept(*row) for row in rows}
+
+
+def read(conn: Connection, heard: Iterable[Heard], kept: Kept, now: datetime) -> Sparks:
+    """Of the streams in `heard`: what is kept of them, and what came since."""
+    window = _window(now)
     found: dict[Stream, Spark] = {}
     live: list[tuple[Stream, datetime]] = []
     spot: list[Stream] = []
-    kept = _kept(conn, window)
     live_from_ms, spot_from_ms = to_millis(window["live_from"] - KEPT_LONGER), to_millis(window["spot_from"])
     for each in heard:
         runs = each.mode == Mode.CONTINUOUS and each.kind not in SLOW
@@ -175,12 +182,6 @@ def _columns(conn: Connection, name: str, given: Mapping[str, Any]) -> Columns |
     with conn.cursor(binary=True) as cursor:
         arrays.register_loaders(cursor)
         return cursor.execute(SQL[name], given).fetchone()
-
-
-def _kept(conn: Connection, window: Mapping[str, Any]) -> dict[Stream, _Kept]:
-    with conn.cursor(binary=True) as cursor:
-        rows = cursor.execute(SQL["kept"], window).fetchall()
-    return {(row[0], row[1]): _Kept._make(row) for row in rows}
 
 
 def _spark(kept: _Kept, since_ms: int) -> Spark | None:

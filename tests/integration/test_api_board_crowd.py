@@ -18,7 +18,7 @@ from server.api.desk import Desk
 from server.store.pool import api_pool
 
 pytestmark = pytest.mark.integration
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 CROWD = 20
 AWAITING_VALUES = """select count(*) from pg_stat_activity
                      where datname = current_database() and wait_event_type = 'Lock' and query like '%%my_latest%%'"""

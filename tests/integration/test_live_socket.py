@@ -9,6 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from devices.vocabulary import EventType, Kind
+from server.api import live
 from server.store import teamlog
 
 pytestmark = pytest.mark.integration
@@ -188,6 +189,32 @@ async def test_a_stalled_screen_is_closed_and_harms_nobody(api, town, screen_of)
             await resumed.next("alert")
 
 
+async def test_a_screen_that_did_not_read_for_a_while_gets_the_rest_when_it_reads_again(
+    api, town, screen_of, monkeypatch
+):
+    """More than all buffers between take, and less than a screen may have waiting. Nothing else wakes it meanwhile."""
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 3600.0)
+    kari = api.signed_in("kari")
+    board = board_of(kari)
+    alert = town.press("anna")
+    town.sql("update alert set evidence = jsonb_build_object('reference', repeat('x', 60000)) where id = %s", alert)
+    narrow = socket.create_connection(("127.0.0.1", api.port))
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200_000)
+    async with api.live(kari, sock=narrow, max_queue=1, ping_interval=None) as slow, api.live(kari) as well:
+        asleep, awake = screen_of(slow), screen_of(well)
+        await asleep.hello(board)
+        await awake.hello(board)
+        east = str(town.teams["east"])
+        for _ in range(2):
+            fill_log(town, alert, 110)
+            while awake.cursors[east] < town.head("east"):
+                await awake.next("alert")
+        async with asyncio.timeout(30):
+            while asleep.cursors[east] < town.head("east"):
+                await asleep.next("alert")
+
+
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_signal_that_is_lost_delays_an_alert_by_one_slow_look_at_most(api, town, screen_of):
     kari = api.signed_in("kari")
     alert = town.press("anna")
@@ -239,6 +266,7 @@ async def test_a_restart_of_the_database_closes_no_screen_and_loses_nothing(api,
         assert await screen.next("seen_on") == {"type": "seen_on", "alert": alert, "seen_on": 1}
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_restored_database_makes_every_screen_start_afresh(api, town, screen_of):
     kari = api.signed_in("kari")
     async with api.live(kari) as socket_:
@@ -280,6 +308,7 @@ async def test_an_alert_shows_on_how_many_screens_it_has_been_each_once(api, tow
     assert town.sql("select alert_id, screen from alert_seen order by 2") == [(alert, "a" * 16), (alert, "b" * 16)]
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_heartbeat_says_how_far_the_log_has_been_told_and_a_ping_is_answered(api, town, screen_of):
     kari = api.signed_in("kari")
     async with api.live(kari) as socket_:
@@ -303,6 +332,7 @@ async def test_signing_out_closes_the_sockets_of_that_session_only(api, town, sc
         assert (await stays.next("alert"))["alert"]["id"] == alert
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_socket_ends_with_its_session(api, town, screen_of):
     """Nobody says anything: the api looks by itself."""
     kari = api.signed_in("kari")
@@ -313,6 +343,7 @@ async def test_a_socket_ends_with_its_session(api, town, screen_of):
         assert await screen.closed() == 4401
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_who_leaves_a_team_sees_no_more_of_it(api, town, screen_of):
     siv = api.signed_in("siv")
     async with api.live(siv) as socket_:
