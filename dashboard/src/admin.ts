@@ -1,19 +1,23 @@
 // The administration's decisions: which pages somebody has, when nobody was on duty, what a form says. Pure.
+import { DAY_MIN, short, TIME } from './measuring'
 import type { Chain, ChainStep, Chains, DutyPeriod, Hours, Part, SetChains } from './api_admin'
 import type { Me, Role, TechnicalGateway } from './protocol'
 
 type Team = Me['teams'][number]
 
-export const PAGES = ['vakt', 'hjemmesentraler', 'pasientforlop', 'ansatte', 'innsynslogg'] as const
+export const PAGES = ['vakt', 'hjemmesentraler', 'pasientforlop', 'ansatte', 'team', 'ny-pasient', 'innsynslogg'] as const
 export type Page = (typeof PAGES)[number]
 
 const CARE: readonly Role[] = ['nurse', 'coordinator', 'doctor']
+const REGISTERS: readonly Role[] = ['coordinator', 'administrator']
 /** The server decides; this only leaves away what it would refuse. */
 const OPEN: Readonly<Record<Page, readonly Role[]>> = {
   vakt: CARE,
   hjemmesentraler: ['coordinator', 'technician', 'administrator'],
   pasientforlop: CARE,
   ansatte: [...CARE, 'administrator', 'auditor'],
+  team: REGISTERS,
+  'ny-pasient': REGISTERS,
   innsynslogg: ['auditor'],
 }
 
@@ -23,6 +27,10 @@ export function pagesFor(roles: readonly Role[]): Page[] {
 
 export function teamsFor(teams: readonly Team[], page: Page): Team[] {
   return teams.filter((team) => OPEN[page].includes(team.role))
+}
+
+export function registers(roles: readonly Role[]): boolean {
+  return roles.some((role) => REGISTERS.includes(role))
 }
 
 /** Decides for the team: others on duty, chains, hours, pathways. */
@@ -65,18 +73,11 @@ export function within(span: Span, window: Span): { start: number; width: number
 
 // ---- hours of the week
 
-export const WEEKDAYS = [1, 2, 3, 4, 5, 6, 7] as const
-const DAY_MIN = 1440
 const WEEK_MIN = 7 * DAY_MIN
 
 export function minutesOf(time: string): number {
   const [hours = 0, minutes = 0] = time.split(':').map(Number)
   return hours * 60 + minutes
-}
-
-/** "08:00" of "08:00:00" */
-export function short(time: string): string {
-  return time.slice(0, 5)
 }
 
 /** Minutes of the week, from Monday's midnight, in which no period holds. The same at both ends: a whole day. */
@@ -124,7 +125,6 @@ export type Fault = 'days' | 'time' | 'seconds' | 'who' | 'phone' | 'phoneNever'
 /** By field, "chain.0.step.1.after". */
 export type Faults = Readonly<Record<string, Fault>>
 
-const TIME = /^([01]\d|2[0-3]):[0-5]\d$/
 
 export function hoursFaults(typed: TypedHours, at: string): Record<string, Fault> {
   const faults: Record<string, Fault> = {}
@@ -248,26 +248,12 @@ export function fleet(gateways: readonly TechnicalGateway[]): TechnicalGateway[]
   })
 }
 
-// ---- rules and plans of a pathway
+// ---- rules of a pathway
 
 /** What somebody typed, with comma or point; undefined: that is no number. */
 export function numberOf(text: string): number | undefined {
   const plain = text.trim().replace(/\s/g, '').replace(',', '.').replace('−', '-')
   return /^-?\d+(\.\d+)?$/.test(plain) ? Number(plain) : undefined
-}
-
-/** The times that were typed, in the day's order, each once; undefined: one of them is none. */
-export function timesOf(text: string): string[] | undefined {
-  const parts = text.split(/[\s,;]+/).filter((each) => each !== '')
-  const times = parts.map((each) => each.replace('.', ':').padStart(5, '0'))
-  if (times.some((each) => !TIME.test(each))) return undefined
-  return [...new Set(times)].sort()
-}
-
-/** A whole number of minutes of at most a day. */
-export function minutesTyped(text: string): number | undefined {
-  const value = Number(text)
-  return /^\d{1,4}$/.test(text.trim()) && value <= DAY_MIN ? value : undefined
 }
 
 /** Those that shall differ from the shipped ones; undefined: one of them is no number. */

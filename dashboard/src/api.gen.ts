@@ -143,6 +143,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/code-demand": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Code Demand
+         * @description What was decided, the newest first.
+         */
+        get: operations["get_code_demand"];
+        put?: never;
+        /**
+         * Set Code Demand
+         * @description From now on whoever has one of these roles and comes in by password alone gets no further than to begin with
+         *     codes. Screens that are open by password alone are closed.
+         */
+        post: operations["set_code_demand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sign-in-ways": {
         parameters: {
             query?: never;
@@ -235,6 +260,46 @@ export interface paths {
          * @description Say hello on the socket with this epoch and these cursors: what happened since is then replayed.
          */
         get: operations["get_board"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/answer-times": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Answer Times
+         * @description How many alerts came in each hour, and how soon somebody took them.
+         */
+        get: operations["get_answer_times"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/fortnight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Fortnight
+         * @description What the board shows of the last 14 days beside its small charts. In the access log as the board is.
+         */
+        get: operations["get_fortnight"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1346,6 +1411,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams/{team}/service-hours/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Service Hours History
+         * @description Who decided at what hours what rings, when and why.
+         */
+        get: operations["get_service_hours_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/teams/{team}/service-hours/take-back": {
         parameters: {
             query?: never;
@@ -1357,6 +1442,50 @@ export interface paths {
         put?: never;
         /** Take Back Service Hours */
         post: operations["take_back_service_hours"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/duty/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Duty Plan
+         * @description What is planned and not over, and when of the next 14 days nobody is.
+         */
+        get: operations["get_duty_plan"];
+        put?: never;
+        /**
+         * Plan Duty
+         * @description At `from_at` this person goes on duty by itself, and off it at `to_at`, or when somebody else is there.
+         */
+        post: operations["plan_duty"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/duty/plan/{planned}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Back Duty
+         * @description What has begun is ended by going off duty.
+         */
+        post: operations["take_back_duty"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1376,7 +1505,68 @@ export interface paths {
          */
         get: operations["get_members"];
         put?: never;
+        /**
+         * Add Member
+         * @description Somebody who has a login already. Their screens fetch their board anew at once.
+         */
+        post: operations["add_member"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/members/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Member History
+         * @description Who was given which role by an administrator of the team, and who left, when and why.
+         */
+        get: operations["get_member_history"];
+        put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/members/{staff}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set Role */
+        post: operations["set_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/members/{staff}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Membership
+         * @description Of this team: the login stays, and so does what this person did.
+         */
+        post: operations["end_membership"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1397,6 +1587,27 @@ export interface paths {
         get: operations["get_technical"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/technical/set-aside/{message}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Set Aside
+         * @description The monitor tries it again in a moment, as if it came now: what of it is stored already is not stored twice, and
+         *     the gateway hears nothing of it. What became of it stands in `tries` of GET /technical.
+         */
+        post: operations["try_set_aside"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2032,6 +2243,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Teams
+         * @description With how much each has to do, and whether anybody answers.
+         */
+        get: operations["get_teams"];
+        put?: never;
+        /**
+         * Make Team
+         * @description Whoever makes it administers it, and lets others in. Its hours and chains are the shipped ones at first.
+         */
+        post: operations["make_team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/name": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rename Team */
+        post: operations["rename_team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/patients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register Patient
+         * @description With a home, which whoever installs finds at once. Somebody who may be here already, and a home that stands at
+         *     the same address, are told before anything is made.
+         */
+        post: operations["register_patient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/patients/{patient}/try-out": {
         parameters: {
             query?: never;
@@ -2215,6 +2488,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/enrolment/diagnosis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand In Diagnosis
+         * @description A gateway that was asked says how it is, and shows that it has the key of its certificate. What this server does
+         *     not know of it, it does not keep.
+         */
+        post: operations["hand_in_diagnosis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/enrolments": {
         parameters: {
             query?: never;
@@ -2246,7 +2540,7 @@ export interface paths {
         put?: never;
         /**
          * Accept Enrolment
-         * @description It stands in this home from now on, and is awaited. Compare the code with the one on the box.
+         * @description It stands in this home from now on, and is awaited; or at the depot. Compare the code with the one on the box.
          */
         post: operations["accept_enrolment"];
         delete?: never;
@@ -2295,6 +2589,425 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/installation/homes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Installation Homes */
+        get: operations["get_installation_homes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/homes/{home}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Installation */
+        get: operations["get_installation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/homes/{home}/sensors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bind Sensor
+         * @description From now on its values are this patient's, or this home's. Said again with another label or key, that changes.
+         */
+        post: operations["bind_sensor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/homes/{home}/sensors/{device}/{slot}/unbind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unbind Sensor
+         * @description Its time here is over; what it said stays with whose it was.
+         */
+        post: operations["unbind_sensor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/homes/{home}/sensors/{device}/{slot}/prove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove Sensor
+         * @description One of the four parts, as far as it can be true: the server looks at what came.
+         */
+        post: operations["prove_sensor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/homes/{home}/rooms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Walk Room
+         * @description How well the home's gateways hear this sensor just now; that none does is kept, too.
+         */
+        post: operations["walk_room"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/homes/{home}/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Trial
+         * @description From now on the way of an alarm is followed to a screen. With a sensor: use it now.
+         */
+        post: operations["begin_trial"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/trials/{trial}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Trial */
+        get: operations["get_trial"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/homes/{home}/protocols": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Protocols */
+        get: operations["get_protocols"];
+        put?: never;
+        /**
+         * Finish Installation
+         * @description What is missing needs a word of why.
+         */
+        post: operations["finish_installation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/protocols/{protocol}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Protocol */
+        get: operations["get_protocol"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/gateways/{gateway}/listen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Listen
+         * @description It says what is on the air around it, until then.
+         */
+        post: operations["listen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/gateways/{gateway}/nearby": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Nearby
+         * @description Nothing when nobody asked it to listen. What a sensor measures is not here: it may be the neighbour's.
+         */
+        get: operations["get_nearby"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/depot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Depot */
+        get: operations["get_depot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/gateways/{gateway}/sensors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prepare Sensor
+         * @description The gateway pairs with it and reads it, though it is nobody's yet, and neither is what it says.
+         */
+        post: operations["prepare_sensor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/gateways/{gateway}/sensors/{device}/drop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drop Sensor
+         * @description As it was: it is not for this gateway any more.
+         */
+        post: operations["drop_sensor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/gateways/{gateway}/label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Label Gateway */
+        post: operations["label_gateway"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installation/gateways/{gateway}/home": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give Home
+         * @description Out of the depot. What was prepared for it is still nobody's: it is bound in the home.
+         */
+        post: operations["give_home"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fleet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Fleet */
+        get: operations["get_fleet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fleet/gateways/{gateway}/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Orders */
+        get: operations["get_orders"];
+        put?: never;
+        /**
+         * Give Order
+         * @description Proven, so that the gateway believes it; said again for a while, and done once.
+         */
+        post: operations["give_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fleet/gateways/{gateway}/diagnoses/{command}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Diagnosis */
+        get: operations["get_diagnosis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fleet/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Rollouts */
+        get: operations["get_rollouts"];
+        put?: never;
+        /**
+         * Begin Rollout
+         * @description The first ring is asked at once; the next one when that one is well.
+         */
+        post: operations["begin_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fleet/rollouts/{rollout}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Rollout
+         * @description Stop it, let it go on, or end it for good. Gateways that have it already keep it.
+         */
+        post: operations["decide_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -2327,6 +3040,27 @@ export interface paths {
          * @description The database answers too.
          */
         get: operations["ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Metrics
+         * @description For whoever asks from this machine itself and brings nothing; others need a token with `metrics:read`, or
+         *     look after equipment. Counts of all teams together, and nobody's name.
+         */
+        get: operations["get_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2406,13 +3140,21 @@ export interface components {
              */
             rev: string;
         };
-        /** AcceptEnrolment */
+        /**
+         * AcceptEnrolment
+         * @description In a home, or at the depot of a team until it is given one.
+         */
         AcceptEnrolment: {
             /**
              * Home
              * @description where it stands from now on
              */
-            home: number;
+            home?: number | null;
+            /**
+             * Team
+             * @description whose depot; null: it stands in a home
+             */
+            team?: number | null;
             /**
              * Name
              * @description null: as it was named when its code was made, or else a new name
@@ -2499,6 +3241,23 @@ export interface components {
              * @enum {string}
              */
             language: "nb" | "en";
+        };
+        /** AddMember */
+        AddMember: {
+            /** Login */
+            login: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "nurse" | "coordinator" | "doctor" | "technician" | "administrator" | "auditor";
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
         };
         /**
          * AddPush
@@ -2799,6 +3558,52 @@ export interface components {
              */
             alive: true;
         };
+        /**
+         * AnswerTimes
+         * @description `hours`: the oldest first, all of them; the last one ends at `to_at`.
+         */
+        AnswerTimes: {
+            /** Team */
+            team: number;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /** Hours */
+            hours: components["schemas"]["HourOfAlerts"][];
+            /** Answers */
+            answers: components["schemas"]["Answered"][];
+        };
+        /**
+         * Answered
+         * @description `median_s`: from when it was raised (the last time) until somebody took it; null: nobody has. `unreal`: of the
+         *     closed, those that were an error of measuring, technical, or a wrong limit.
+         */
+        Answered: {
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "red" | "yellow" | "grey";
+            /** Raised */
+            raised: number;
+            /** Answered */
+            answered: number;
+            /** Median S */
+            median_s: number | null;
+            /** Longest S */
+            longest_s: number | null;
+            /** Closed */
+            closed: number;
+            /** Unreal */
+            unreal: number;
+        };
         /** AskedAgain */
         AskedAgain: {
             /** Id */
@@ -3027,6 +3832,67 @@ export interface components {
         BeginCodes: {
             /** Password */
             password: string;
+        };
+        /**
+         * BeginRollout
+         * @description Either a version of the program, or how often gateways say a word.
+         */
+        BeginRollout: {
+            /** Teams */
+            teams: number[];
+            /** Program */
+            program?: string | null;
+            /** Heartbeat S */
+            heartbeat_s?: number | null;
+            /**
+             * Rings
+             * @description how many gateways each ring has; after the last one come all the others
+             */
+            rings?: number[];
+            /**
+             * First
+             * @description these before others; then those at the depot, then those without trouble
+             */
+            first?: string[];
+        };
+        /**
+         * BindSensor
+         * @description To a patient who lives here, or to the home with its place in it. `replaces`: that one's time here ends now.
+         */
+        BindSensor: {
+            /**
+             * Device
+             * @description how a sensor is called in these requests; nothing else is to be read out of it
+             * @example A4:C1:38:00:00:09
+             */
+            device: string;
+            /**
+             * Slot
+             * @description the user of a meter that has several; else 0
+             * @default 0
+             */
+            slot: number;
+            /**
+             * Profile
+             * @description what sort of sensor
+             * @example bthome_door
+             */
+            profile: string;
+            /** Patient */
+            patient?: number | null;
+            /** Place */
+            place?: string | null;
+            /**
+             * Label
+             * @description what stands on it; never a person's name
+             */
+            label?: string | null;
+            /**
+             * Key
+             * @description 32 hexadecimal digits, of a sensor that encrypts; never shown again. null: as it was
+             */
+            key?: string | null;
+            replaces?: components["schemas"]["SensorRef"] | null;
         };
         /** Board */
         Board: {
@@ -3274,14 +4140,42 @@ export interface components {
             next: string | null;
         };
         /**
+         * CodeDemand
+         * @description `roles`: of whom a code is demanded beside the password; empty: of nobody any more.
+         */
+        CodeDemand: {
+            /** Roles */
+            roles: ("nurse" | "coordinator" | "doctor" | "technician" | "administrator" | "auditor")[];
+            by: components["schemas"]["StaffMember"];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * CodeDemands
+         * @description The first of `decided` counts; empty: nothing was ever demanded.
+         */
+        CodeDemands: {
+            /** Rev */
+            rev: string;
+            /** Decided */
+            decided: components["schemas"]["CodeDemand"][];
+        };
+        /**
          * CodeState
-         * @description `since` null: no code is asked for.
+         * @description `since` null: no code is asked for. `possible` false: the installation has no key to keep them with.
          */
         CodeState: {
             /** Since */
             since: string | null;
             /** Recovery Left */
             recovery_left: number;
+            /** Possible */
+            possible: boolean;
         };
         /**
          * Colleagues
@@ -3492,6 +4386,16 @@ export interface components {
             /** Fault */
             fault: string;
         };
+        /** DecideRollout */
+        DecideRollout: {
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "stopped" | "running" | "ended";
+            /** Why */
+            why: string;
+        };
         /**
          * Deliveries
          * @description Calls about alerts of one's teams in the last seven days, and those of them that were given up, newest first.
@@ -3523,6 +4427,46 @@ export interface components {
             state: "waiting" | "sent" | "delivered" | "seen" | "over" | "failed" | "dead";
             /** Count */
             count: number;
+        };
+        /** DemandCodes */
+        DemandCodes: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+            /** Roles */
+            roles: ("nurse" | "coordinator" | "doctor" | "technician" | "administrator" | "auditor")[];
+            /** Reason */
+            reason: string;
+        };
+        /** Depot */
+        Depot: {
+            /**
+             * Gateways
+             * @description let in, and in no home yet
+             */
+            gateways: components["schemas"]["DepotGateway"][];
+        };
+        /** DepotGateway */
+        DepotGateway: {
+            /** Gateway */
+            gateway: string;
+            /** Label */
+            label: string;
+            /** Team */
+            team: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "never" | "online" | "offline" | "lost" | "silent";
+            /** Heard At */
+            heard_at: string | null;
+            /** Version */
+            version: string;
+            /** Sensors */
+            sensors: components["schemas"]["PreparedSensor"][];
         };
         /**
          * DeviceState
@@ -3558,6 +4502,24 @@ export interface components {
             now: components["schemas"]["Snapshot"] | null;
             /** Changed */
             changed: boolean;
+        };
+        /**
+         * Double
+         * @description Perhaps the same person. `patient` and `name` null: of a team whose patients you do not see. `by`: the number
+         *     says it surely, and then nobody else can have it.
+         */
+        Double: {
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "number" | "name";
+            /** Patient */
+            patient: number | null;
+            /** Name */
+            name: string | null;
+            /** Ended */
+            ended: boolean;
         };
         /**
          * Duty
@@ -3634,6 +4596,23 @@ export interface components {
              * @description why nobody was left on duty
              */
             note: string;
+        };
+        /** DutyPlan */
+        DutyPlan: {
+            /** Team */
+            team: number;
+            /**
+             * Planned
+             * @description what is not over, the first one first
+             */
+            planned: components["schemas"]["PlannedDuty"][];
+            /**
+             * Unplanned
+             * @description when of the next 14 days nobody is, in whatever part
+             */
+            unplanned: components["schemas"]["Unplanned"][];
+            /** Rev */
+            rev: string;
         };
         /**
          * EffectiveHomeRule
@@ -3910,6 +4889,16 @@ export interface components {
              */
             rev: string;
         };
+        /** EndMembership */
+        EndMembership: {
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
         /**
          * EndPatient
          * @description `at`: when it ended; null: now. Everything stops at once, whenever it ended.
@@ -4005,6 +4994,12 @@ export interface components {
              */
             enrolments: components["schemas"]["Enrolment"][];
         };
+        /**
+         * EventType
+         * @description What a device says happened. The value is the word on the wire and in the database.
+         * @enum {string}
+         */
+        EventType: "fall" | "sos" | "smoke" | "water" | "co" | "door_opened" | "door_closed" | "motion" | "sensor_off" | "sensor_on" | "gas" | "occupied" | "vacant" | "vibration" | "dose_taken" | "dose_missed" | "proof" | "local_alarm";
         /**
          * Evidence
          * @description Why: the rule, the numbers, the window and the reference it rests on.
@@ -4227,6 +5222,90 @@ export interface components {
             number?: string | null;
         };
         /**
+         * Finish
+         * @description A protocol is made of how it stands. `remark`: why it is finished although something is missing.
+         */
+        Finish: {
+            /** Remark */
+            remark?: string | null;
+        };
+        /** Fleet */
+        Fleet: {
+            /**
+             * Gateways
+             * @description those with trouble first
+             */
+            gateways: components["schemas"]["FleetGateway"][];
+        };
+        /** FleetGateway */
+        FleetGateway: {
+            /** Gateway */
+            gateway: string;
+            /** Label */
+            label: string;
+            /** Team */
+            team: number;
+            /**
+             * Home
+             * @description null: it stands at the depot
+             */
+            home: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "never" | "online" | "offline" | "lost" | "silent";
+            /**
+             * State Since
+             * Format: date-time
+             */
+            state_since: string;
+            /** Heard At */
+            heard_at: string | null;
+            /**
+             * Program
+             * @description the version that it runs; empty: it has not said
+             */
+            program: string;
+            /**
+             * Takes Orders
+             * @description its program knows commands with a proof
+             */
+            takes_orders: boolean;
+            /** Troubles */
+            troubles: string[];
+            /**
+             * Urgency
+             * @description 0: all is well; 3: it does not watch over its home, or went wrong now
+             */
+            urgency: number;
+            target: components["schemas"]["Target"] | null;
+            upgrading: components["schemas"]["Upgrading"] | null;
+        };
+        /**
+         * Fortnight
+         * @description `in_range`: of patients with a continuous glucose sensor, over whole days in Norway, `first_day` and `last_day`
+         *     included; today is not over. `missed`: of planned measurements until now, those of which nothing came.
+         */
+        Fortnight: {
+            /** Team */
+            team: number;
+            /**
+             * First Day
+             * Format: date
+             */
+            first_day: string;
+            /**
+             * Last Day
+             * Format: date
+             */
+            last_day: string;
+            /** In Range */
+            in_range: components["schemas"]["PatientInRange"][];
+            /** Missed */
+            missed: components["schemas"]["MissedOfKind"][];
+        };
+        /**
          * FoundPatient
          * @description `patient` null: none of yours.
          */
@@ -4295,6 +5374,69 @@ export interface components {
             signal: {
                 [key: string]: number;
             };
+        };
+        /**
+         * GiveHome
+         * @description It stands there from now on, and is awaited.
+         */
+        GiveHome: {
+            /** Home */
+            home: number;
+        };
+        /** GiveOrder */
+        GiveOrder: {
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "scan" | "restart" | "diagnose" | "renew";
+        };
+        /**
+         * Given
+         * @description `staff` null: the server itself. `state`: `waits` until `until`.
+         */
+        Given: {
+            /** Id */
+            id: string;
+            /** What */
+            what: string;
+            /** Detail */
+            detail: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            staff: components["schemas"]["StaffMember"] | null;
+            /** Until */
+            until: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waits" | "done" | "refused" | "expired";
+            /** Answered At */
+            answered_at: string | null;
+            /** Why */
+            why: string;
+            /**
+             * Handed In At
+             * @description there is a diagnosis to be fetched
+             */
+            handed_in_at: string | null;
+        };
+        /**
+         * GivenOrders
+         * @description Who told it what, for ever; the newest.
+         */
+        GivenOrders: {
+            /** Gateway */
+            gateway: string;
+            /**
+             * Orders
+             * @description the newest first
+             */
+            orders: components["schemas"]["Given"][];
         };
         /**
          * GlucoseBands
@@ -4533,6 +5675,26 @@ export interface components {
              * @description as the screen got it
              */
             rev: string;
+        };
+        /**
+         * HandedIn
+         * @description How a gateway is. Nothing in it is about a person.
+         */
+        HandedIn: {
+            /** Gateway */
+            gateway: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Diagnosis
+             * @description as the gateway said it: see devices/wire/diagnosis.py
+             */
+            diagnosis: {
+                [key: string]: unknown;
+            };
         };
         /** HandedOver */
         HandedOver: {
@@ -4787,6 +5949,28 @@ export interface components {
             /** Words */
             words: components["schemas"]["AddressWord"][];
         };
+        /** HomeLine */
+        HomeLine: {
+            /** Home */
+            home: number;
+            /** Name */
+            name: string;
+            /** Address */
+            address: string;
+            /** Team */
+            team: number;
+            /** Gateways */
+            gateways: string[];
+            /** Sensors */
+            sensors: number;
+            /** Residents */
+            residents: number;
+            /**
+             * Finished At
+             * @description when its newest protocol was made
+             */
+            finished_at: string | null;
+        };
         /** HomeProof */
         HomeProof: {
             /**
@@ -4826,6 +6010,40 @@ export interface components {
             /** Team */
             team: number;
         };
+        /**
+         * HomeThere
+         * @description At the same address, of the same team.
+         */
+        HomeThere: {
+            /** Home */
+            home: number;
+            /** Name */
+            name: string;
+            /** Residents */
+            residents: number;
+        };
+        /** Homes */
+        Homes: {
+            /**
+             * Homes
+             * @description of one's teams, by name
+             */
+            homes: components["schemas"]["HomeLine"][];
+        };
+        /** HourOfAlerts */
+        HourOfAlerts: {
+            /**
+             * Begins
+             * Format: date-time
+             */
+            begins: string;
+            /** Red */
+            red: number;
+            /** Yellow */
+            yellow: number;
+            /** Grey */
+            grey: number;
+        };
         /** Hours */
         Hours: {
             /**
@@ -4843,6 +6061,43 @@ export interface components {
              * @example 08:00
              */
             to_time: string;
+        };
+        /**
+         * HoursDecision
+         * @description `periods` null: back to what stands behind it.
+         */
+        HoursDecision: {
+            /**
+             * Priority
+             * @enum {string}
+             */
+            priority: "red" | "yellow";
+            /** Municipality */
+            municipality: string | null;
+            /** Pathway */
+            pathway: ("kols" | "diabetes" | "heart_failure" | "palliative" | "safety") | null;
+            /** Periods */
+            periods: components["schemas"]["Hours"][] | null;
+            /** Response */
+            response: string | null;
+            by: components["schemas"]["StaffMember"];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Reason */
+            reason: string;
+        };
+        /** HoursHistory */
+        HoursHistory: {
+            /** Team */
+            team: number;
+            /**
+             * Decisions
+             * @description the newest first, at most 100
+             */
+            decisions: components["schemas"]["HoursDecision"][];
         };
         /** IndividualPlan */
         IndividualPlan: {
@@ -4862,11 +6117,161 @@ export interface components {
             remark: string;
         };
         /**
+         * Installation
+         * @description `missing`: what is not done yet; empty: it can be finished.
+         */
+        Installation: {
+            /** Home */
+            home: number;
+            /** Name */
+            name: string;
+            /** Address */
+            address: string;
+            /** Team */
+            team: number;
+            /**
+             * Now
+             * Format: date-time
+             */
+            now: string;
+            /** Residents */
+            residents: components["schemas"]["InstallationResident"][];
+            /** Gateways */
+            gateways: components["schemas"]["InstalledGateway"][];
+            /** Sensors */
+            sensors: components["schemas"]["InstalledSensor"][];
+            /**
+             * Coverage
+             * @description the newest of each room
+             */
+            coverage: components["schemas"]["RoomSignal"][];
+            /**
+             * Trials
+             * @description the newest first, at most 10
+             */
+            trials: components["schemas"]["Trial"][];
+            /** Missing */
+            missing: ("gateway" | "sensor" | "pairing" | "coverage" | "test")[];
+            /** Finished At */
+            finished_at: string | null;
+        };
+        /** InstallationResident */
+        InstallationResident: {
+            /** Patient */
+            patient: number;
+            /** Reference */
+            reference: string;
+            /** Name */
+            name: string;
+        };
+        /** InstalledGateway */
+        InstalledGateway: {
+            /** Gateway */
+            gateway: string;
+            /** Label */
+            label: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "never" | "online" | "offline" | "lost" | "silent";
+            /** Heard At */
+            heard_at: string | null;
+            /** Version */
+            version: string;
+            /** Clock Ahead S */
+            clock_ahead_s: number | null;
+            /**
+             * Waiting
+             * @description rows that it has not delivered yet
+             */
+            waiting: number;
+            /** Troubles */
+            troubles: string[];
+            /** Let In At */
+            let_in_at: string | null;
+            /** Certificate Until */
+            certificate_until: string | null;
+        };
+        /**
+         * InstalledSensor
+         * @description `taken_at`: since when a gateway here knows that it is to read it; null: none has taken it up yet.
+         */
+        InstalledSensor: {
+            /**
+             * Device
+             * @description how a sensor is called in these requests; nothing else is to be read out of it
+             * @example A4:C1:38:00:00:09
+             */
+            device: string;
+            /**
+             * Slot
+             * @description the user of a meter that has several; else 0
+             */
+            slot: number;
+            /** Profile */
+            profile: string;
+            /** Label */
+            label: string;
+            /** Place */
+            place: string | null;
+            /**
+             * Patient
+             * @description null: it is the home's
+             */
+            patient: number | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Has Key */
+            has_key: boolean;
+            /**
+             * Bonds
+             * @description it is paired with a bond: put it in pairing mode near the gateway
+             */
+            bonds: boolean;
+            /**
+             * Is Bonded
+             * @description null: not known yet, or it needs none
+             */
+            is_bonded: boolean | null;
+            /** Taken At */
+            taken_at: string | null;
+            /** Heard At */
+            heard_at: string | null;
+            /** Rssi Dbm */
+            rssi_dbm: number | null;
+            /** Battery Percent */
+            battery_percent: number | null;
+            /**
+             * State
+             * @description in the gateway's words
+             */
+            state: string;
+            newest: components["schemas"]["NewestWord"] | null;
+            pairing: components["schemas"]["Pairing"];
+            /**
+             * Calls
+             * @description it calls for help by itself, so that a test alarm can come from it
+             */
+            calls: boolean;
+        };
+        /**
          * Kind
          * @description What was measured. The value is the word on the wire.
          * @enum {string}
          */
         Kind: "heart_rate" | "pulse_rate" | "spo2" | "glucose" | "body_temperature" | "battery" | "systolic" | "diastolic" | "mean_arterial" | "weight" | "respiratory_rate" | "peak_flow" | "fev1" | "fvc" | "glucose_isf" | "height" | "bmi" | "body_fat" | "muscle_mass" | "body_water" | "perfusion_index" | "rr_interval";
+        /** LabelGateway */
+        LabelGateway: {
+            /**
+             * Label
+             * @description on the bag
+             */
+            label: string;
+        };
         /**
          * LastMessage
          * @description `fault`: why it failed, empty if it did not.
@@ -4950,14 +6355,17 @@ export interface components {
              */
             handed_over: number[];
         };
-        /** LetIn */
+        /**
+         * LetIn
+         * @description `home` null: it stands at the depot.
+         */
         LetIn: {
             /** Id */
             id: number;
             /** Gateway */
             gateway: string;
             /** Home */
-            home: number;
+            home: number | null;
         };
         /**
          * LimitBeside
@@ -5002,6 +6410,27 @@ export interface components {
             red_high: number | null;
         };
         /**
+         * Listen
+         * @description From now on, and by itself no longer. Asked again it goes on from now.
+         */
+        Listen: {
+            /**
+             * For S
+             * @default 180
+             */
+            for_s: number;
+        };
+        /** Listening */
+        Listening: {
+            /** Gateway */
+            gateway: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
          * LocalAlarm
          * @description With the line down a gateway itself gave the alarm at home, because of this device.
          */
@@ -5021,13 +6450,35 @@ export interface components {
              */
             received_at: string;
         };
+        /** MadeTeam */
+        MadeTeam: {
+            /** Team */
+            team: number;
+            /** Name */
+            name: string;
+        };
+        /** MakeTeam */
+        MakeTeam: {
+            /** Name */
+            name: string;
+            /** Municipalities */
+            municipalities?: string[];
+            /** Reason */
+            reason: string;
+        };
         /**
          * Me
          * @description `leave`: where the browser goes after it has signed out, so that the identity provider forgets it, too.
+         *     `code_awaited`: nothing else opens before this person has begun with codes.
          */
         Me: {
             /** Leave */
             leave?: string | null;
+            /**
+             * Code Awaited
+             * @default false
+             */
+            code_awaited: boolean;
             staff: components["schemas"]["StaffMember"];
             /** Teams */
             teams: components["schemas"]["TeamMembership"][];
@@ -5110,6 +6561,36 @@ export interface components {
              */
             answers: boolean;
         };
+        /**
+         * MemberChange
+         * @description `role` null: left the team.
+         */
+        MemberChange: {
+            staff: components["schemas"]["StaffMember"];
+            /** Role */
+            role: ("nurse" | "coordinator" | "doctor" | "technician" | "administrator" | "auditor") | null;
+            by: components["schemas"]["StaffMember"];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * MemberHistory
+         * @description What administrators decided; what whoever runs the server did is not among it.
+         */
+        MemberHistory: {
+            /** Team */
+            team: number;
+            /**
+             * Changes
+             * @description the newest first, at most 100
+             */
+            changes: components["schemas"]["MemberChange"][];
+        };
         /** Members */
         Members: {
             /** Team */
@@ -5119,6 +6600,8 @@ export interface components {
              * @description by name
              */
             members: components["schemas"]["Member"][];
+            /** Rev */
+            rev: string;
         };
         /**
          * Merge
@@ -5145,6 +6628,17 @@ export interface components {
              */
             due: string;
         };
+        /**
+         * MissedOfKind
+         * @description `due`: when a planned measurement was due of which nothing came, in order.
+         */
+        MissedOfKind: {
+            /** Patient */
+            patient: number;
+            kind: components["schemas"]["Kind"];
+            /** Due */
+            due: string[];
+        };
         /** Municipalities */
         Municipalities: {
             /** Municipalities */
@@ -5166,6 +6660,13 @@ export interface components {
              * @description that look after people there
              */
             teams: number[];
+        };
+        /** MunicipalityName */
+        MunicipalityName: {
+            /** Number */
+            number: string;
+            /** Name */
+            name: string;
         };
         /**
          * MyWay
@@ -5214,6 +6715,80 @@ export interface components {
             /** Number */
             number: string | null;
         };
+        /** Nearby */
+        Nearby: {
+            /** Gateway */
+            gateway: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "never" | "online" | "offline" | "lost" | "silent";
+            /**
+             * Asked Until
+             * @description null: nobody asks it to listen now
+             */
+            asked_until: string | null;
+            /**
+             * Is Listening
+             * @description false although asked: it has not answered yet, or is too old to
+             */
+            is_listening: boolean;
+            /**
+             * Heard At
+             * @description when it last said what it hears
+             */
+            heard_at: string | null;
+            /**
+             * Sensors
+             * @description the strongest first
+             */
+            sensors: components["schemas"]["NearbySensor"][];
+        };
+        /**
+         * NearbySensor
+         * @description On the air where the gateway stands, and of a sort that it can read. What it measures is not said: it may be the
+         *     neighbour's.
+         */
+        NearbySensor: {
+            /**
+             * Device
+             * @description how a sensor is called in these requests; nothing else is to be read out of it
+             * @example A4:C1:38:00:00:09
+             */
+            device: string;
+            /**
+             * Profiles
+             * @description what it may be, the likeliest first; several: choose
+             * @example [
+             *       "bthome_door"
+             *     ]
+             */
+            profiles: string[];
+            /**
+             * Rssi Dbm
+             * @description null: the radio did not say
+             * @example -61
+             */
+            rssi_dbm: number | null;
+            /** Battery Percent */
+            battery_percent: number | null;
+            /**
+             * Heard At
+             * Format: date-time
+             */
+            heard_at: string;
+            /**
+             * Encrypted
+             * @description it is bound with its key
+             */
+            encrypted: boolean;
+            /**
+             * Bound
+             * @description here: in this home. prepared: at the depot. elsewhere: to somebody else. null: to nobody
+             */
+            bound: ("here" | "prepared" | "elsewhere") | null;
+        };
         /**
          * NewCodes
          * @description For an app on one's phone: `uri` as a QR code, or `secret` from the keyboard. Told once.
@@ -5223,6 +6798,28 @@ export interface components {
             secret: string;
             /** Uri */
             uri: string;
+        };
+        /**
+         * NewestWord
+         * @description Of a sensor that is bound here, since it was. Either `kind`, `value` and `unit`, or `event`.
+         */
+        NewestWord: {
+            kind: components["schemas"]["Kind"] | null;
+            /** Value */
+            value: number | null;
+            /** Unit */
+            unit: string | null;
+            event: components["schemas"]["EventType"] | null;
+            /**
+             * Taken At
+             * Format: date-time
+             */
+            taken_at: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
         };
         /**
          * News2
@@ -5471,6 +7068,52 @@ export interface components {
             on: boolean;
         };
         /**
+         * Pairing
+         * @description Passed when all four are there: it was turned off and on, came back by itself, measures whom it should, and knows
+         *     the time.
+         */
+        Pairing: {
+            /**
+             * Device
+             * @description how a sensor is called in these requests; nothing else is to be read out of it
+             * @example A4:C1:38:00:00:09
+             */
+            device: string;
+            /**
+             * Slot
+             * @description the user of a meter that has several; else 0
+             */
+            slot: number;
+            /** Passed At */
+            passed_at: string | null;
+            /**
+             * Parts
+             * @description always in this order
+             */
+            parts: components["schemas"]["PairingPart"][];
+        };
+        /**
+         * PairingPart
+         * @description `awaits`: what has to come first; null: it is said, or can be said now.
+         */
+        PairingPart: {
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "power_cycle" | "reconnect" | "person" | "clock";
+            /** At */
+            at: string | null;
+            by: components["schemas"]["StaffMember"] | null;
+            /** Awaits */
+            awaits: ("power_cycle" | "contact" | "value" | "clock") | null;
+            /**
+             * Why
+             * @description what it rests on, or what is wrong, in a sentence; empty: nothing to say
+             */
+            why: string;
+        };
+        /**
          * Passed
          * @description An event that shows nothing (one about a gateway that moved away, a trial of the alarm path): only the cursor
          *     moves.
@@ -5506,7 +7149,7 @@ export interface components {
              * What
              * @enum {string}
              */
-            what: "details" | "number" | "ended" | "handed_over" | "merged";
+            what: "registered" | "details" | "number" | "ended" | "handed_over" | "merged";
             /**
              * At
              * Format: date-time
@@ -5553,6 +7196,19 @@ export interface components {
             patient: number;
             /** Devices */
             devices: components["schemas"]["PatientDevice"][];
+        };
+        /**
+         * PatientInRange
+         * @description `sufficient`: at least 14 days, of which at least 70 % measured; without it the shares are shown as uncertain.
+         */
+        PatientInRange: {
+            /** Patient */
+            patient: number;
+            /** Worn Percent */
+            worn_percent: number;
+            /** Sufficient */
+            sufficient: boolean;
+            bands: components["schemas"]["GlucoseBands"];
         };
         /**
          * PatientJoined
@@ -5712,6 +7368,63 @@ export interface components {
             /** After Min */
             after_min: number;
         };
+        /** PlanDuty */
+        PlanDuty: {
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "duty" | "backup" | "coordinator";
+            /** Staff */
+            staff: number;
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /**
+         * PlannedDuty
+         * @description `begun_at` null: not yet. By whom and when it was planned.
+         */
+        PlannedDuty: {
+            /** Id */
+            id: number;
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "duty" | "backup" | "coordinator";
+            staff: components["schemas"]["StaffMember"];
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+            by: components["schemas"]["StaffMember"];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Begun At */
+            begun_at: string | null;
+        };
         /** Pong */
         Pong: {
             /**
@@ -5724,6 +7437,53 @@ export interface components {
              * Format: date-time
              */
             at: string;
+        };
+        /** PrepareSensor */
+        PrepareSensor: {
+            /**
+             * Device
+             * @description how a sensor is called in these requests; nothing else is to be read out of it
+             * @example A4:C1:38:00:00:09
+             */
+            device: string;
+            /**
+             * Profile
+             * @description what sort of sensor
+             * @example bthome_door
+             */
+            profile: string;
+            /** Label */
+            label?: string | null;
+            /** Key */
+            key?: string | null;
+        };
+        /**
+         * PreparedSensor
+         * @description A gateway without a home reads it already, and what it says is nobody's.
+         */
+        PreparedSensor: {
+            /**
+             * Device
+             * @description how a sensor is called in these requests; nothing else is to be read out of it
+             * @example A4:C1:38:00:00:09
+             */
+            device: string;
+            /** Profile */
+            profile: string;
+            /** Label */
+            label: string;
+            /** Has Key */
+            has_key: boolean;
+            /** Bonds */
+            bonds: boolean;
+            /** Is Bonded */
+            is_bonded: boolean | null;
+            /** Heard At */
+            heard_at: string | null;
+            /** Rssi Dbm */
+            rssi_dbm: number | null;
+            /** Battery Percent */
+            battery_percent: number | null;
         };
         /**
          * Priority
@@ -5746,6 +7506,54 @@ export interface components {
             status: number;
             /** Detail */
             detail: string;
+        };
+        /**
+         * Protocol
+         * @description As it stood then; it never changes.
+         */
+        Protocol: {
+            /** Id */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            by: components["schemas"]["StaffMember"];
+            /** Remark */
+            remark: string;
+            installation: components["schemas"]["Installation"];
+        };
+        /** ProtocolLine */
+        ProtocolLine: {
+            /** Id */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            by: components["schemas"]["StaffMember"];
+            /** Remark */
+            remark: string;
+            /** Missing */
+            missing: ("gateway" | "sensor" | "pairing" | "coverage" | "test")[];
+        };
+        /** Protocols */
+        Protocols: {
+            /**
+             * Protocols
+             * @description the newest first
+             */
+            protocols: components["schemas"]["ProtocolLine"][];
+        };
+        /** ProvePart */
+        ProvePart: {
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "power_cycle" | "reconnect" | "person" | "clock";
         };
         /**
          * Proven
@@ -5914,6 +7722,78 @@ export interface components {
             /** Why */
             why: string;
         };
+        /**
+         * RegisterPatient
+         * @description `reference` null: one is made. Either the `address` of a new home, or a `home` of the team's where somebody lives
+         *     already. `although`: what was told before, and is known to be another home. `others`, `others_untold`: whom the last
+         *     answer told as doubles, and who are known to be other people; whoever is not among them is told before anything is
+         *     made.
+         */
+        RegisterPatient: {
+            /** Name */
+            name: string;
+            /**
+             * Born On
+             * Format: date
+             */
+            born_on: string;
+            /**
+             * Pathway
+             * @enum {string}
+             */
+            pathway: "kols" | "diabetes" | "heart_failure" | "palliative" | "safety";
+            /** Reference */
+            reference?: string | null;
+            /** Number */
+            number?: string | null;
+            /** Municipality */
+            municipality?: string | null;
+            /** Phone */
+            phone?: string | null;
+            /** Address */
+            address?: string | null;
+            /** Home */
+            home?: number | null;
+            /** Lives Alone */
+            lives_alone?: boolean | null;
+            /** Protection */
+            protection?: ("kode6" | "kode7") | null;
+            /**
+             * Remark
+             * @default
+             */
+            remark: string;
+            /** Although */
+            although?: "same_address"[];
+            /**
+             * Others
+             * @description `patient` of each double that has one
+             */
+            others?: number[];
+            /**
+             * Others Untold
+             * @description how many doubles had none
+             * @default 0
+             */
+            others_untold: number;
+        };
+        /**
+         * Registered
+         * @description `patient` null: not yet. Look at what is told, and if it is somebody else, say it again with `others`,
+         *     `others_untold` and `although`.
+         */
+        Registered: {
+            /** Patient */
+            patient: number | null;
+            /** Home */
+            home: number | null;
+            /** Reference */
+            reference: string | null;
+            /** Doubles */
+            doubles: components["schemas"]["Double"][];
+            /** Same Address */
+            same_address: components["schemas"]["HomeThere"][];
+        };
         /** Remark */
         Remark: {
             /**
@@ -5923,6 +7803,18 @@ export interface components {
             rev: number;
             /** Note */
             note?: string | null;
+        };
+        /** RenameTeam */
+        RenameTeam: {
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
         };
         /** Reopen */
         Reopen: {
@@ -6033,6 +7925,104 @@ export interface components {
              * @description how many ended by it; 0: it had none
              */
             certificates: number;
+        };
+        /**
+         * Rollout
+         * @description `stopped`: nobody else is asked until somebody lets it go on. `changed_by` null: the server itself.
+         */
+        Rollout: {
+            /** Id */
+            id: number;
+            /** Teams */
+            teams: number[];
+            /** Program */
+            program: string | null;
+            /** Heartbeat S */
+            heartbeat_s: number | null;
+            /** Rings */
+            rings: number[];
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            made_by: components["schemas"]["StaffMember"];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "stopped" | "done" | "ended";
+            /** Ring */
+            ring: number;
+            /**
+             * Ring At
+             * Format: date-time
+             */
+            ring_at: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            changed_by: components["schemas"]["StaffMember"] | null;
+            /** Why */
+            why: string;
+            /** Gateways */
+            gateways: components["schemas"]["RolloutMember"][];
+        };
+        /** RolloutMember */
+        RolloutMember: {
+            /** Gateway */
+            gateway: string;
+            /** Ring */
+            ring: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waits" | "asked" | "there" | "done" | "failed";
+            /** Asked At */
+            asked_at: string | null;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Why */
+            why: string;
+        };
+        /** Rollouts */
+        Rollouts: {
+            /**
+             * Rollouts
+             * @description the newest first
+             */
+            rollouts: components["schemas"]["Rollout"][];
+        };
+        /**
+         * RoomSignal
+         * @description `rssi_dbm` null: it was not heard there. Good: at least -80 dBm. Weak: heard.
+         */
+        RoomSignal: {
+            /** Room */
+            room: string;
+            /** Device */
+            device: string;
+            /** Gateway */
+            gateway: string | null;
+            /** Rssi Dbm */
+            rssi_dbm: number | null;
+            /**
+             * Signal
+             * @enum {string}
+             */
+            signal: "good" | "weak" | "none";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            by: components["schemas"]["StaffMember"];
         };
         /**
          * RuleChange
@@ -6182,6 +8172,21 @@ export interface components {
             /** Red */
             red?: components["schemas"]["Step"][];
         };
+        /** SensorRef */
+        SensorRef: {
+            /**
+             * Device
+             * @description how a sensor is called in these requests; nothing else is to be read out of it
+             * @example A4:C1:38:00:00:09
+             */
+            device: string;
+            /**
+             * Slot
+             * @description the user of a meter that has several; else 0
+             * @default 0
+             */
+            slot: number;
+        };
         /**
          * Series
          * @description At most the number of points asked for; `low`/`high` keep the extremes of what each stands for, from `at` to
@@ -6310,6 +8315,49 @@ export interface components {
             reason: string;
             /** Size */
             size: number;
+            /**
+             * Tries
+             * @description the newest first, at most 5
+             */
+            tries: components["schemas"]["SetAsideTry"][];
+        };
+        /**
+         * SetAsideTry
+         * @description `tried_at` null: it waits for the monitor.
+         */
+        SetAsideTry: {
+            /** Id */
+            id: number;
+            asked_by: components["schemas"]["StaffMember"];
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Reason */
+            reason: string;
+            /** Tried At */
+            tried_at: string | null;
+            /**
+             * Stored
+             * @description readings that were new
+             */
+            stored: number;
+            /**
+             * Events
+             * @description what devices said happened, and was new
+             */
+            events: number;
+            /**
+             * Refused
+             * @description rows that still cannot be stored
+             */
+            refused: number;
+            /**
+             * Why
+             * @description why they were refused, or all of it; empty: nothing was
+             */
+            why: string;
         };
         /** SetChains */
         SetChains: {
@@ -6439,6 +8487,21 @@ export interface components {
         SetRecord: {
             /** Record */
             record: components["schemas"]["Contacts"] | components["schemas"]["IndividualPlan"] | components["schemas"]["SelfTreatment"];
+            /** Reason */
+            reason: string;
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
+        /** SetRole */
+        SetRole: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "nurse" | "coordinator" | "doctor" | "technician" | "administrator" | "auditor";
             /** Reason */
             reason: string;
             /**
@@ -6832,6 +8895,14 @@ export interface components {
              */
             rev: number;
         };
+        /** TakeBackDuty */
+        TakeBackDuty: {
+            /**
+             * Rev
+             * @description as the screen got it
+             */
+            rev: string;
+        };
         /** TakeBackHours */
         TakeBackHours: {
             /**
@@ -6851,6 +8922,59 @@ export interface components {
              */
             rev: string;
         };
+        /**
+         * Target
+         * @description Of the newest rollout that it is in.
+         */
+        Target: {
+            /** Rollout */
+            rollout: number;
+            /** Program */
+            program: string | null;
+            /** Heartbeat S */
+            heartbeat_s: number | null;
+            /**
+             * State
+             * @description there: it has it, and is watched for a while
+             * @enum {string}
+             */
+            state: "waits" | "asked" | "there" | "done" | "failed";
+            /** Why */
+            why: string;
+        };
+        /**
+         * Team
+         * @description `answering`: of its members, those who can be on duty. `rev`: of its name.
+         */
+        Team: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Rev */
+            rev: string;
+            /**
+             * Role
+             * @description yours in it
+             * @enum {string}
+             */
+            role: "nurse" | "coordinator" | "doctor" | "technician" | "administrator" | "auditor";
+            /** Municipalities */
+            municipalities: components["schemas"]["MunicipalityName"][];
+            /** Patients */
+            patients: number;
+            /** Members */
+            members: number;
+            /** Answering */
+            answering: number;
+            /** On Duty */
+            on_duty: number;
+            /**
+             * Changes
+             * @description the newest first, at most 10
+             */
+            changes: components["schemas"]["TeamChange"][];
+        };
         /** TeamChains */
         TeamChains: {
             /** Team */
@@ -6859,6 +8983,24 @@ export interface components {
             colours: components["schemas"]["Chains"][];
             /** Rev */
             rev: string;
+        };
+        /**
+         * TeamChange
+         * @description `before` null: it was made.
+         */
+        TeamChange: {
+            /** Name */
+            name: string;
+            /** Before */
+            before: string | null;
+            by: components["schemas"]["StaffMember"];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * TeamHours
@@ -6890,6 +9032,19 @@ export interface components {
             id: number;
             /** Name */
             name: string;
+        };
+        /**
+         * Teams
+         * @description Those in which you may register patients. `municipalities`: for which a new team of yours may work.
+         */
+        Teams: {
+            /**
+             * Teams
+             * @description by name
+             */
+            teams: components["schemas"]["Team"][];
+            /** Municipalities */
+            municipalities: components["schemas"]["MunicipalityName"][];
         };
         /**
          * Technical
@@ -7038,6 +9193,72 @@ export interface components {
             text: string;
         };
         /**
+         * Trial
+         * @description Green: every hop is there. `until`: what is not there by then is not coming.
+         */
+        Trial: {
+            /** Id */
+            id: number;
+            /** Home */
+            home: number;
+            /** Gateway */
+            gateway: string;
+            sensor: components["schemas"]["SensorRef"] | null;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            by: components["schemas"]["StaffMember"];
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waits" | "passed" | "failed";
+            /**
+             * Total Ms
+             * @description from the sensor, or the gateway, to a screen
+             */
+            total_ms: number | null;
+            /**
+             * Screens
+             * @description how many have shown it
+             */
+            screens: number;
+            /**
+             * Alert
+             * @description the alert that a true alarm raised
+             */
+            alert: number | null;
+            /** Hops */
+            hops: components["schemas"]["TrialHop"][];
+        };
+        /**
+         * TrialHop
+         * @description `ms`: since the hop before it; null: not comparable, or not there yet. `clock`: who says the time.
+         */
+        TrialHop: {
+            /**
+             * Hop
+             * @enum {string}
+             */
+            hop: "asked" | "sensor" | "gateway" | "broker" | "stored" | "raised" | "shown";
+            /** At */
+            at: string | null;
+            /** Ms */
+            ms: number | null;
+            /**
+             * Clock
+             * @enum {string}
+             */
+            clock: "server" | "gateway";
+        };
+        /**
          * TriedLimit
          * @description The last values inside each band, in the kind's unit. All null: this kind never alerts.
          */
@@ -7088,6 +9309,23 @@ export interface components {
             /** New */
             new: components["schemas"]["WouldBe"][];
         };
+        /**
+         * Try
+         * @description `sensor` null: the gateway itself calls. Else press it (or measure) now: that is a true alarm, and rings.
+         */
+        Try: {
+            /**
+             * Gateway
+             * @description the gateway's name
+             */
+            gateway: string;
+            sensor?: components["schemas"]["SensorRef"] | null;
+        };
+        /** TryAgain */
+        TryAgain: {
+            /** Reason */
+            reason: string;
+        };
         /** TryOut */
         TryOut: {
             /** Limits */
@@ -7097,6 +9335,64 @@ export interface components {
              * @default 30
              */
             days: number;
+        };
+        /**
+         * UnbindSensor
+         * @description Its time here ends now; what it said stays where it is.
+         */
+        UnbindSensor: {
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "returned" | "replaced" | "broken" | "lost" | "mistake";
+        };
+        /** Unbound */
+        Unbound: {
+            /**
+             * Device
+             * @description how a sensor is called in these requests; nothing else is to be read out of it
+             * @example A4:C1:38:00:00:09
+             */
+            device: string;
+            /**
+             * Slot
+             * @description the user of a meter that has several; else 0
+             */
+            slot: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
+        /** Unplanned */
+        Unplanned: {
+            /**
+             * From At
+             * Format: date-time
+             */
+            from_at: string;
+            /**
+             * To At
+             * Format: date-time
+             */
+            to_at: string;
+        };
+        /**
+         * Upgrading
+         * @description As the gateway says it.
+         */
+        Upgrading: {
+            /** Program */
+            program: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waits" | "runs" | "done" | "failed";
+            /** Why */
+            why: string;
         };
         /**
          * Vital
@@ -7112,6 +9408,20 @@ export interface components {
             gap_s: number;
             /** Stale After S */
             stale_after_s: number;
+        };
+        /**
+         * WalkRoom
+         * @description Where somebody stands with this sensor now.
+         */
+        WalkRoom: {
+            /** Room */
+            room: string;
+            /**
+             * Device
+             * @description how a sensor is called in these requests; nothing else is to be read out of it
+             * @example A4:C1:38:00:00:09
+             */
+            device: string;
         };
         /**
          * Withdraw
@@ -7930,6 +10240,165 @@ export interface operations {
             };
         };
     };
+    get_code_demand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeDemands"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_code_demand: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DemandCodes"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeDemands"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_sign_in_ways: {
         parameters: {
             query?: never;
@@ -8150,6 +10619,149 @@ export interface operations {
             };
             /** @description Not with this role, or not from this page */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_answer_times: {
+        parameters: {
+            query?: {
+                /** @description so far back */
+                hours?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerTimes"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_fortnight: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fortnight"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13860,6 +16472,76 @@ export interface operations {
             };
         };
     };
+    get_service_hours_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoursHistory"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     take_back_service_hours: {
         parameters: {
             query?: never;
@@ -13886,6 +16568,303 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TeamHours"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_duty_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DutyPlan"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_duty: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanDuty"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DutyPlan"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_duty: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+                planned: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBackDuty"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DutyPlan"];
                 };
             };
             /** @description The body cannot be read as JSON */
@@ -14043,6 +17022,419 @@ export interface operations {
             };
         };
     };
+    add_member: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddMember"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Members"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_member_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberHistory"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_role: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+                /** @description the staff member's number */
+                staff: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRole"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Members"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_membership: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+                /** @description the staff member's number */
+                staff: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndMembership"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Members"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_technical: {
         parameters: {
             query?: never;
@@ -14072,6 +17464,109 @@ export interface operations {
             };
             /** @description Not with this role, or not from this page */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_set_aside: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                message: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryAgain"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetAsideTry"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17498,6 +20993,384 @@ export interface operations {
             };
         };
     };
+    get_teams: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Teams"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_team: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeTeam"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeTeam"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rename_team: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameTeam"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeTeam"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It changed meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CareConflict"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register_patient: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the team's number */
+                team: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegisterPatient"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registered"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many tries: wait as `Retry-After` says */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     try_out: {
         parameters: {
             query?: never;
@@ -18058,6 +21931,8 @@ export interface operations {
                         mqtt?: string | null;
                         at?: number | null;
                         why?: string | null;
+                        /** @default false */
+                        signs: boolean;
                     };
                 };
             };
@@ -18183,6 +22058,8 @@ export interface operations {
                         mqtt?: string | null;
                         at?: number | null;
                         why?: string | null;
+                        /** @default false */
+                        signs: boolean;
                     };
                 };
             };
@@ -18311,6 +22188,8 @@ export interface operations {
                         mqtt?: string | null;
                         at?: number | null;
                         why?: string | null;
+                        /** @default false */
+                        signs: boolean;
                     };
                 };
             };
@@ -18342,6 +22221,118 @@ export interface operations {
                 };
             };
             /** @description Nobody asked with this ticket */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many tries: wait as `Retry-After` says */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hand_in_diagnosis: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    v?: number;
+                    certificate: string;
+                    content: string;
+                    signature: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The login, the password or the code is wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody asked this gateway for it */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -18771,6 +22762,2221 @@ export interface operations {
             };
         };
     };
+    get_installation_homes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Homes"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_installation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the home's number */
+                home: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bind_sensor: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the home's number */
+                home: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BindSensor"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledSensor"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be so: `type` says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unbind_sensor: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the home's number */
+                home: number;
+                /** @description how a sensor is called in these requests; nothing else is to be read out of it */
+                device: string;
+                /** @description the user of a meter that has several; else 0 */
+                slot: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnbindSensor"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unbound"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prove_sensor: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the home's number */
+                home: number;
+                /** @description how a sensor is called in these requests; nothing else is to be read out of it */
+                device: string;
+                /** @description the user of a meter that has several; else 0 */
+                slot: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProvePart"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pairing"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be so: `type` says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    walk_room: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the home's number */
+                home: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WalkRoom"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomSignal"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_trial: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the home's number */
+                home: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Try"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be so: `type` says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_trial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trial: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_protocols: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the home's number */
+                home: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Protocols"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish_installation: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the home's number */
+                home: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Finish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Protocol"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be so: `type` says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_protocol: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                protocol: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Protocol"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listen: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the gateway's name */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Listen"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listening"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_nearby: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the gateway's name */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nearby"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_depot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Depot"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prepare_sensor: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the gateway's name */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrepareSensor"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreparedSensor"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be so: `type` says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drop_sensor: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the gateway's name */
+                gateway: string;
+                /** @description how a sensor is called in these requests; nothing else is to be read out of it */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreparedSensor"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    label_gateway: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the gateway's name */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabelGateway"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelGateway"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    give_home: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the gateway's name */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveHome"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledGateway"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be so: `type` says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_fleet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fleet"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the gateway's name */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenOrders"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    give_order: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description the gateway's name */
+                gateway: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenOrders"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be so: `type` says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_diagnosis: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the gateway's name */
+                gateway: string;
+                command: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandedIn"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_rollouts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollouts"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_rollout: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginRollout"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be so: `type` says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_rollout: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description a new one for every change; the same one when it is sent again, then it is done once */
+                "Idempotency-Key": string;
+            };
+            path: {
+                rollout: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideRollout"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be so: `type` says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The length of the body is not said */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     alive: {
         parameters: {
             query?: never;
@@ -18807,6 +25013,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ready"];
+                };
+            };
+            /** @description The database does not answer, or too many ask: try again as `Retry-After` says */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain; version=0.0.4; charset=utf-8": string;
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not with this role, or not from this page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer, or too many ask: try again as `Retry-After` says */

@@ -20,10 +20,13 @@ export class Unreachable extends Error {}
 /** The server answered, and the answer is no; the message is its sentence. */
 export class Refused extends Error {
   readonly status: number
+  /** What kind of problem it is, where the server tells several apart; else empty. */
+  readonly type: string
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, type = '') {
     super(message)
     this.status = status
+    this.type = type
   }
 }
 
@@ -47,8 +50,8 @@ export async function ask<T>(
 
 export function taken<T>({ data, error, response }: Answer<T>): T {
   if (response.ok && data !== undefined) return data
-  if (response.status === 401) throw wantsCode(error) ? new CodeNeeded() : new SignedOut()
-  throw new Refused(response.status, sentence(error) ?? response.statusText)
+  if (response.status === 401) throw typeOf(error) === 'urn:hjemvakt:code-needed' ? new CodeNeeded() : new SignedOut()
+  throw new Refused(response.status, sentence(error) ?? response.statusText, typeOf(error))
 }
 
 function sentence(error: unknown): string | null {
@@ -56,8 +59,8 @@ function sentence(error: unknown): string | null {
   return typeof detail === 'string' ? detail : null
 }
 
-function wantsCode(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'type' in error && error.type === 'urn:hjemvakt:code-needed'
+function typeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'type' in error && typeof error.type === 'string' ? error.type : ''
 }
 
 /** `code` null: it was not asked for. */

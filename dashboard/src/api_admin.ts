@@ -13,6 +13,7 @@ export type ChainStep = Schemas['ChainStep']
 export type Change = Schemas['Change']
 export type Changes = Schemas['Changes']
 export type DutyHistory = Schemas['DutyHistory']
+export type DutyPlan = Schemas['DutyPlan']
 export type DutyPeriod = Schemas['DutyPeriod']
 export type EffectiveLimit = Schemas['EffectiveLimit']
 export type EffectiveLimits = Schemas['EffectiveLimits']
@@ -23,6 +24,8 @@ export type EffectiveRules = Schemas['EffectiveRules']
 export type HomeProof = Schemas['HomeProof']
 export type Hours = Schemas['Hours']
 export type Member = Schemas['Member']
+export type MemberChange = Schemas['MemberChange']
+export type Members = Schemas['Members']
 export type Municipality = Schemas['Municipality']
 export type OpenSession = Schemas['OpenSession']
 export type Part = Schemas['OnDuty']['part']
@@ -30,6 +33,7 @@ export type ServiceHours = Schemas['ServiceHours']
 export type SetChains = Schemas['SetChains']
 export type SetHours = Schemas['SetHours']
 export type SetLimit = Schemas['SetLimit']
+export type SetAsideTry = Schemas['SetAsideTry']
 export type SetPlan = Schemas['SetPlan']
 export type SetRule = Schemas['SetRule']
 export type TakeBack = Schemas['TakeBack']
@@ -40,8 +44,27 @@ function keyed<P>(path: P, key: string) {
   return { path, header: { 'Idempotency-Key': key } }
 }
 
-export async function members(team: number): Promise<Member[]> {
-  return taken(await ask((init) => client.GET('/api/v1/teams/{team}/members', { params: { path: { team } }, ...init }))).members
+export async function members(team: number): Promise<Members> {
+  return taken(await ask((init) => client.GET('/api/v1/teams/{team}/members', { params: { path: { team } }, ...init })))
+}
+
+export async function memberHistory(team: number): Promise<MemberChange[]> {
+  return taken(await ask((init) => client.GET('/api/v1/teams/{team}/members/history', { params: { path: { team } }, ...init }))).changes
+}
+
+export async function addMember(team: number, body: Schemas['AddMember'], key: string): Promise<Members> {
+  const params = keyed({ team }, key)
+  return taken(await ask((init) => client.POST('/api/v1/teams/{team}/members', { params, body, ...init })))
+}
+
+export async function setRole(team: number, staff: number, body: Schemas['SetRole'], key: string): Promise<Members> {
+  const params = keyed({ team, staff }, key)
+  return taken(await ask((init) => client.POST('/api/v1/teams/{team}/members/{staff}', { params, body, ...init })))
+}
+
+export async function endMembership(team: number, staff: number, body: TakeBack, key: string): Promise<Members> {
+  const params = keyed({ team, staff }, key)
+  return taken(await ask((init) => client.POST('/api/v1/teams/{team}/members/{staff}/end', { params, body, ...init })))
 }
 
 export async function municipalities(): Promise<Municipality[]> {
@@ -57,6 +80,20 @@ export async function duty(team: number): Promise<Duty> {
 export async function dutyHistory(team: number, days: number): Promise<DutyHistory> {
   const params = { path: { team }, query: { days } }
   return taken(await ask((init) => client.GET('/api/v1/teams/{team}/duty/history', { params, ...init })))
+}
+
+export async function dutyPlan(team: number): Promise<DutyPlan> {
+  return taken(await ask((init) => client.GET('/api/v1/teams/{team}/duty/plan', { params: { path: { team } }, ...init })))
+}
+
+export async function planDuty(team: number, body: Schemas['PlanDuty'], key: string): Promise<DutyPlan> {
+  const params = keyed({ team }, key)
+  return taken(await ask((init) => client.POST('/api/v1/teams/{team}/duty/plan', { params, body, ...init })))
+}
+
+export async function takeBackDuty(team: number, planned: number, rev: string, key: string): Promise<DutyPlan> {
+  const params = keyed({ team, planned }, key)
+  return taken(await ask((init) => client.POST('/api/v1/teams/{team}/duty/plan/{planned}/take-back', { params, body: { rev }, ...init })))
 }
 
 /** `staff` null: oneself. */
@@ -113,6 +150,13 @@ export async function technical(): Promise<Technical> {
 export async function proofs(from: string, to: string): Promise<HomeProof[]> {
   const params = { query: { from, to } }
   return taken(await ask((init) => client.GET('/api/v1/technical/proofs', { params, ...init }))).proofs
+}
+
+// ---- messages set aside
+
+export async function tryAgain(message: number, reason: string, key: string): Promise<SetAsideTry> {
+  const params = keyed({ message }, key)
+  return taken(await ask((init) => client.POST('/api/v1/technical/set-aside/{message}/try', { params, body: { reason }, ...init })))
 }
 
 // ---- pathways

@@ -1,6 +1,7 @@
-// What the patient's screen asks the server for. Refusals are those of api.ts; `Moved`: somebody decided something meanwhile.
-import { ask, client, newKey, taken, type Answer } from './api'
+// What the patient's screen asks the server for. Refusals are those of api.ts.
+import { ask, client, taken } from './api'
 import type { components } from './api.gen'
+import type { Planned } from './measuring'
 import type { Days, Kind, Series } from './protocol'
 
 type Schemas = components['schemas']
@@ -15,6 +16,7 @@ export type EffectivePlans = Schemas['EffectivePlans']
 export type Excuse = Schemas['Excuse']
 export type Facts = Schemas['Facts']
 export type SaidFact = Schemas['SaidFact']
+export type Fact = Schemas['SayFact']['fact']
 export type GlucoseDay = Schemas['GlucoseDay']
 export type GlucoseReport = Schemas['GlucoseReport']
 export type News2 = Schemas['News2']
@@ -23,6 +25,9 @@ export type PatientDevice = Schemas['PatientDevice']
 export type Person = Schemas['Person']
 export type RecordVersion = Schemas['RecordVersion']
 export type Records = Schemas['Records']
+export type RecordOf = Schemas['SetRecord']['record']
+export type Contact = Schemas['Contact']
+export type Step = Schemas['Step']
 export type Story = Schemas['Story']
 export type StoredReading = Schemas['StoredReading']
 export type StoredReadings = Schemas['StoredReadings']
@@ -31,9 +36,6 @@ export type ToldEvent = Schemas['ToldEvent']
 export type TriedLimit = Schemas['TriedLimit']
 export type TriedOut = Schemas['TriedOut']
 export type WouldBe = Schemas['WouldBe']
-
-/** It is no longer as the screen showed it. */
-export class Moved extends Error {}
 
 export interface Window {
   readonly from: number
@@ -48,9 +50,8 @@ function of(patient: number) {
   return { path: { patient } }
 }
 
-function unmoved<T>({ data, error, response }: Answer<T>): T {
-  if (response.status === 409) throw new Moved()
-  return taken({ data, error, response } as Answer<T>)
+function keyed<P>(path: P, key: string) {
+  return { path, header: { 'Idempotency-Key': key } }
 }
 
 export async function person(patient: number): Promise<Person> {
@@ -82,9 +83,61 @@ export async function facts(patient: number): Promise<Facts> {
   return taken(await ask((init) => client.GET('/api/v1/patients/{patient}/facts', { params: of(patient), ...init })))
 }
 
+/** From now on. */
+export async function sayFact(patient: number, fact: Fact, reason: string, rev: string, key: string): Promise<SaidFact> {
+  const params = keyed({ patient }, key)
+  const body = { fact, reason, rev }
+  return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/facts', { params, body, ...init })))
+}
+
 export async function records(patient: number, record: Records['type']): Promise<Records> {
   const params = { path: { patient, record } }
   return taken(await ask((init) => client.GET('/api/v1/patients/{patient}/records/{record}', { params, ...init })))
+}
+
+/** A whole new version. */
+export async function writeRecord(patient: number, record: RecordOf, reason: string, rev: string, key: string): Promise<Records> {
+  const params = keyed({ patient }, key)
+  const body = { record, reason, rev }
+  return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/records', { params, body, ...init })))
+}
+
+/** All of it: what is left out is taken away. */
+export type SetPerson = Omit<Schemas['SetPerson'], 'reason' | 'rev'>
+
+export async function setPerson(patient: number, said: SetPerson, reason: string, rev: string, key: string): Promise<Person> {
+  const params = keyed({ patient }, key)
+  const body = { ...said, reason, rev }
+  return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/person', { params, body, ...init })))
+}
+
+export async function setAddress(patient: number, said: { address: string; doubt: string }, reason: string, rev: string, key: string): Promise<Address> {
+  const params = keyed({ patient }, key)
+  const body = { ...said, reason, rev }
+  return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/address', { params, body, ...init })))
+}
+
+export type Ended = Schemas['Ended']
+
+export async function endPatient(patient: number, why: Schemas['EndPatient']['why'], reason: string, rev: string, key: string): Promise<Ended> {
+  const params = keyed({ patient }, key)
+  const body = { why, reason, rev }
+  return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/end', { params, body, ...init })))
+}
+
+export async function handOver(patient: number, team: number, reason: string, rev: string, key: string): Promise<void> {
+  const params = keyed({ patient }, key)
+  const body = { team, reason, rev }
+  taken(await ask((init) => client.POST('/api/v1/patients/{patient}/hand-over', { params, body, ...init })))
+}
+
+/** Every team of the installation: one can be handed a patient. */
+export async function allTeams(): Promise<Schemas['TeamName'][]> {
+  return taken(await ask((init) => client.GET('/api/v1/municipalities', init))).teams
+}
+
+export async function colleagues(team: number): Promise<Schemas['Member'][]> {
+  return taken(await ask((init) => client.GET('/api/v1/teams/{team}/members', { params: { path: { team } }, ...init }))).members
 }
 
 export async function address(patient: number): Promise<Address> {
@@ -114,6 +167,18 @@ export async function measuringPlan(patient: number): Promise<EffectivePlans> {
   return taken(await ask((init) => client.GET('/api/v1/patients/{patient}/plan', { params: of(patient), ...init })))
 }
 
+export async function setPlan(patient: number, kind: Kind, plan: Planned, reason: string, rev: string, key: string): Promise<EffectivePlans> {
+  const params = keyed({ patient, kind }, key)
+  const body = { ...plan, reason, rev }
+  return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/plan/{kind}', { params, body, ...init })))
+}
+
+export async function takeBackPlan(patient: number, kind: Kind, reason: string, rev: string, key: string): Promise<EffectivePlans> {
+  const params = keyed({ patient, kind }, key)
+  const body = { reason, rev }
+  return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/plan/{kind}/take-back', { params, body, ...init })))
+}
+
 export async function limits(patient: number): Promise<EffectiveLimits> {
   return taken(await ask((init) => client.GET('/api/v1/patients/{patient}/limits', { params: of(patient), ...init })))
 }
@@ -123,16 +188,16 @@ export async function tryOut(patient: number, limit: TriedLimit, days: number): 
   return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/try-out', { params: of(patient), body, ...init }), TRIAL_PATIENCE_MS))
 }
 
-export async function setLimit(patient: number, { kind, ...edges }: TriedLimit, reason: string, rev: string): Promise<EffectiveLimits> {
-  const params = { path: { patient, kind }, header: { 'Idempotency-Key': newKey() } }
+export async function setLimit(patient: number, { kind, ...edges }: TriedLimit, reason: string, rev: string, key: string): Promise<EffectiveLimits> {
+  const params = keyed({ patient, kind }, key)
   const body = { ...edges, reason, rev }
-  return unmoved(await ask((init) => client.POST('/api/v1/patients/{patient}/limits/{kind}', { params, body, ...init })))
+  return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/limits/{kind}', { params, body, ...init })))
 }
 
-export async function takeBackLimit(patient: number, kind: Kind, reason: string, rev: string): Promise<EffectiveLimits> {
-  const params = { path: { patient, kind }, header: { 'Idempotency-Key': newKey() } }
+export async function takeBackLimit(patient: number, kind: Kind, reason: string, rev: string, key: string): Promise<EffectiveLimits> {
+  const params = keyed({ patient, kind }, key)
   const body = { reason, rev }
-  return unmoved(await ask((init) => client.POST('/api/v1/patients/{patient}/limits/{kind}/take-back', { params, body, ...init })))
+  return taken(await ask((init) => client.POST('/api/v1/patients/{patient}/limits/{kind}/take-back', { params, body, ...init })))
 }
 
 export async function news2(patient: number): Promise<News2> {

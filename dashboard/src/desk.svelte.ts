@@ -1,10 +1,12 @@
 // The open screen: who is signed in, what the board says, what is being sent. Views read it; only it talks to the server.
 import * as api from './api'
 import { duty as dutyOf } from './api_duty'
+import { fortnight } from './api_glance'
+import { byPatient, type Fortnight } from './glance'
 import { Live, type Link, type LiveParts } from './live'
 import { leave, replace } from './navigation'
 import type { Alert, Duty, Me, OnDuty, Outcome, ServerMessage, Technical } from './protocol'
-import type { Remark } from './remark'
+import { done, type Remark } from './remark'
 import { caresFor, pathOf, permitted, places, type Route } from './route'
 import { Bell, REPEAT_MS, type Hearing } from './sound'
 import { EMPTY, isOpen, reduce, type Message, type State } from './state'
@@ -25,10 +27,13 @@ const LOOK_AGAIN_MS = 3_000
 const CALM_TICKS = 15
 const TOLD_MS = 12_000
 const UNANSWERED_KEPT = 50
+const BESIDE_MS = 10 * 60_000
 
 export class Desk {
   phase = $state<Phase>('starting')
   notice = $state<Notice | null>(null)
+  /** Nobody has answered yet who we are: opened without a line. */
+  unreached = $state(false)
   route = $state.raw<Route>({ screen: 'board' })
   me = $state.raw<Me | null>(null)
   state = $state.raw<State>(EMPTY)
@@ -37,6 +42,8 @@ export class Desk {
   filter = $state.raw<Filter>(NO_FILTER)
   /** By team; a team that is not there has not been heard of. */
   duty = $state.raw<ReadonlyMap<number, readonly OnDuty[]>>(new Map())
+  /** By patient, of the last fourteen days; who is not there has not been heard of. */
+  fortnights = $state.raw<ReadonlyMap<number, Fortnight>>(new Map())
   remarks = $state.raw<ReadonlyMap<number, Remark>>(new Map())
   hearing = $state<Hearing>('off')
   spokenRed = $state('')
@@ -73,6 +80,7 @@ export class Desk {
   async start(): Promise<void> {
     setInterval(() => this.#tick(), 1000)
     setInterval(() => this.#remind(), REPEAT_MS)
+    setInterval(() => this.#lookBeside(), BESIDE_MS)
     await this.#resume()
   }
 
@@ -80,13 +88,25 @@ export class Desk {
     try {
       this.#enter(await api.whoAmI())
     } catch (error) {
-      if (error instanceof api.Unreachable) setTimeout(() => void this.#resume(), LOOK_AGAIN_MS)
+      this.unreached = error instanceof api.Unreachable || (error instanceof api.Refused && error.status >= 500)
+      if (this.unreached) setTimeout(() => void this.#resume(), LOOK_AGAIN_MS)
       else this.phase = 'out'
     }
   }
 
   async signIn(login: string, password: string, code: string | null): Promise<void> {
     this.#enter(await api.signIn(login, password, code))
+  }
+
+  /** Who is signed in may open something else by now. */
+  async again(): Promise<void> {
+    try {
+      const me = await api.whoAmI()
+      this.#live?.stop()
+      this.#enter(me)
+    } catch (error) {
+      if (error instanceof api.SignedOut) this.#leave('over')
+    }
   }
 
   go(route: Route): void {
@@ -175,6 +195,7 @@ export class Desk {
     this.notice = null
     this.#redirect()
     this.phase = 'in'
+    if (me.code_awaited) return
     if (!this.cares && places(this.roles).length > 0) return // nothing of a patient for them
     this.#live = new Live({
       ...this.#surroundings,
@@ -195,6 +216,7 @@ export class Desk {
     this.remarks = new Map()
     this.filter = NO_FILTER
     this.duty = new Map()
+    this.fortnights = new Map()
     this.#waiting = []
     this.notice = notice
     this.phase = 'out'
@@ -212,10 +234,20 @@ export class Desk {
     try {
       this.#take({ type: 'board', board: await api.board() })
       for (const team of Object.keys(this.state.cursors)) void dutyOf(Number(team)).then((found) => this.onDuty(found), nothing)
+      this.#lookBeside()
     } catch (error) {
       if (error instanceof api.SignedOut) this.#leave('over')
       if (error instanceof api.Refused && error.status === 403) this.#leave('noBoard')
       throw error
+    }
+  }
+
+  /** What stands beside the readings; without it the board is whole. */
+  #lookBeside(): void {
+    for (const team of Object.keys(this.state.cursors)) {
+      void fortnight(Number(team)).then((found) => {
+        if (this.loaded) this.fortnights = new Map([...this.fortnights, ...byPatient(found)])
+      }, nothing)
     }
   }
 
@@ -317,7 +349,7 @@ export class Desk {
       if (error instanceof api.SignedOut) return this.#leave('over')
       const refused = error instanceof api.Refused
       if (refused) this.#unanswered.delete(wish)
-      this.#remark(alert.id, { what: refused ? 'refused' : 'not_sent', detail: refused ? error.message : '' })
+      this.#remark(alert.id, refused ? { what: 'refused', detail: error.message } : { what: 'not_sent', detail: '', done: done(alert) })
     }
   }
 
@@ -371,7 +403,7 @@ export class Desk {
   }
 }
 
-/** The duty that cannot be had now is had with the next board. */
+/** What cannot be had now is had with the next board. */
 function nothing(): void {}
 
 /** A stream that goes on changes its alert's numbers under the nurse's finger. Unless it was raised again meanwhile, she has it. */

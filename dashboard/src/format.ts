@@ -89,3 +89,9 @@ export function years(born: string, now: number): number {
   const before = today.slice(5) < born.slice(5) ? 1 : 0
   return Number(today.slice(0, 4)) - Number(born.slice(0, 4)) - before
 }
+
+/** Without spaces around them, "tel:+4790000001"; what is no number at all is no link. */
+export function telOf(phone: string): string | null {
+  const plain = phone.replace(/[\s()./-]/g, '')
+  return /^\+?\d{3,15}$/.test(plain) ? `tel:${plain}` : null
+}

@@ -85,9 +85,10 @@ export class Live {
   /** The screen is looked at again, or the network is back: is anybody there? */
   wake(): void {
     if (!this.#running) return
-    if (this.#overdue()) this.#lose()
-    if (!this.#wire) {
-      this.#attempts = 0
+    const slept = this.#overdue()
+    if (slept) this.#lose()
+    if (!this.#wire || (slept && this.#synced)) {
+      this.#attempts = 0 // a line that has been silent for so long is dead: nobody waits for its answer
       return this.#reopen()
     }
     if (this.#cancelPong) return

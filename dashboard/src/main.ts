@@ -2,6 +2,7 @@ import { mount } from 'svelte'
 import './app.css'
 import App from './App.svelte'
 import { Desk } from './desk.svelte'
+import { install } from './installed'
 import type { Timers, Wire, WireEvents } from './live'
 import { follow } from './navigation'
 import { routeOf } from './route'
@@ -47,6 +48,7 @@ document.addEventListener('visibilitychange', () => {
 for (const event of ['pageshow', 'online']) addEventListener(event, () => desk.wake())
 
 follow(desk)
+install((route) => desk.go(route))
 
 const target = document.getElementById('app')
 if (!target) throw new Error('index.html has no #app')

@@ -42,6 +42,21 @@ export function replace(path: string): void {
   history.replaceState(null, '', path)
 }
 
+const LATE_MS = 3000
+let tries = new AbortController()
+
+/** What comes late makes rows taller, and would push the page away from where it stood. Whoever moves it has it. */
 export function scrollBack(): void {
-  scrollTo({ top: heightKept(), behavior: 'instant' })
+  tries.abort()
+  const top = heightKept()
+  const back = (): void => scrollTo({ top, behavior: 'instant' })
+  back()
+  if (top === 0) return
+  const { signal } = (tries = new AbortController())
+  const grown = new ResizeObserver(back)
+  grown.observe(document.body)
+  signal.addEventListener('abort', () => grown.disconnect())
+  const end = tries.abort.bind(tries)
+  for (const move of ['wheel', 'touchstart', 'keydown', 'pointerdown']) addEventListener(move, () => end(), { signal })
+  setTimeout(() => end(), LATE_MS)
 }

@@ -32,7 +32,12 @@ export function dayOf(at: number): string {
 }
 
 export function midnight(day: string): number {
-  return instant(Date.parse(`${day}T00:00:00Z`))
+  return timeOn(day, '00:00')
+}
+
+/** "08:30" on that day's wall. */
+export function timeOn(day: string, time: string): number {
+  return instant(Date.parse(`${day}T${time}:00Z`))
 }
 
 /** The day so many days after, on the calendar. */

@@ -113,6 +113,26 @@ describe('rows', () => {
     expect(order(reduce(state, { type: 'readings', values: [aReading({ patient: 3, taken_at: at(0) })] }))).toEqual(order(state))
   })
 
+  test('a reading makes one row anew, and the others stay the very same', () => {
+    const state = board({ patients: [1, 2, 3].map((id) => aPatient({ id })), alerts: [anAlert({ patient: 2 })] })
+    const before = new Map(rows(state, NOON).map((each) => [each.patient.id, each]))
+    const told = reduce(state, { type: 'readings', values: [aReading({ patient: 3, taken_at: at(5), value: 91 })] })
+    const after = rows(told, NOON)
+    expect(after.filter((each) => each === before.get(each.patient.id)).map((each) => each.patient.id)).toEqual([2, 1])
+    expect(after.find((each) => each.patient.id === 3)?.vitals[0]?.latest.value).toBe(91)
+  })
+
+  test('no row outlives an alert, a gateway that falls silent or the time after which a value is old', () => {
+    const shown = board({ patients: [aPatient({ id: 1 })], gateways: [aGateway()] })
+    const tone = (state: State, now = NOON) => rows(state, now)[0]?.tone
+    expect(tone(shown)).toBe('green')
+    expect(tone(reduce(shown, { type: 'answered', alert: anAlert({ patient: 1 }) }))).toBe('red')
+    expect(tone(shown)).toBe('green')
+    expect(tone({ ...shown, gateways: new Map([[aGateway().id, aGateway({ state: 'silent' })]]) })).toBe('technical')
+    expect(tone(shown)).toBe('green')
+    expect(tone(shown, NOON + 24 * 3600 * 1000)).toBe('technical')
+  })
+
   test('every patient is counted once', () => {
     const patients = [1, 2, 3].map((id) => aPatient({ id }))
     expect(counts(rows(board({ patients, alerts: [anAlert({ patient: 2 })] }), NOON))).toEqual({ red: 1, yellow: 0, technical: 0, green: 2 })

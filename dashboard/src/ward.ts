@@ -102,11 +102,19 @@ export function overtaking(alert: Alert, vital: Vital | null, now: number): Late
   return newer && (latest.value !== alert.evidence.value || latest.sign !== alert.evidence.sign) ? latest : null
 }
 
+let shown: (Pick<State, 'alerts' | 'gateways'> & { readonly now: number; readonly of: ReadonlyMap<PatientRow, Row> }) | null = null
+
+/** Whom nothing has happened to keeps the row that was shown: of five hundred a reading changes one. */
 export function rows(state: State, now: number): Row[] {
+  const { alerts, gateways } = state
+  const kept = shown?.alerts === alerts && shown.gateways === gateways && shown.now === now ? shown.of : null
   const about = alertsByPatient(state)
-  return [...state.patients.values()]
-    .map((patient) => row(state, patient, about.get(patient.id) ?? [], now))
-    .sort(byUrgency)
+  const of = new Map<PatientRow, Row>()
+  for (const patient of state.patients.values()) {
+    of.set(patient, kept?.get(patient) ?? row(state, patient, about.get(patient.id) ?? [], now))
+  }
+  shown = { alerts, gateways, now, of }
+  return [...of.values()].sort(byUrgency)
 }
 
 function alertsByPatient(state: State): Map<number, Alert[]> {
@@ -174,8 +182,12 @@ function uneasy(patient: PatientRow, vitals: readonly Vital[], gateways: readonl
   if (patient.sensors_off.length > 0) return 'sensor_off'
   if (gateways.some((gateway) => gateway.state !== 'online')) return 'gateway'
   if (vitals.some((vital) => isStale(vital, now))) return 'stale'
-  const watchedOtherwise = patient.pathway === 'safety' && gateways.length > 0
-  return vitals.length === 0 && !watchedOtherwise ? 'nothing' : null
+  return isWatched({ patient, vitals, gateways }) ? null : 'nothing'
+}
+
+/** Somebody of whom readings have come, or whom sensors of the home watch: only then silence says that all is well. */
+export function isWatched({ patient, vitals, gateways }: Pick<Row, 'patient' | 'vitals' | 'gateways'>): boolean {
+  return vitals.length > 0 || (patient.pathway === 'safety' && gateways.length > 0)
 }
 
 /** Unknown is not green: only a value that is new enough says that somebody is inside the limits, or outside. */

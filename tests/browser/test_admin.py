@@ -1,7 +1,9 @@
 """The administration: who is called, what counts, what stands where, who saw it; by role, by keyboard, on a phone."""
 
 import re
+from datetime import datetime, timedelta
 from secrets import token_hex
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
@@ -9,6 +11,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import DESK, PHONE, sign_in
 from tests.browser.test_board_use import TABLET, TARGETS, TOO_WIDE, violations
 
+OSLO = ZoneInfo("Europe/Oslo")
+AGAIN = re.compile("^Prøv igjen ?: gw-anna")
 LONG = "Åse-Karin Hammerfjeld-Østensjøvik Brattbakk-Skjærgårdsvik"
 PAGES = {
     "vakt": ("siv", "På vakt nå", "On duty now"),
@@ -90,10 +94,61 @@ def test_a_chain_is_changed_only_when_it_is_whole_and_history_says_who(screens, 
     expect(page.get_by_role("row").filter(has_text="Bakvakten sitter nærmere.")).to_contain_text("Siv")
 
 
+def test_a_coordinator_plans_a_duty_ahead_and_takes_it_back(screens, staffed):
+    page = opened(screens, "siv", "vakt")
+    ahead = page.get_by_role("region", name="Vaktplan framover")
+    expect(ahead.get_by_text("Ingen vakt er planlagt.")).to_be_visible()
+    form = ahead.get_by_role("form", name="Legg i planen")
+    form.get_by_role("button", name="Legg i planen").click()
+    expect(form.get_by_text("Velg dagen.")).to_be_visible()
+    form.get_by_label("Hvem").select_option(label="Kari")
+    form.get_by_label("Dag").fill((datetime.now(OSLO) + timedelta(days=2)).date().isoformat())
+    form.get_by_label("Fra").fill("22:00")
+    form.get_by_label("Til").fill("7.30")
+    form.get_by_role("button", name="Legg i planen").click()
+    expect(form.get_by_text("Skriv klokkeslettet som 07:30.")).to_be_visible()
+    form.get_by_label("Til").fill("07:30")
+    expect(form.get_by_text("Slutter neste dag.")).to_be_visible()
+    form.get_by_role("button", name="Legg i planen").click()
+    row = ahead.get_by_role("row", name="Vakt Kari")
+    expect(row).to_contain_text("22:00")
+    expect(row).to_contain_text("lagt inn av Siv")
+    row.get_by_role("button", name="Ta bort").click()
+    expect(ahead.get_by_text("Ingen vakt er planlagt.")).to_be_visible()
+
+
+def test_an_administrator_decides_who_works_in_the_team_and_says_why(screens, staffed):
+    page = opened(screens, "adam", "ansatte")
+    page.get_by_role("button", name=re.compile(r"^Endre rolle … ?: Kari$")).click()
+    form = page.get_by_role("form", name="Rollen til Kari")
+    form.get_by_label("Rolle").select_option(label="Koordinator")
+    form.get_by_role("button", name="Lagre").click()
+    expect(form.get_by_text("Skriv hvorfor.")).to_be_visible()
+    form.get_by_label("Hvorfor").fill("Leder dagvakten.")
+    form.get_by_role("button", name="Lagre").click()
+    expect(page.get_by_role("row", name=re.compile("^Kari"))).to_contain_text("Koordinator")
+    page.get_by_role("button", name="Ny i teamet …").click()
+    form = page.get_by_role("form", name="Ny i teamet")
+    form.get_by_label("Hvorfor").fill("Låner henne ut.")
+    form.get_by_role("button", name="Lagre").click()
+    expect(form.get_by_text("Skriv brukernavnet.")).to_be_visible()
+    form.get_by_label("Brukernavn").fill("berit")
+    form.get_by_role("button", name="Lagre").click()
+    expect(page.get_by_role("row", name=re.compile("^Berit"))).to_contain_text("Sykepleier")
+    page.get_by_role("button", name=re.compile(r"^Endre rolle … ?: Berit$")).click()
+    form = page.get_by_role("form", name="Rollen til Berit")
+    form.get_by_label("Hvorfor").fill("Lånet er over.")
+    form.get_by_role("button", name="Slutter i teamet").click()
+    expect(page.get_by_role("row", name=re.compile("^Berit"))).to_have_count(0)
+    page.get_by_text("Hvem bestemte det (3)").click()
+    expect(page.get_by_text("Kari ble koordinator.")).to_be_visible()
+
+
 def test_what_was_typed_stays_when_the_line_is_down_or_somebody_was_first(api, screens, staffed):
     screens.expected = ("401", "409", "ERR_FAILED")
     page = opened(screens, "siv", "pasientforlop")
-    page.get_by_role("button", name=re.compile(r"^Endre ?: SpO₂")).first.click()
+    limits = page.get_by_role("region", name="Grenser", exact=True)  # the plan has a row of the same kind
+    limits.get_by_role("button", name=re.compile(r"^Endre ?: SpO₂")).click()
     form = page.get_by_role("form", name="Grenser for SpO₂")
     form.get_by_label("Gul lav").fill("91")
     form.get_by_label("Hvorfor").fill("Som avtalt i teamet.")
@@ -133,6 +188,35 @@ def test_an_auditor_reads_the_log_of_one_patient_and_prints_it(screens, staffed)
     expect(page.get_by_role("row").filter(has_text="Kari").first).to_contain_text("så på")
 
 
+def test_a_message_that_was_set_aside_is_tried_again_and_its_answer_is_shown(screens, staffed):
+    page = opened(screens, "adam", "hjemmesentraler", PHONE)
+    aside = page.get_by_role("region", name="Meldinger lagt til side")
+    expect(aside.get_by_role("row").filter(has_text="gw-anna")).to_contain_text("body: broken")
+    aside.get_by_role("button", name=AGAIN).click()
+    form = aside.get_by_role("form", name="Prøv igjen")
+    form.get_by_role("button", name="Prøv igjen").click()
+    expect(form.get_by_text("Skriv hvorfor.")).to_be_visible()
+    assert (page.evaluate(TOO_WIDE), page.evaluate(TARGETS), violations(page)) == ([], [], [])
+    form.get_by_label("Hvorfor").fill("Serveren er oppdatert")
+    form.get_by_role("button", name="Prøv igjen").click()
+    expect(aside.get_by_text("Venter på serveren …")).to_be_visible()
+    expect(aside.get_by_role("button", name=AGAIN)).to_have_count(0)
+    answered = "update set_aside_try set tried_at = now(), stored = 3, events = 1, refused = 2, why = 'too old'"
+    staffed.sql(answered)
+    expect(aside).to_contain_text(
+        re.compile("nye målinger lagret: 3, nye hendelser lagret: 1, rader som fortsatt ikke kan lagres: 2.*too old")
+    )
+    expect(aside).to_contain_text(re.compile("Spurt av Adam .*: Serveren er oppdatert"))
+    expect(aside.get_by_role("button", name=AGAIN)).to_be_visible()
+
+
+def test_whoever_may_not_have_it_tried_again_sees_only_what_became_of_it(screens, staffed):
+    page = opened(screens, "tor", "hjemmesentraler")
+    aside = page.get_by_role("region", name="Meldinger lagt til side")
+    expect(aside.get_by_text("ikke prøvd igjen")).to_be_visible()
+    expect(aside.get_by_role("button")).to_have_count(0)
+
+
 def test_an_administrator_ends_a_login_of_a_member(screens, staffed):
     page = opened(screens, "adam", "ansatte")
     page.get_by_role("button", name=re.compile(r"^Innlogginger … ?: Kari$")).click()
@@ -146,9 +230,9 @@ def test_an_administrator_ends_a_login_of_a_member(screens, staffed):
     [
         ("kari", ["Vakt og varsling", "Pasientforløp", "Ansatte"]),
         ("tor", ["Hjemmesentraler"]),
-        ("adam", ["Hjemmesentraler", "Ansatte"]),
+        ("adam", ["Hjemmesentraler", "Ansatte", "Team", "Ny pasient"]),
         ("rune", ["Ansatte", "Innsynslogg"]),
-        ("siv", ["Vakt og varsling", "Hjemmesentraler", "Pasientforløp", "Ansatte"]),
+        ("siv", ["Vakt og varsling", "Hjemmesentraler", "Pasientforløp", "Ansatte", "Team", "Ny pasient"]),
     ],
 )
 def test_nobody_is_shown_a_page_that_the_server_would_refuse(screens, staffed, login, pages):
@@ -170,12 +254,11 @@ def open_forms(page, name):
     page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true })")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["nb", "en"])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_nothing_is_too_wide_and_every_target_can_be_hit(screens, staffed, name, language, theme):
+def test_axe_finds_nothing_nothing_is_too_wide_and_every_target_can_be_hit(screens, staffed, name, language):
     login, norwegian, english = PAGES[name]
-    page = opened(screens, login, name, language=language, theme=theme, motion=False)
+    page = opened(screens, login, name, language=language, motion=False)
     expect(
         page.locator("main").get_by_role("heading", name=norwegian if language == "nb" else english, exact=True)
     ).to_be_visible()

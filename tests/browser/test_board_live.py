@@ -101,7 +101,8 @@ def test_a_new_value_is_there_without_a_reload_even_of_a_kind_never_measured_bef
     expect(row(page, "anna")).to_contain_text("Ingen målinger ennå")
     town.measure("anna", Kind.SPO2, 93, now() - MINUTE)
     expect(row(page, "anna")).to_contain_text("93 %")
-    expect(row(page, "anna").locator("canvas")).to_have_attribute("aria-label", re.compile("^SpO₂ siste .*sist 93$"))
+    told = re.compile(r"^SpO₂ siste .*sist 93(, \d+ planlagte målinger mangler)?$")
+    expect(row(page, "anna").locator("canvas")).to_have_attribute("aria-label", told)
     town.measure("anna", Kind.SPO2, 91, now())
     expect(row(page, "anna")).to_contain_text("91 %")
 
@@ -129,13 +130,13 @@ def test_a_server_that_is_gone_is_said_and_what_happened_meanwhile_is_there_when
     expect(row(page, "anna").locator("s")).to_have_count(0)
     api.stop()
     try:
-        expect(link(page)).to_contain_text("Frakoblet siden", timeout=20_000)
+        expect(link(page)).to_contain_text("Frakoblet siden")
         expect(link(page)).to_contain_text("verdiene er gamle")
         expect(row(page, "anna").locator("s")).to_have_text("93 %")
         alert = town.press("anna")
     finally:
         api.start()
-    expect(link(page)).to_have_text("Direkte", timeout=30_000)
+    expect(link(page)).to_have_text("Direkte")
     expect(card(page, alert)).to_be_visible()
     expect(row(page, "anna").locator("s")).to_have_count(0)
 
@@ -172,7 +173,7 @@ def test_a_laptop_that_slept_says_at_once_that_it_is_old_and_then_has_everything
     page.clock.fast_forward(20_000)
     page.evaluate("dispatchEvent(new Event('pageshow'))")
     page.clock.resume()
-    expect(card(page, alert)).to_be_visible(timeout=10_000)
+    expect(card(page, alert)).to_be_visible()
     expect(link(page)).to_have_text("Direkte")
     assert len(sockets) > asleep[0] + 1
 

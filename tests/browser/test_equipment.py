@@ -53,10 +53,9 @@ def troubled(town):
     return town
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE])
-def test_a_technician_sees_what_is_wrong_with_equipment_and_no_patient(screens, troubled, size, theme):
-    page = screens.login_page(size, theme=theme)
+def test_a_technician_sees_what_is_wrong_with_equipment_and_no_patient(screens, troubled, size):
+    page = screens.login_page(size)
     sign_in(page, "tor")
     expect(page.get_by_text("body: broken")).to_be_visible()
     gateway = page.get_by_role("listitem").filter(has_text="gw-anna").first

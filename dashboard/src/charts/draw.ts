@@ -8,6 +8,8 @@ export interface Ink {
   readonly red: string
 }
 
+const MISSED_PX = 2.5
+
 export function inkOf(element: Element): Ink {
   const style = getComputedStyle(element)
   const colour = (name: string) => style.getPropertyValue(name).trim()
@@ -28,6 +30,7 @@ export function draw(context: CanvasRenderingContext2D, chart: Sparkline, box: B
   context.lineJoin = 'round'
   context.strokeStyle = ink.line
   for (const line of chart.lines) stroke(context, line)
+  for (const x of chart.missed) cross(context, x, box.height - MISSED_PX - 1, ink.yellow)
   for (const dot of chart.dots) disc(context, dot, 2, colourOf(dot, ink))
   if (chart.last) disc(context, chart.last, 3.5, colourOf(chart.last, ink))
 }
@@ -52,6 +55,17 @@ function limits(context: CanvasRenderingContext2D, chart: Sparkline, box: Box, i
 function stroke(context: CanvasRenderingContext2D, line: readonly Dot[]): void {
   context.beginPath()
   line.forEach(({ x, y }, index) => (index === 0 ? context.moveTo(x, y) : context.lineTo(x, y)))
+  context.stroke()
+}
+
+function cross(context: CanvasRenderingContext2D, x: number, y: number, colour: string): void {
+  context.strokeStyle = colour
+  context.lineWidth = 1.5
+  context.beginPath()
+  context.moveTo(x - MISSED_PX, y - MISSED_PX)
+  context.lineTo(x + MISSED_PX, y + MISSED_PX)
+  context.moveTo(x + MISSED_PX, y - MISSED_PX)
+  context.lineTo(x - MISSED_PX, y + MISSED_PX)
   context.stroke()
 }
 

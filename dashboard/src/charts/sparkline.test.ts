@@ -10,6 +10,15 @@ function points(...pairs: [seconds: number, value: number][]) {
   return pairs.map(([s, value]) => ({ at: at(s), value }))
 }
 
+test('a planned reading that did not come is a cross at its time, and the chart begins no later; crosses that would touch are one', () => {
+  const hours = (ago: number) => NOON - ago * 3_600_000
+  const series = { spark: [{ at: new Date(hours(24)).toISOString(), value: 92 }], limits: null, gap_s: 0, latest: { decimals: 0 } }
+  const chart = sparkline(series, NOON, { width: 108, height: 36 }, [hours(100), hours(50), hours(49), hours(0)])
+  expect(chart.from).toBe(hours(100))
+  expect(chart.missed).toEqual([4, 54, 104])
+  expect(sparkline(series, NOON, { width: 108, height: 36 }).missed).toEqual([])
+})
+
 describe('joining', () => {
   test('readings within the gap are one line, and none stands alone', () => {
     const chart = sparkline({ ...line, spark: points([-120, 90], [-60, 91], [0, 92]) }, NOON, box)

@@ -24,12 +24,15 @@ export interface Sparkline {
   readonly red: readonly number[]
   /** Every limit that lies in the picture, for whoever writes them beside it. */
   readonly edges: readonly { readonly y: number; readonly limit: number; readonly level: 1 | 2 }[]
+  /** Where a planned measurement is missing. */
+  readonly missed: readonly number[]
   readonly from: number
   readonly lowest: number
   readonly highest: number
 }
 
 const PAD = 4
+const CROSS_PX = 7
 const LEAST_LINE_MS = 10 * 60_000
 const LEAST_SPOT_MS = 24 * 3_600_000
 
@@ -48,14 +51,15 @@ export function levelOf(measured: number, limits: Limits | null, decimals: numbe
   return 0
 }
 
-/** Readings further apart than `gap_s` are not joined; 0 joins nothing. The right edge is now, so that old data moves away. */
-export function sparkline({ spark, limits, gap_s: gapS, latest }: Series, now: number, box: Box): Sparkline {
+/** Readings further apart than `gap_s` are not joined; 0 joins nothing. The right edge is now, so that old data moves away.
+ * `missed`: when planned ones were due that did not come. */
+export function sparkline({ spark, limits, gap_s: gapS, latest }: Series, now: number, box: Box, missed: readonly number[] = []): Sparkline {
   const sorted = spark.map(({ at, value }) => ({ at: Date.parse(at), value })).sort((a, b) => a.at - b.at)
   const values = sorted.map((point) => point.value)
   const [lowest, highest] = [Math.min(...values), Math.max(...values)]
   const y = scale(values, limits, box)
   const end = Math.max(now, sorted.at(-1)?.at ?? now)
-  const from = startOf(sorted[0]?.at ?? now, gapS, end)
+  const from = startOf(Math.min(sorted[0]?.at ?? now, ...missed), gapS, end)
   const x = (at: number) => PAD + ((at - from) / (end - from)) * (box.width - 2 * PAD)
   const placed = sorted.map((point) => ({ at: point.at, x: x(point.at), y: y(point.value), level: levelOf(point.value, limits, latest.decimals) }))
   const runs = split(placed, gapS * 1000)
@@ -66,10 +70,18 @@ export function sparkline({ spark, limits, gap_s: gapS, latest }: Series, now: n
     band: band(limits, y, box),
     red: [limits?.red_low ?? null, limits?.red_high ?? null].filter((each) => each !== null).map(y),
     edges: edges(limits, y).filter((each) => each.y >= 0 && each.y <= box.height),
+    missed: apart(missed.filter((due) => due <= end).map(x)),
     from,
     lowest,
     highest,
   }
+}
+
+/** Four a day for two weeks would be one bar: those that would touch are one cross. */
+function apart(places: readonly number[]): number[] {
+  const found: number[] = []
+  for (const place of [...places].sort((a, b) => a - b)) if (place - (found.at(-1) ?? -CROSS_PX) >= CROSS_PX) found.push(place)
+  return found
 }
 
 function edges(limits: Limits | null, y: (value: number) => number): Sparkline['edges'][number][] {

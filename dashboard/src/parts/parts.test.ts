@@ -4,13 +4,14 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Desk } from '../desk.svelte'
 import { aBoard, aGateway, anAlert, aPatient, aReading, at, aVital, NOON, someEvidence } from '../examples'
 import type { Alert, TechnicalGateway } from '../protocol'
-import type { Remark } from '../remark'
+import { done, type Remark } from '../remark'
 import { EMPTY, reduce } from '../state'
 import { nb } from '../words/nb'
 import AlertCard from './AlertCard.svelte'
 import Closing from './Closing.svelte'
 import GatewayFacts from './GatewayFacts.svelte'
 import VitalCell from './VitalCell.svelte'
+import Week from './Week.svelte'
 
 const kari = { id: 1, name: 'Kari Vaktesen', initials: 'KV' }
 const ola = { id: 2, name: 'Ola Vaktesen', initials: 'OV' }
@@ -33,7 +34,7 @@ function deskWith(alert: Alert, remark?: Remark): Desk {
     open: () => ({ send: () => undefined, close: () => undefined }),
     chance: () => 0,
   })
-  desk.me = { staff: kari, teams: [] }
+  desk.me = { staff: kari, teams: [], code_awaited: false }
   desk.now = desk.calm = NOON
   const patients = [aPatient(), aPatient({ id: 2, name: 'Odd Øvingsrud', born_on: '1951-11-02' })]
   desk.state = reduce(EMPTY, { type: 'board', board: aBoard({ patients, alerts: [alert] }) })
@@ -90,7 +91,7 @@ describe('an alert', () => {
 
   test.each([
     [{ what: 'taken', detail: 'Ola Vaktesen' } as const, 'Ola Vaktesen tok den'],
-    [{ what: 'not_sent', detail: '' } as const, 'Ikke sendt'],
+    [{ what: 'not_sent', detail: '', done: done(anAlert()) } as const, 'Ikke sendt'],
     [{ what: 'changed', detail: '' } as const, 'endret seg'],
     [{ what: 'refused', detail: 'Not with this role.' } as const, 'Ikke lagret: Not with this role.'],
   ])('says what came of the press: %j', (remark, said) => {
@@ -241,4 +242,13 @@ describe('an alert that somebody answers', () => {
     await fireEvent.click(hour)
     expect(said).toHaveBeenCalledWith(alert, { answer: 'snooze', minutes: 60, reason: 'spiser middag' })
   })
+})
+
+test('days without an alert are green only for somebody of whom anything is known', async () => {
+  const { container, rerender } = render(Week, { props: { week: [], known: false, now: NOON, words: nb } })
+  const dots = () => [...container.querySelectorAll('g')].map((each) => each.classList.contains('unknown'))
+  expect(screen.getByRole('img').getAttribute('aria-label')).toBe(`Varsler siste 7 dager: ${nb.patients.noReadings}`)
+  expect(dots()).toEqual(Array(7).fill(true))
+  await rerender({ known: true })
+  expect(dots()).toEqual(Array(7).fill(false))
 })

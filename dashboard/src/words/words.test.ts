@@ -2,24 +2,19 @@ import { expect, test } from 'vitest'
 import { en as alertEn } from './alert.en'
 import { nb as alertNb } from './alert.nb'
 import { en } from './en'
+import { en as meEn } from './me.en'
+import { nb as meNb } from './me.nb'
 import { nb } from './nb'
+import { entries } from './promises'
 
 /** Words whose argument is an age, not something to be said as it is. */
 const TAKES_AGE = ['age', 'span', 'technical.heard']
 
-/** "alerts.late()" for each word, with functions called on something that can be found again. */
-function entries(value: unknown, path: string): [string, string][] {
-  if (typeof value === 'string') return [[path, value]]
-  if (typeof value === 'function') {
-    const given = Array.from({ length: value.length }, (_, index) => (TAKES_AGE.includes(path) ? { amount: 7, unit: 'hours' } : `given${index}`))
-    return [[`${path}(${value.length})`, String(value(...given))]]
-  }
-  return Object.entries(value as object).flatMap(([key, each]) => entries(each, path ? `${path}.${key}` : key))
-}
+const given = (place: number, path: string) => (TAKES_AGE.includes(path) ? { amount: 7, unit: 'hours' } : `given${place}`)
 
 /** The screens have words of their own beside the common ones. */
-const norwegian = [...entries(nb, ''), ...entries(alertNb, 'alert')]
-const english = [...entries(en, ''), ...entries(alertEn, 'alert')]
+const norwegian = [...entries(nb, '', given), ...entries(alertNb, 'alert', given), ...entries(meNb, 'me', given)]
+const english = [...entries(en, '', given), ...entries(alertEn, 'alert', given), ...entries(meEn, 'me', given)]
 
 test('every word of one language is there in the other', () => {
   expect(english.map(([path]) => path).sort()).toEqual(norwegian.map(([path]) => path).sort())
@@ -49,6 +44,10 @@ test('a word that takes something says it', () => {
 test('one English word is the Norwegian one only where both languages say so', () => {
   const same = norwegian.filter(([path, text]) => english.some(([other, said]) => other === path && said === text)).map(([path]) => path)
   expect(same).toEqual([
+    'why.at(2)',
+    'told.and(2)',
+    'told.longerThan(2)',
+    'news2.spo2',
     'product',
     'alerts.device(1)',
     'answer.minutes(1)',
@@ -57,10 +56,8 @@ test('one English word is the Norwegian one only where both languages say so', (
     'kind.peak_flow',
     'kind.fev1',
     'kind.fvc',
-    'why.at(2)',
-    'told.and(2)',
-    'told.longerThan(2)',
-    'news2.spo2',
     'duty.who(2)',
+    'me.role.administrator',
+    'me.demand.by(3)',
   ])
 })

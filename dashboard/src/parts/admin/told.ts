@@ -1,5 +1,5 @@
 // Hours, seconds and numbers of the administration, in words. Pure.
-import { short } from '../../admin'
+import { short } from '../../measuring'
 import type { Hours } from '../../api_admin'
 import type { Kind } from '../../protocol'
 import type { AdminWords } from '../../words/admin.nb'

@@ -53,16 +53,36 @@ export class Case {
   }
 
   fetchCare(): void {
-    void this.facts.load(() => api.facts(this.id))
+    void this.fetchFacts()
     void this.excuses.load(() => api.excuses(this.id))
   }
 
   fetchPeople(): void {
-    void this.person.load(() => api.person(this.id))
-    void this.contacts.load(() => api.records(this.id, 'contacts'))
-    void this.selfTreatment.load(() => api.records(this.id, 'self_treatment'))
-    void this.address.load(() => api.address(this.id))
+    void this.fetchPerson()
+    void this.fetchContacts()
+    void this.fetchSelfTreatment()
+    void this.fetchAddress()
     void this.devices.load(() => api.devices(this.id))
+  }
+
+  async fetchFacts(): Promise<void> {
+    await this.facts.load(() => api.facts(this.id))
+  }
+
+  async fetchPerson(): Promise<void> {
+    await this.person.load(() => api.person(this.id))
+  }
+
+  async fetchAddress(): Promise<void> {
+    await this.address.load(() => api.address(this.id))
+  }
+
+  async fetchContacts(): Promise<void> {
+    await this.contacts.load(() => api.records(this.id, 'contacts'))
+  }
+
+  async fetchSelfTreatment(): Promise<void> {
+    await this.selfTreatment.load(() => api.records(this.id, 'self_treatment'))
   }
 
   async fetchLimits(): Promise<void> {

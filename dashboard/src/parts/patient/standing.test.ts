@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import type { SaidFact, StoredReading, WouldBe } from '../../api_patient'
+import { telOf } from '../../format'
 import { en } from '../../words/en'
 import { nb } from '../../words/nb'
-import { byDay, csv, edgeOf, holding, limitOf, stamp, telOf, typedOf } from './standing'
+import { byDay, csv, edgeOf, holding, limitOf, linesOf, reactionOf, stamp, typedOf } from './standing'
 
 const NOW = Date.parse('2026-01-15T11:00:00Z')
 
@@ -91,4 +92,12 @@ test('a file opens in a spreadsheet of its language, and nothing in it is a form
 test('a number can be called, and what is none is no link', () => {
   expect(telOf('+47 900 00 001')).toBe('tel:+4790000001')
   expect(telOf('spør naboen')).toBeNull()
+})
+
+test('what one must not get is read line by line, with what it does in brackets', () => {
+  expect(linesOf(' Penicillin (utslett)\n\n Jod \n').map(reactionOf)).toEqual([
+    { to: 'Penicillin', how: 'utslett' },
+    { to: 'Jod', how: '' },
+  ])
+  expect(reactionOf('(utslett)')).toEqual({ to: '(utslett)', how: '' })
 })

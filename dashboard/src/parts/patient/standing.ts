@@ -109,8 +109,12 @@ function cell(text: string): string {
   return /[";,\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
-/** Without spaces around them, "tel:+4790000001"; what is no number at all is no link. */
-export function telOf(phone: string): string | null {
-  const plain = phone.replace(/[\s()./-]/g, '')
-  return /^\+?\d{3,15}$/.test(plain) ? `tel:${plain}` : null
+export function linesOf(text: string): string[] {
+  return text.split('\n').flatMap((line) => line.trim() || [])
+}
+
+/** "Penicillin (utslett)": what, and what it does. */
+export function reactionOf(line: string): { to: string; how: string } {
+  const [, to, how] = /^(.*?)\s*\(([^()]*)\)$/.exec(line) ?? []
+  return to ? { to, how: how ?? '' } : { to: line, how: '' }
 }

@@ -5,6 +5,7 @@ import { KINDS } from '../../kinds'
 import type { Kind, Limits } from '../../protocol'
 import type { Words } from '../../words/nb'
 import type { PatientWords } from '../../words/patient'
+import type { Sending } from '../sending.svelte'
 import { dayClock } from './when'
 
 /** "grenser gul under 90, rød under 88 %" */
@@ -37,4 +38,11 @@ export function deedInWords(deed: ToldAlert['deeds'][number], words: Words, own:
   const to = deed.to ? ` ${deed.to.name}` : ''
   const note = deed.note ? `: ${deed.note}` : ''
   return `${own.by(`${deed.staff?.name ?? own.system} ${what}${to}${outcome}${note}`, dayClock(Date.parse(deed.at), words))}`
+}
+
+/** Why what was typed is not stored; empty: nothing speaks against it. */
+export function problemOf({ state, why }: Pick<Sending, 'state' | 'why'>, moved: string, own: PatientWords): string {
+  if (state === 'moved') return moved
+  if (state === 'refused' || state === 'forbidden') return own.refused(why)
+  return state === 'away' ? own.failed : ''
 }

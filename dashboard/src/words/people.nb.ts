@@ -1,0 +1,47 @@
+// Of the patient's screen: who looks after the patient, whom to call, and how it ends.
+export const peopleNb = {
+  contacts: {
+    heading: 'Kontakter, i ringerekkefølge',
+    patient: 'Pasienten selv',
+    noPhone: 'Telefon ikke opplyst',
+    none: 'Ingen kontakter er skrevet inn',
+    call: (name: string) => `Ring ${name}`,
+    key: 'har nøkkel',
+  },
+
+  who: {
+    heading: 'Hvem har ansvar',
+    coordinator: 'Koordinator',
+    owners: 'Har åpne varsler',
+    livesAlone: 'Bor alene',
+    yes: 'ja',
+    no: 'nei',
+    address: 'Adresse',
+    noHome: 'Ingen bolig er registrert',
+    protected: 'Adressen er beskyttet',
+    doubt: (why: string) => `Usikker: ${why}`,
+    personOf: 'Endre opplysninger',
+    addressOf: 'Endre adresse',
+    nobody: 'Ingen',
+    protection: 'Adressesperre',
+    protections: { '': 'Ingen', kode6: 'Kode 6, strengt fortrolig', kode7: 'Kode 7, fortrolig' },
+    protectionHelp: 'Bare koordinatoren endrer den.',
+    newAddress: 'Adresse fra nå av',
+    leaving: 'Avslutt eller flytt',
+    leavingWhat: 'Hva som skjer',
+    leave: { dead: 'Pasienten er død', moved: 'Pasienten har flyttet', service_over: 'Oppfølgingen er over', hand_over: 'Et annet team overtar' },
+    leavingHelp: 'Fra nå av ventes ingen målinger, og utstyr i hjemmet står på lista over det som skal hentes. Åpne varsler står til noen avslutter dem. Det kan ikke angres her.',
+    leavingSure: 'Jeg vet at det ikke kan angres',
+    leavingTick: 'Kryss av før du avslutter.',
+    chooseWhat: 'Velg hva som skjer.',
+    handOverHelp: 'Det andre teamet får pasienten med alt som er kjent. Åpne varsler ringer hos dem. Du ser pasienten bare om du er i det teamet.',
+    toTeam: 'Team som overtar',
+    chooseTeam: 'Velg teamet.',
+    doLeave: 'Avslutt oppfølgingen',
+    doHandOver: 'Flytt pasienten',
+    left: (alerts: string, equipment: string) => `Oppfølgingen er avsluttet. Åpne varsler: ${alerts}. Utstyr som skal hentes for teamet: ${equipment}.`,
+    doubtHelp: 'Hvorfor den er usikker (ellers tomt)',
+  },
+}
+
+export type PeopleWords = typeof peopleNb

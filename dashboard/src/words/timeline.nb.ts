@@ -1,0 +1,98 @@
+// Of the patient's screen: what was measured and what happened, over time.
+import type { components } from '../api.gen'
+
+export type Range = '6h' | '24h' | '7d' | '30d' | '1y'
+
+export const timelineNb = {
+  range: { '6h': '6 t', '24h': '24 t', '7d': '7 d', '30d': '30 d', '1y': '1 år' } satisfies Record<Range, string>,
+  rangeName: {
+    '6h': 'siste 6 timer',
+    '24h': 'siste 24 timer',
+    '7d': 'siste 7 dager',
+    '30d': 'siste 30 dager',
+    '1y': 'siste år',
+  } satisfies Record<Range, string>,
+  ranges: 'Tidsrom',
+  zoomIn: 'Forstørr',
+  zoomOut: 'Forminsk',
+  earlier: 'Tidligere',
+  later: 'Senere',
+  zoomHint: 'Dra over kurven for å forstørre.',
+  window: (from: string, to: string) => `${from} – ${to}`,
+  showTable: 'Vis som tabell',
+  showCharts: 'Vis som kurver',
+
+  chart: {
+    heading: 'Utvikling',
+    none: 'Ingen målinger i dette tidsrommet',
+    noKinds: 'Ingen målinger er registrert på pasienten ennå',
+    limits: (limits: string) => `grenser ${limits}`,
+    noLimits: 'ingen grenser',
+    below: (limit: string) => `under ${limit}`,
+    above: (limit: string) => `over ${limit}`,
+    yellow: (side: string) => `gul ${side}`,
+    red: (side: string) => `rød ${side}`,
+    noData: 'ingen data',
+    missed: 'planlagt måling mangler',
+    picture: (kind: string, window: string, lowest: string, highest: string, outside: string, gaps: string, missed: string) =>
+      `${kind}, ${window}: lavest ${lowest}, høyest ${highest}. ${outside} utenfor grensene, ${gaps} opphold uten data, ${missed} planlagte målinger mangler.`,
+    pictureEmpty: (kind: string, window: string) => `${kind}, ${window}: ingen målinger.`,
+    legend: 'Grønt felt: innenfor grensene. Skravert: ingen data. ×: planlagt måling mangler. Loddrett strek: varsel.',
+    source: (device: string) => `målt med ${device}`,
+    noSource: 'ukjent måler',
+    reading: (value: string, time: string) => `${value} · ${time}`,
+    between: (value: string, low: string, high: string) => `${value} (${low} til ${high})`,
+  },
+
+  lane: {
+    heading: 'Hendelser',
+    rows: { alert: 'Varsler', help: 'Kall og hjem', dose: 'Medisin', note: 'Notater' },
+    none: 'Ingen hendelser i dette tidsrommet',
+    mark: (row: string, count: string, time: string) => `${row}: ${count}, ${time}`,
+    more: 'Det er flere, eldre hendelser enn det er plass til her.',
+    close: 'Lukk',
+  },
+  event: {
+    fall: 'Fall',
+    sos: 'Trygghetsalarm',
+    smoke: 'Røyk',
+    water: 'Vannlekkasje',
+    co: 'Kullos (CO)',
+    gas: 'Gass',
+    door_opened: 'Dør åpnet',
+    door_closed: 'Dør lukket',
+    sensor_off: 'Sensor tatt av',
+    sensor_on: 'Sensor satt på',
+    dose_taken: 'Medisindose tatt',
+    dose_missed: 'Medisindose ikke tatt',
+    local_alarm: 'Varslet selv hjemme uten linje',
+  } satisfies Record<components['schemas']['ToldEvent']['type'], string>,
+
+  table: {
+    caption: (kind: string, window: string) => `${kind}, ${window}`,
+    kind: 'Måling',
+    time: 'Tid',
+    value: 'Verdi',
+    range: 'Laveste–høyeste',
+    device: 'Målt med',
+    quality: 'Kvalitet',
+    received: 'Mottatt',
+    state: 'Mot grensene',
+    inside: 'innenfor',
+    outside: { low: 'under', high: 'over' },
+    more: 'Hent flere',
+    end: 'Det er alle.',
+    count: (count: string) => `${count} målinger hentet`,
+    qualities: ['god', 'usikker', 'ingen verdi', 'kontrolløsning'] as readonly string[],
+    clocks: ['kontrollert klokke', 'rettet klokke', 'tid ved mottak', 'apparatets egen klokke'] as readonly string[],
+    csv: 'Last ned CSV',
+    csvMaking: 'Lager filen …',
+    csvTooMany: (count: string) => `Filen har de nyeste ${count} målingene; det er flere.`,
+    columns: ['tid', 'verdi', 'enhet', 'laveste', 'høyeste', 'antall', 'sekunder', 'måler', 'kvalitet', 'klokke', 'mottatt'] as readonly string[],
+    events: 'Varsler og hendelser',
+    what: 'Hva',
+    deeds: 'Tiltak',
+  },
+}
+
+export type TimelineWords = typeof timelineNb
