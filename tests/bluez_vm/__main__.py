@@ -1,12 +1,11 @@
 """make test-bluez: the gateway's own code against the real BlueZ, in a virtual machine that needs neither root nor KVM.
 
 Arguments go to pytest in the guest. BLUEZ_ACCEL=kvm where KVM works; BLUEZ_KERNEL names another kernel package of
-Debian's; BLUEZ_LIMIT_S ends a run that hangs.
+Debian's; BLUEZ_LIMIT_S ends a run that hangs. A run of everything that went well is written down in
+tests/bluez_vm/LAST_RUN.txt.
 """
 
-import fcntl
 import os
-import platform
 import shutil
 import signal
 import sys
@@ -15,35 +14,32 @@ import time
 from pathlib import Path
 from typing import Final
 
+from tests.bluez_vm.cache import cache
 from tests.bluez_vm.image import USUAL_KERNELS, base_image, pack_our_code
-from tests.bluez_vm.machine import Guest, boot, qemu
+from tests.bluez_vm.machine import Guest, boot, qemu, sources, write_down
 from tests.bluez_vm.packages import SetupError
 
 SCENARIOS: Final = "tests/bluez_vm/guest"
+LAST_RUN: Final = Path(__file__).parent / "LAST_RUN.txt"
 RUN_LIMIT_S: Final = 480
 BOOT_S: Final = 60
 LIMIT_SAYS: Final = 124  # of timeout(1)
 
 
 def main(arguments: list[str]) -> int:
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise SetupError("this needs Debian 12 or newer on amd64")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hjemvakt" / "bluez_vm"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:  # one machine at a time
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _run(cache, arguments)
+    with cache("bluez_vm", debian="Debian 12 or newer") as kept:
+        return _run(kept, arguments)
 
 
-def _run(cache: Path, arguments: list[str]) -> int:
-    began = time.monotonic()
-    machine = qemu(cache)
+def _run(kept: Path, arguments: list[str]) -> int:
+    began, on = time.monotonic(), sources()
+    machine = qemu(kept)
     kernel = os.environ.get("BLUEZ_KERNEL")
-    image = base_image(cache, (kernel,) if kernel else USUAL_KERNELS)
-    results = cache / "last-run"
+    image = base_image(kept, (kernel,) if kernel else USUAL_KERNELS)
+    results = kept / "last-run"
     shutil.rmtree(results, ignore_errors=True)
     limit_s = int(os.environ.get("BLUEZ_LIMIT_S", RUN_LIMIT_S))
-    with tempfile.TemporaryDirectory(dir=cache, prefix="run-") as directory:
+    with tempfile.TemporaryDirectory(dir=kept, prefix="run-") as directory:
         initrd = Path(directory) / "initrd"
         shutil.copyfile(image / "base.cpio", initrd)
         overlay = Path(directory) / "code.cpio"
@@ -56,6 +52,8 @@ def _run(cache: Path, arguments: list[str]) -> int:
         status = boot(machine, guest, accelerator)
     if status == LIMIT_SAYS:
         print(f"The tests did not end within {limit_s} s.", file=sys.stderr)
+    if not status and not arguments:
+        write_down(results, LAST_RUN, "make test-bluez", on)
     if status:
         print(f"The guest's console, bluetoothd's log and the kernel's are in {results}", file=sys.stderr)
     print(f"{time.monotonic() - began:.0f} s in all")

@@ -80,7 +80,7 @@ def _make(cache: Path, kernels: Sequence[str], image: Path) -> None:
     kernel = apt.first_of(kernels)
     chosen = [name for name in apt.closure(*DEBIAN, kernel) if name in DEBIAN or NEEDED_AS_WELL.fullmatch(name)]
     apt.unpack(chosen, tree)
-    _merge_usr(tree)
+    merge_usr(tree)
     vmlinuz = _only(tree.glob("boot/vmlinuz-*"), "kernel")
     vmlinuz.rename(image / "vmlinuz")
     _thin_out(tree, vmlinuz.name.removeprefix("vmlinuz-"))
@@ -90,7 +90,7 @@ def _make(cache: Path, kernels: Sequence[str], image: Path) -> None:
     shutil.rmtree(tree)
 
 
-def _merge_usr(tree: Path) -> None:
+def merge_usr(tree: Path) -> None:
     for name in MERGED:
         (tree / name).mkdir(exist_ok=True)
         shutil.copytree(tree / name, tree / "usr" / name, symlinks=True, copy_function=os.link, dirs_exist_ok=True)

@@ -1,12 +1,14 @@
 """One run of the guest under QEMU: what pytest says there goes to our standard output, the rest into a directory."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
@@ -17,6 +19,7 @@ PACKAGE: Final = "qemu-system-x86"
 MEMORY_MIB: Final = 1024
 PROCESSORS: Final = 2
 KILL_S: Final = 10
+COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,10 +30,15 @@ class Qemu:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guest:
+    """`drives`: files that it reads as /dev/vda and so on; into the one that is `written`, it writes."""
+
     kernel: Path
     initrd: Path
     results: Path  # a directory
     limit_s: float
+    memory_mib: int = MEMORY_MIB
+    drives: tuple[Path, ...] = ()
+    written: Path | None = None
 
 
 def qemu(cache: Path) -> Qemu:
@@ -62,8 +70,9 @@ def boot(machine: Qemu, guest: Guest, accelerator: str) -> int:
     command = [
         *("nice", "-n", "10", *machine.command, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
         *("-machine", "q35", "-accel", accelerator, "-cpu", "max"),
-        *("-smp", str(PROCESSORS), "-m", str(MEMORY_MIB), "-nic", "none"),
+        *("-smp", str(PROCESSORS), "-m", str(guest.memory_mib), "-nic", "none"),
         *("-kernel", str(guest.kernel), "-initrd", str(guest.initrd)),
+        *(word for drive in guest.drives for word in ("-drive", _drive(drive, drive != guest.written))),
         *("-append", "console=ttyS0 quiet mitigations=off nokaslr random.trust_cpu=on panic=-1"),
         *("-serial", f"file:{guest.results / 'console.log'}", "-serial", "stdio", "-serial", f"file:{carried_out}"),
     ]
@@ -84,6 +93,26 @@ def boot(machine: Qemu, guest: Guest, accelerator: str) -> int:
             limit.cancel()
             process.kill()
     return _status(carried_out, guest.results)
+
+
+def sources() -> str:
+    """As they are now; others may come while the guest is at work."""
+    commit = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    done = subprocess.run(commit, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "a copy without git"
+
+
+def write_down(results: Path, into: Path, what: str, on: str) -> None:
+    """When a whole run went well last, on which sources, and what it said: for whoever cannot run it."""
+    lines = (results / "pytest.log").read_text(errors="replace").split("\n")
+    said = [COLOUR.sub("", line).rstrip().rpartition("\r")[2].rstrip() for line in lines]
+    head = f"{what}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, on {on}"
+    into.write_text("\n".join([head, "", *said, ""]), encoding="utf-8")
+
+
+def _drive(file: Path, is_read_only: bool) -> str:
+    escaped = str(file).replace(",", ",,")
+    return f"file={escaped},if=virtio,format=raw,readonly={'on' if is_read_only else 'off'}"
 
 
 def _pass_on(said: IO[bytes], log: Path) -> None:

@@ -39,13 +39,16 @@ class Apt:
         nothing.touch()
         return self._chosen(nothing, wanted)
 
+    def download(self, packages: Sequence[str], into: Path) -> None:
+        into.mkdir(parents=True, exist_ok=True)
+        run([*self._apt_get(), "download", *packages], DOWNLOAD_S, directory=into)
+
     def unpack(self, packages: Sequence[str], into: Path) -> None:
         debs = self._directory / "debs"
-        debs.mkdir(parents=True, exist_ok=True)
+        self.download(packages, debs)
         into.mkdir(parents=True, exist_ok=True)
-        run([*self._apt_get(), "download", *packages], DOWNLOAD_S, directory=debs)
         for deb in sorted(debs.iterdir()):
-            run(["dpkg-deb", "--extract", str(deb), str(into)], UNPACK_S)
+            extract(deb, into)
             deb.unlink()
 
     def _chosen(self, status: Path, wanted: Iterable[str]) -> list[str]:
@@ -87,6 +90,10 @@ class Apt:
             "--option=Acquire::Retries=3",
             "--option=Acquire::Languages=none",
         ]
+
+
+def extract(deb: Path, into: Path) -> None:
+    run(["dpkg-deb", "--extract", str(deb), str(into)], UNPACK_S)
 
 
 def run(command: Sequence[str], limit_s: float, *, directory: Path | None = None, may_fail: bool = False) -> str:
