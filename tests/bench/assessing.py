@@ -101,7 +101,7 @@ def _measured(dsn: str) -> Iterator[tuple[str, ...]]:
     with pool.connect(dsn, name="bench", autocommit=True) as conn:
         conn.execute(TOWN.replace("{people}", str(PEOPLE)).encode())
         conn.execute("vacuum analyze")
-        assessing.plan_once(conn)
+        assessing.plan_anew(conn)
         for what in ("all streams, first time", "all streams again"):
             conn.execute(MARK_ALL.encode())
             yield _all(conn, what)

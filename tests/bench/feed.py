@@ -98,7 +98,9 @@ def main(arguments: list[str]) -> None:
     Feed.per_s, Feed.for_s = float(per_s), float(for_s)
     swapped: Any = agent
     swapped.BleRadio = Feed
-    asyncio.run(agent.Agent(load(Path(config))).run())
+    loaded = load(Path(config))
+    assert loaded.post is not None, "it names its broker"
+    asyncio.run(agent.Agent(loaded, loaded.post).run())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A month of one gateway with twenty devices, in virtual time: what grows with the days?
+"""Weeks of one gateway with twenty devices, in virtual time: what grows with the days?
 
 Worn ten minutes a day: four straps. Said again every minute: eight doors. The rest is used as people do. On the twelfth
 day there is no line.
@@ -26,6 +26,12 @@ DAY_S: Final = 86_400.0
 WORN_S: Final = 600.0
 AGAIN_S: Final = 60.0
 OUTAGE: Final = 12  # the day
+KEPT_DAYS: Final = 4  # until then the outbox fills with what it keeps for 72 hours
+LEAST_DAYS: Final = 20
+WINDOW: Final = 5  # days, of which the dearest counts
+OBJECTS_A_DAY: Final = 0.001  # of the newest 512 readings of each meter and thermometer it knows that it had them
+DISK_A_DAY: Final = 0.0004
+WORK: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +45,26 @@ class Day:
     disk_bytes: int
     waiting: int
     cpu_s: float
+
+
+def grown(days: list[Day]) -> list[str]:
+    """One sentence for each thing of which the last days took more than the first."""
+    assert len(days) >= LEAST_DAYS
+    usual = [day for number, day in enumerate(days, 1) if number > KEPT_DAYS and number not in (OUTAGE, OUTAGE + 1)]
+    first, last, after_outage = usual[:WINDOW], usual[-WINDOW:], days[OUTAGE : OUTAGE + 3]
+    apart = len(days) - KEPT_DAYS - WINDOW
+    looked_at = (
+        ("waiting", 0, max(day.waiting for day in usual)),
+        ("objects", max(day.objects for day in first) * (1 + OBJECTS_A_DAY * apart), max(day.objects for day in last)),
+        ("turns", max(day.turns for day in first) * (1 + WORK), max(day.turns for day in last)),
+        ("commits", max(day.commits for day in first) * (1 + WORK), max(day.commits for day in last)),
+        (
+            "disk_bytes",
+            max(day.disk_bytes for day in after_outage) * (1 + DISK_A_DAY * apart),
+            max(day.disk_bytes for day in last),
+        ),
+    )
+    return [f"{what}: {found}, at most {most:.0f} was to be" for what, most, found in looked_at if found > most]
 
 
 class _Door(Door):

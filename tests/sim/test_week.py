@@ -6,7 +6,7 @@ import pytest
 
 from tests.sim.week_promises import broken
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 SEED, FINDINGS = 3, 300
 
 

@@ -25,8 +25,8 @@ from server.store.embedded import EmbeddedPostgres
 from server.store.migrate import migrate
 from tests.api_process import ApiProcess
 from tests.sim.week_screens import Screen, Screens
-from tests.sim.week_staff import change_shift, look
-from tests.sim.week_world import MONDAY, NURSES, WEEK, Team, found_in_a_week, settle
+from tests.sim.week_staff import change_shift, eyes, look
+from tests.sim.week_world import MONDAY, NURSES, WEEK, Team, found_in_a_week, has_been, settle
 
 DIES: Final = 0.01  # of what monitor, clock and staff do
 SHIFT: Final = timedelta(hours=8)
@@ -44,8 +44,10 @@ class Week:
     postgres: EmbeddedPostgres
     teams: list[Team]
     screens: list[Screen]
-    found: defaultdict[tuple[str, str, str], set[datetime]] = field(default_factory=lambda: defaultdict(set))
-    """when, by type and reference of the subject and by rule"""
+    found: defaultdict[tuple[str, str, str], defaultdict[datetime, set[bool]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(set))
+    )
+    """when, by type and reference of the subject and by rule; and whether it was known only to have been"""
     done: defaultdict[int, set[tuple[datetime, Action]]] = field(default_factory=lambda: defaultdict(set))
     """by staff, about which alert"""
     shifts: set[datetime] = field(default_factory=set)
@@ -88,6 +90,7 @@ class _Play:
         self._week, self._dice, self._apis, self._live = week, dice, apis, live
         self._coming: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._number = count()
+        self._eyes = eyes(findings)
         self._on_duty = dict.fromkeys(week.teams, 0)
         self._nobody_looks_from = dict.fromkeys(week.teams, MONDAY)
         self._conn = self._connect()
@@ -137,7 +140,7 @@ class _Play:
         self._week.findings += len(together)
         for finding in together:
             subject = subject_of(finding)
-            self._week.found[str(subject.type), subject.reference, finding.rule].add(now)
+            self._week.found[str(subject.type), subject.reference, finding.rule][now].add(has_been(finding))
 
     def _clock(self, until: datetime) -> None:
         """To each moment at which something is due, as the clock's round has it."""
@@ -158,7 +161,7 @@ class _Play:
             done: list[tuple[int, Action]] = []
 
             def happen(conn: psycopg.Connection) -> None:
-                done[:] = look(conn, self._dice, team, self._on_duty[team], now)
+                done[:] = look(conn, self._dice, team, self._on_duty[team], now, most=self._eyes)
 
             self._do(happen)
             for alert, action in done:

@@ -218,7 +218,7 @@ def _has_cause(week: Week, life: Life, number: int) -> bool:
         case "raised_again":
             of_a_limit = life.key[2].startswith("limit:")
             busy = of_a_limit and line.at - _taken(life.lines[:number]) < BUSY_WITH_IT
-            return line.at in week.found[life.key] and not busy
+            return line.at in week.found[life.key] and (not busy or _is_so_now(week, life, number))
         case "released" | "assigned" | "snooze_ended":
             return any(at == line.at and action == line.action for at, action in week.done[life.id])
         case "handed_over":
@@ -233,6 +233,13 @@ def _has_cause(week: Week, life: Life, number: int) -> bool:
         case "snooze_over":
             return any(each.until and datetime.fromisoformat(each.until) <= line.at for each in life.lines[:number])
     return False
+
+
+def _is_so_now(week: Week, life: Life, number: int) -> bool:
+    """Who has it knew only that it had been."""
+    found = week.found[life.key]
+    told = [line.at for line in life.lines[:number] if line.action in ("raised", "worse", "raised_again")]
+    return True in found[told[-1]] and False in found[life.lines[number].at]
 
 
 def _taken(so_far: list[Line]) -> datetime:

@@ -14,18 +14,27 @@ from server.alerts.snoozing import NotSo
 from server.store import alerts, duty
 from tests.sim.week_world import Team
 
-LOOKS_AT: Final = 6  # alerts at a time
+LOOKS_AT: Final = 6  # alerts at a time, where a week has so many findings as one pair of eyes can follow; of more, more
+FOLLOWED: Final = 2500
 OPEN: Final = """select id from alert where team_id = %s and state in ('raised', 'acknowledged', 'cleared')
                  order by id limit 60"""
 LATELY: Final = "select id from alert where team_id = %s and state = 'handled' order by handled_at desc, id limit 1"
 Decision = Change | Conflict | NotSo
 
 
-def look(conn: psycopg.Connection, dice: Random, team: Team, on_duty: int, now: datetime) -> list[tuple[int, Action]]:
+def eyes(findings: int) -> int:
+    """How many alerts staff look at at a time: a team has as many people as its patients need, or what nobody can
+    answer is only called about again and again."""
+    return max(LOOKS_AT, LOOKS_AT * findings // FOLLOWED)
+
+
+def look(
+    conn: psycopg.Connection, dice: Random, team: Team, on_duty: int, now: datetime, *, most: int
+) -> list[tuple[int, Action]]:
     """One visit to the board: what was done about which alert. Each deed is a transaction, as through the api."""
     done = []
     found = [id_ for (id_,) in conn.execute(OPEN, (team.id,))]
-    for alert_id in sorted(dice.sample(found, min(len(found), LOOKS_AT))):
+    for alert_id in sorted(dice.sample(found, min(len(found), most))):
         done += _do(conn, alert_id, now, lambda alert: _deed(dice, team, on_duty, alert, now))
     if dice.random() < 0.02:
         for (alert_id,) in conn.execute(LATELY, (team.id,)).fetchall():

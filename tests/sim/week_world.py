@@ -84,6 +84,12 @@ def found_in_a_week(dice: Random, count: int) -> Iterator[tuple[datetime, list[F
         yield MONDAY + (turn + 1) * TOGETHER, [finding for _, finding in together]
 
 
+def has_been(finding: Finding) -> bool:
+    """It came late: nobody knows whether it is so now."""
+    over = isinstance(finding, LimitFinding) and finding.crossing is Crossing.HAS_BEEN
+    return over or bool(getattr(finding, "late", False))
+
+
 def _episode(dice: Random, began: datetime) -> Iterator[tuple[datetime, Finding]]:
     patient = dice.randrange(TEAMS * PATIENTS) + 1
     subject = patient_subject(patient, home=patient)
