@@ -1,6 +1,6 @@
 # Every target does its own set-up: see deploy/bootstrap.py. Nothing here depends on the path, which may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke bench test sim sim-week test-bluez test-timescale check audit lock clean
+.PHONY: help demo smoke package pictures bench test sim sim-week test-bluez test-systemd test-timescale check audit lock clean
 
 PYTHON ?= python3
 SETUP = @$(PYTHON) deploy/bootstrap.py
@@ -9,13 +9,16 @@ help:
 	@echo "make demo        the whole chain on this machine with virtual patients (EPISODE=fall plays one episode)"
 	@echo "make smoke       the demo without a person: every episode, every kill, nothing lost; at most a minute"
 	@echo "make test        everything that is checked and tested"
+	@echo "make package     Debian packages of server and gateway, into dist/"
 	@echo "make check       the quick half: format, lint, types, import contracts"
 	@echo "make audit       known faults of the packages that are locked; needs the network, and says what it could not look up"
 	@echo "make sim         more simulated homes than the tests play (SEEDS=5000; FIRST=812 SEEDS=1 plays one again)"
 	@echo "make sim-week    weeks of three teams, 10,000 findings each, some minutes (WEEKS=3; FIRST=7 WEEKS=1 plays one again)"
 	@echo "make test-bluez  the radio against the real BlueZ, in a virtual machine (ARGS=\"-k bond\" for some of it)"
+	@echo "make test-systemd  the packages under a real systemd, in a virtual machine (ARGS=\"-k upgrade\" for some of it)"
 	@echo "make test-timescale  what uses the database, on the TimescaleDB that HJEMVAKT_TEST_TIMESCALE_URL names (ARGS=\"-k backup\")"
 	@echo "make bench       figures"
+	@echo "make pictures    takes the README's pictures again, from a demo of its own; some minutes"
 	@echo "make lock        choose the versions in requirements.lock again, after a change in pyproject.toml"
 	@echo "make clean       forget the set-up; your data stays"
 
@@ -26,6 +29,16 @@ demo:
 smoke:
 	$(SETUP) run
 	@exec .venv/bin/python deploy/smoke.py
+
+package:
+	$(SETUP) run
+	@.venv/bin/python deploy/package.py server dist
+	@.venv/bin/python deploy/package.py gateway dist
+
+# With what the tests use, for it looks through their browser.
+pictures:
+	$(SETUP) test
+	@exec .venv/bin/python -m tests.pictures
 
 bench:
 	$(SETUP) run
@@ -40,15 +53,9 @@ audit:
 	$(SETUP) check
 	@exec .venv/bin/python -m tests.audit
 
-# All three parts run even if one fails; pytest, with its own summary, is last and says which of the others failed.
-# Tests of one file stay together: those that start the whole chain would else starve each other.
 test:
 	$(SETUP) test
-	@failed=; \
-	tests/check || failed="tests/check"; \
-	$(PYTHON) deploy/bootstrap.py npm run test --silent || failed="$$failed vitest"; \
-	FAILED_BEFORE_PYTEST="$$failed" .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile || failed="$$failed pytest"; \
-	test -z "$$failed"
+	@exec env PYTHON=$(PYTHON) tests/all
 
 sim:
 	$(SETUP) check
@@ -62,6 +69,11 @@ sim-week:
 test-bluez:
 	$(SETUP) check
 	@exec .venv/bin/python -m tests.bluez_vm $(ARGS)
+
+# Needs Debian 12 on amd64 and its package archive, once; neither root nor KVM. See CONTRIBUTING.md.
+test-systemd:
+	$(SETUP) run
+	@exec .venv/bin/python -m tests.systemd_vm $(ARGS)
 
 # The URL is a superuser's; databases are made there and dropped again. See CONTRIBUTING.md.
 test-timescale:

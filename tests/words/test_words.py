@@ -17,6 +17,9 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "deploy/RUNBOOK.md",
+    "deploy/SAFETY.md",
+    "deploy/PRIVACY.md",
+    "deploy/THREATS.md",
     "devices/README.md",
 )
 FOLDERS = "devices|edge|server|dashboard|deploy|tests"
