@@ -1,17 +1,17 @@
 """A broker that could not write once takes nothing more, though it is alive: who keeps it running starts it again."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
 from server import broker_health
 from server.child.keep import Keeper
-from server.roles.broker import HOST, EmbeddedBroker
+from server.roles.broker import EmbeddedBroker
 from tests.integration.monitor_rig import LIMIT_S, await_true
+from tests.integration.mqtt_rig import Client
 
 pytestmark = pytest.mark.integration
 
@@ -31,32 +31,16 @@ def broker(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedde
 @pytest.fixture
 def waiting(broker: EmbeddedBroker) -> None:
     """Somebody for whom messages have to be kept."""
-    monitor = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="monitor", clean_session=False)
-    subscribed: list[bool] = []
-    monitor.on_subscribe = lambda *_: subscribed.append(True)
-    monitor.on_connect = lambda *_: monitor.subscribe("hv/#", qos=1)
-    monitor.connect(HOST, broker.port)
-    monitor.loop_start()
-    await_true(lambda: bool(subscribed))
-    monitor.disconnect()
-    monitor.loop_stop()
+    Client(broker.port, "monitor", clean=False, subscribe_to="hv/#").close()
 
 
 def is_stored(broker: EmbeddedBroker, within_s: float) -> bool:
     """What a gateway says; as it does, by a line of its own and until it hears that it is."""
-    gateway = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="gw-1")
-    said: list[bool] = []
-    gateway.on_publish = lambda *_: said.append(True)
     try:
-        gateway.connect(HOST, broker.port)
-        gateway.loop_start()
-        gateway.publish("hv/1/3/gw-1/up/obs", MUCH, qos=1)
-        await_true(lambda: bool(said), within_s)
-    except (AssertionError, OSError):  # between two brokers there is none
+        with contextlib.closing(Client(broker.port, "gw-1", limit_s=within_s)) as gateway:
+            gateway.publish("hv/1/3/gw-1/up/obs", MUCH)
+    except OSError:  # between two brokers there is none
         return False
-    finally:
-        gateway.disconnect()
-        gateway.loop_stop()
     return True
 
 

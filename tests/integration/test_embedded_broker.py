@@ -7,19 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from queue import Queue
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
 from server.child import EmbeddedServiceError, processes_in, wait_until
 from server.roles.broker import HOST, MQTT_PORT, NATS_PORT, EmbeddedBroker
+from tests.integration.mqtt_rig import LIMIT_S, Client
 
 pytestmark = pytest.mark.integration
 
 REPOSITORY = Path(__file__).parents[2]
-LIMIT_S = 30.0
 LOOPBACK_HEX = "0100007F"
 LISTENING = "0A"
 
@@ -35,37 +32,6 @@ def ownbroker(place: Path) -> Iterator[EmbeddedBroker]:
     server.start()
     yield server
     server.stop()
-
-
-class Client:
-    """A plain MQTT 3.1.1 client; what it was sent is in `inbox`."""
-
-    def __init__(self, port: int, name: str, *, clean: bool = True, subscribe_to: str | None = None) -> None:
-        self.inbox: Queue[mqtt.MQTTMessage] = Queue(maxsize=1000)
-        self._ready: Queue[bool] = Queue(maxsize=10)
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=clean)
-        self._client.on_message = lambda _client, _data, message: self.inbox.put(message)
-        self._client.on_subscribe = lambda *_: self._ready.put(True)
-        self._client.on_connect = lambda *_: self._on_connect(subscribe_to)
-        self._client.connect(HOST, port)
-        self._client.loop_start()
-        self._ready.get(timeout=LIMIT_S)
-
-    def _on_connect(self, subscribe_to: str | None) -> None:
-        if subscribe_to is None:
-            self._ready.put(True)
-        else:
-            self._client.subscribe(subscribe_to, qos=1)
-
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(LIMIT_S)
-
-    def take(self) -> bytes:
-        return bytes(self.inbox.get(timeout=LIMIT_S).payload)
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 def kill(server: EmbeddedBroker) -> None:
