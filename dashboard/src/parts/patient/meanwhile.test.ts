@@ -8,7 +8,7 @@ import { Desk } from '../../desk.svelte'
 import { NOON } from '../../examples'
 import { PATIENT_WORDS } from '../../words/patient'
 import { Case } from './case.svelte'
-import { caughtUp } from './meanwhile'
+import { caughtUp } from './meanwhile.svelte'
 import People from './People.svelte'
 
 const own = PATIENT_WORDS.nb
