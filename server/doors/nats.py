@@ -5,8 +5,8 @@ nobody takes another's session; that the certificate is in force; and give each 
 right to be in any more is thrown out by the number of its connection, on whichever server of the cluster it is.
 
 Nobody gets a name from us. A server that reads its settings again, as it does for its next certificate, throws out whom
-its settings do not know by name, and asks us about everybody else: so whoever is in stays in. We know them by the key
-of the certificate that they have shown (CONNZ: tls_peer_certs).
+its settings do not know by name, and asks us about everybody else: so whoever is in stays in, and who has not come as
+far as its CONNECT goes on. We know them by the key of the certificate that they have shown (CONNZ: tls_peer_certs).
 """
 
 import asyncio
@@ -166,6 +166,7 @@ class NatsDoor:
         if self._is_renewed:
             self._is_renewed = False
             await _request(line, f"$SYS.REQ.SERVER.{_server_of(line)}.RELOAD", {}, RELOAD_LIMIT_S)
+            log.info("the broker has read its settings again")
         standing = self._known.standing
         if self._shown is None:
             await self._show_out(line, [each async for each in _everybody(line)])
@@ -218,7 +219,8 @@ class NatsDoor:
         pulls = asked["client_info"].get("type") != "mqtt"
         if pulls and not called.startswith(MONITORS):
             raise RefusedError(f"the certificate of {called} without MQTT")
-        if not pulls and asked["client_info"].get("mqtt_id") != called:
+        says = asked["client_info"].get("mqtt_id")
+        if not pulls and says and says != called:
             raise RefusedError(f"the certificate of {called} with another client id")
         if called.startswith(MONITORS):
             rights = PULLING_RIGHTS if pulls else MONITOR_RIGHTS
@@ -226,6 +228,8 @@ class NatsDoor:
             rights = NO_RIGHTS
         else:
             rights = gateway_rights(await self._standing(f"{certificate.serial_number:x}", called))
+        if not pulls and not says:  # read its settings before the CONNECT, with which it asks again
+            rights = NO_RIGHTS
         ends = int(certificate.not_valid_after_utc.timestamp())
         way = "STANDARD" if pulls else "MQTT"
         return {

@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.integration.guard_rig import (
     signed_by,
     topic,
 )
-from tests.integration.monitor_rig import await_true
+from tests.integration.monitor_rig import LIMIT_S, await_true
 from tests.programs import needed
 
 pytestmark = pytest.mark.integration
@@ -33,6 +34,12 @@ A, B = "gw-anna", "gw-arne"
 DUE = CERTIFICATE_LASTS * 2 / 3 + timedelta(hours=1)
 LONGEST_S = 32
 ASKED = "select count(*) from part_certificate where name = 'hv_broker'"
+# MQTT 3.1.1, 3.1 and 3.2, 3.8 and 3.9: a clean session with a minute's keep-alive; a topic at most once.
+CONNECT_ANNA = bytes.fromhex("10 13 0004 4d515454 04 02 003c 0007") + b"gw-anna"
+ACCEPTED = bytes.fromhex("20 02 00 00")
+LISTEN_TO_RECEIPTS = bytes.fromhex("82 20 0001 001b") + b"hv/1/0/gw-anna/down/receipt\0"
+GRANTED = bytes.fromhex("90 03 0001 00")
+READ_AGAIN = "the broker has read its settings again"
 GUARDED = {"nats": (nats, "door/certificate.pem"), "mosquitto": (mosquitto_guarded, "certificate.pem")}
 
 
@@ -54,12 +61,19 @@ def broker(
 
 def shown_by(broker: Broker, shown: Shown) -> int:
     """The serial number that a gateway sees."""
+    with _line(broker, shown) as tls:
+        return _serial(tls)
+
+
+@contextmanager
+def _line(broker: Broker, shown: Shown) -> Iterator[ssl.SSLSocket]:
+    """To the broker, as far as TLS goes."""
     context = showing(Held(certificate=shown.pem, key=shown.key, authority=broker.authority))
     with (
-        socket.create_connection(("127.0.0.1", broker.port)) as line,
+        socket.create_connection(("127.0.0.1", broker.port), timeout=LIMIT_S) as line,
         context.wrap_socket(line, server_hostname="127.0.0.1") as tls,
     ):
-        return _serial(tls)
+        yield tls
 
 
 def _serial(tls: ssl.SSLSocket) -> int:
@@ -89,6 +103,30 @@ def test_the_broker_shows_its_next_certificate_and_goes_on(
     with broker.client(anna, A) as gateway:
         gateway.comes_in().listens(topic(A, "down/receipt"))
         assert _hears(broker, town, gateway)
+
+
+def test_who_has_not_said_its_name_yet_when_nats_reads_its_settings_is_not_thrown_out(
+    own_place: Path,
+    town: Any,
+    signer: None,
+    free_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It asks the guard about everybody then, also about who has shown a certificate and no CONNECT."""
+    caplog.set_level("INFO", "server.doors.nats")
+    home = own_place / "coming"
+    with nats(town.owner, home, free_port) as broker:
+        anna = enrolled(town, A)
+        await_true(lambda: caplog.text.count(READ_AGAIN) == 1)  # what the broker shows from its first day
+        with _line(broker, anna) as coming:
+            monkeypatch.setattr("server.roles.guard.LOOK_S", 0.5)
+            monkeypatch.setattr("server.roles.guard._now", due_until_renewed(home / "door" / "certificate.pem"))
+            await_true(lambda: caplog.text.count(READ_AGAIN) == 2)
+            coming.sendall(CONNECT_ANNA)
+            assert coming.recv(4) == ACCEPTED
+            coming.sendall(LISTEN_TO_RECEIPTS)
+            assert coming.recv(5) == GRANTED
 
 
 def test_who_is_revoked_while_nobody_signs_the_brokers_next_certificate_is_cut_off(
