@@ -1,4 +1,4 @@
-"""A gateway machine of one's own under a directory, with the real apt and dpkg, and an archive of packages in another."""
+"""A gateway machine of its own under a directory, with the real apt and dpkg, and an archive of packages in another."""
 
 import hashlib
 import json
