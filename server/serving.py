@@ -118,10 +118,7 @@ class Installation:
         return Guarded(directory=directory, host=self._config.mqtt_host, key=read_or_make_key(home / GUARD_KEY))
 
     def _keep(self, name: str, program: Program) -> None:
-        if isinstance(program, Role | EmbeddedBroker):
-            keeper = Keeper(name, program, on_restart=self._write_ready, trouble=program.trouble)
-        else:
-            keeper = Keeper(name, program, on_restart=self._write_ready)
+        keeper = Keeper(name, program, on_restart=self._write_ready)
         self._keepers.append(keeper)
         keeper.start()
 

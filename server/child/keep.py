@@ -26,6 +26,9 @@ class Program(Protocol):
     @property
     def pid(self) -> int | None: ...
     def is_alive(self) -> bool: ...
+    def trouble(self) -> str:
+        """Why it has to be started again though it is alive; empty: it need not."""
+
     def start(self) -> None: ...
     def stop(self) -> None: ...
 
@@ -79,19 +82,10 @@ class Keeper:
     """Watches one program from a thread of its own, from the moment it was started. One that is in trouble is ended,
     and started again."""
 
-    def __init__(
-        self,
-        name: str,
-        program: Program,
-        *,
-        on_restart: Callable[[], None],
-        trouble: Callable[[], str] = lambda: "",
-    ) -> None:
-        """`trouble`: why it has to be started again though it is alive; empty: it need not."""
+    def __init__(self, name: str, program: Program, *, on_restart: Callable[[], None]) -> None:
         self.name = name
         self.program = program
         self._on_restart = on_restart
-        self._trouble = trouble
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"keeps-{name}", daemon=True)
 
@@ -121,7 +115,7 @@ class Keeper:
     def _is_well(self) -> bool:
         if not self.program.is_alive():
             return False
-        trouble = self._trouble()
+        trouble = self.program.trouble()
         if not trouble:
             return True
         log.warning("%s %s and is ended", self.name, trouble)

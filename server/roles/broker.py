@@ -93,7 +93,6 @@ class EmbeddedBroker:
         return self._server is not None and self._server.poll() is None
 
     def trouble(self) -> str:
-        """Why it has to be started again though it is alive; empty: it need not."""
         return "" if (pid := self.pid) is None else self._health.trouble(pid)
 
     def choose_ports(self) -> None:

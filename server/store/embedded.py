@@ -62,6 +62,9 @@ class EmbeddedPostgres:
     def is_alive(self) -> bool:
         return self._server is not None and self._server.poll() is None
 
+    def trouble(self) -> str:
+        return ""
+
     def dsn(self, *, user: str = SUPERUSER, dbname: str = "postgres") -> str:
         if self._socket_dir is None:
             raise EmbeddedServiceError("The embedded PostgreSQL was not started.")

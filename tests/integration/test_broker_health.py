@@ -72,7 +72,7 @@ def test_a_broker_that_cannot_write_any_more_is_started_again_when_there_is_room
     assert is_stored(broker, LIMIT_S)
     with caplog.at_level(logging.ERROR):
         monkeypatch.setattr(broker_health, "ROOM_BYTES", 1 << 62)  # no disk has as much
-        keeper = Keeper("broker", broker, on_restart=lambda: None, trouble=broker.trouble)
+        keeper = Keeper("broker", broker, on_restart=lambda: None)
         keeper.start()
         try:
             cannot_write(broker, own_place)

@@ -23,7 +23,7 @@ def keeps() -> Iterator[Keeps]:
     with ExitStack() as stack:
 
         def keep(program: Role, on_restart: Callable[[], None] = lambda: None) -> Keeper:
-            keeper = Keeper("part", program, on_restart=on_restart, trouble=program.trouble)
+            keeper = Keeper("part", program, on_restart=on_restart)
             stack.callback(keeper.stop)
             keeper.start()
             return keeper
