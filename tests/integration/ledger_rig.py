@@ -1,8 +1,10 @@
 """The ledger over a small enrolled world, in virtual time: looks are called with the time they happen at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from devices.vocabulary import Kind, Observation, Quality
 from devices.wire.codec import encode
@@ -17,6 +19,7 @@ MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
+MISSED = "measurement:missed:spo2"
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:
@@ -94,3 +97,13 @@ class World:
 def health(address: str, seen_at: datetime | None = None, battery: int | None = None) -> DeviceHealth:
     seen_ms = None if seen_at is None else to_millis(seen_at)
     return DeviceHealth(device=address, state="heard", seen_at=seen_ms, battery_percent=battery)
+
+
+@pytest.fixture
+def kols(rig: Rig) -> Iterator[World]:
+    """The first patient has an oximeter, a plan for every morning, and a gateway that is there all the time."""
+    made = World(rig=rig)
+    made.beat(at(2, 0))
+    made.round(at(2, 0))
+    yield made
+    made.close()
