@@ -1,10 +1,17 @@
 // Wire objects for the tests, as the server writes them.
-import type { Alert, Board, GatewayRow, LatestValue, PatientRow, Vital } from './protocol'
+import type { Alert, Board, GatewayRow, LatestValue, Me, PatientRow, Vital } from './protocol'
 
 export const NOON = Date.parse('2026-01-15T11:00:00Z') // 12:00 in Oslo
 
 export function at(seconds: number): string {
   return new Date(NOON + seconds * 1000).toISOString()
+}
+
+export const kari = { id: 1, name: 'Kari Vaktesen', initials: 'KV' }
+export const ola = { id: 2, name: 'Ola Vaktesen', initials: 'OV' }
+
+export function aMe(change: Partial<Me> = {}): Me {
+  return { staff: kari, teams: [], code_awaited: false, ...change }
 }
 
 export function anAlert(change: Partial<Alert> = {}): Alert {

@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { anAlert, at, NOON } from './examples'
+import { anAlert, at, kari, NOON, ola } from './examples'
 import type { HistoryEntry, OnDuty, Records } from './protocol'
 import { behind, callees, nextOf, regretS, steps, story, tel, tick } from './tending'
 
-const ME = 1
-const kari = { id: ME, name: 'Kari Vaktesen', initials: 'KV' }
-const ola = { id: 2, name: 'Ola Vaktesen', initials: 'OV' }
+const ME = kari.id
 const mine = { state: 'acknowledged', owner: kari, acknowledged_at: at(-30) } as const
 
 describe('the next thing to press', () => {

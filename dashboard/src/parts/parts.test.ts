@@ -1,8 +1,9 @@
 // What the parts say about one alert or one value; the whole page is tested in a real browser.
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { Desk } from '../desk.svelte'
-import { aBoard, aGateway, anAlert, aPatient, aReading, at, aVital, NOON, someEvidence } from '../examples'
+import type { Desk } from '../desk.svelte'
+import { aDesk } from '../desk_fakes'
+import { aBoard, aGateway, aMe, anAlert, aPatient, aReading, at, aVital, kari, NOON, ola, someEvidence } from '../examples'
 import type { Alert, TechnicalGateway } from '../protocol'
 import { done, type Remark } from '../remark'
 import { EMPTY, reduce } from '../state'
@@ -12,9 +13,6 @@ import Closing from './Closing.svelte'
 import GatewayFacts from './GatewayFacts.svelte'
 import VitalCell from './VitalCell.svelte'
 import Week from './Week.svelte'
-
-const kari = { id: 1, name: 'Kari Vaktesen', initials: 'KV' }
-const ola = { id: 2, name: 'Ola Vaktesen', initials: 'OV' }
 
 beforeAll(() => {
   vi.stubGlobal(
@@ -28,14 +26,7 @@ beforeAll(() => {
 afterEach(cleanup)
 
 function deskWith(alert: Alert, remark?: Remark): Desk {
-  const desk = new Desk({
-    screen: '0123456789abcdef',
-    timers: { now: () => NOON, after: () => () => undefined },
-    open: () => ({ send: () => undefined, close: () => undefined }),
-    chance: () => 0,
-  })
-  desk.me = { staff: kari, teams: [], code_awaited: false }
-  desk.now = desk.calm = NOON
+  const desk = aDesk(aMe())
   const patients = [aPatient(), aPatient({ id: 2, name: 'Odd Øvingsrud', born_on: '1951-11-02' })]
   desk.state = reduce(EMPTY, { type: 'board', board: aBoard({ patients, alerts: [alert] }) })
   if (remark) desk.remarks = new Map([[alert.id, remark]])

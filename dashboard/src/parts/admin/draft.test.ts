@@ -1,10 +1,10 @@
 // A patient who is half registered: what was told, ticked and chosen is of one team, and nothing of it gets stuck.
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte'
-import type { Middleware } from 'openapi-fetch'
 import { afterEach, describe, expect, test } from 'vitest'
-import { client } from '../../api'
 import type { Registered } from '../../api_registering'
-import { Desk } from '../../desk.svelte'
+import type { Desk } from '../../desk.svelte'
+import { aDesk, LONG, server, type Sent } from '../../desk_fakes'
+import { aMe } from '../../examples'
 import { EMPTY } from '../../newcomer'
 import { nb } from '../../words/registering.nb'
 import NewPatient from './NewPatient.svelte'
@@ -20,48 +20,24 @@ const TOLD: Registered = {
   doubles: [{ by: 'name', patient: 7, name: 'Målfrid Ødegård', ended: false }],
   same_address: [{ home: 3, name: 'Hjem HV-1', residents: 1 }],
 }
-const LONG = { timeout: 30_000 }
 
-let asked: Middleware | null = null
 let staff = 100
-afterEach(() => {
-  cleanup()
-  if (asked) client.eject(asked)
-  asked = null
-})
+afterEach(cleanup)
 
 /** The answers to what is registered, in turn, and what was sent. */
-function server(...answers: readonly (readonly [number, unknown])[]): { path: string; although: unknown; others: unknown; home: unknown }[] {
-  const sent: { path: string; although: unknown; others: unknown; home: unknown }[] = []
-  asked = {
-    async onRequest({ request }) {
-      if (request.method === 'GET') return Response.json({ teams: [], municipalities: [] })
-      const { although, others, home } = (await request.json()) as Record<string, unknown>
-      const [status, answer] = answers[sent.length] ?? [500, {}]
-      sent.push({ path: new URL(request.url).pathname, although, others, home })
-      return Response.json(answer, { status })
-    },
-  }
-  client.use(asked)
-  return sent
+function registering(...answers: readonly (readonly [number, unknown])[]): Sent[] {
+  return server(() => ({ teams: [], municipalities: [] }), ...answers)
 }
 
 /** Of somebody new each time: a draft outlives the screen. */
-function aDesk(): Desk {
-  const desk = new Desk({
-    screen: '0123456789abcdef',
-    timers: { now: () => 0, after: () => () => undefined },
-    open: () => ({ send: () => undefined, close: () => undefined }),
-    chance: () => 0,
-  })
+function somebody(): Desk {
   const teams = [EAST, WEST].map((id) => ({ id, name: `team ${id}`, role: 'coordinator' as const }))
-  desk.me = { staff: { id: ++staff, name: 'Siv', initials: 'SI' }, teams, code_awaited: false }
-  return desk
+  return aDesk(aMe({ staff: { id: ++staff, name: 'Siv', initials: 'SI' }, teams }))
 }
 
 test('who is known to be another person in one team is asked about again in another', async () => {
-  const sent = server([200, TOLD], [200, TOLD])
-  const desk = aDesk()
+  const sent = registering([200, TOLD], [200, TOLD])
+  const desk = somebody()
   const draft = draftOf(desk, EAST)
   draft.typed = { ...TYPED }
   await draft.register(TODAY)
@@ -71,29 +47,29 @@ test('who is known to be another person in one team is asked about again in anot
   draftOf(desk, WEST)
   expect([draft.told, draft.knows('double'), draft.typed.home, draft.typed.name]).toEqual([null, false, null, TYPED.name])
   await draft.register(TODAY)
-  expect(sent[1]).toEqual({ path: `/api/v1/teams/${WEST}/patients`, although: [], others: [], home: null })
+  expect(sent[1]).toMatchObject({ path: `/api/v1/teams/${WEST}/patients`, body: { although: [], others: [], home: null } })
 })
 
 test('who is known to be another person is named, and a namesake who came meanwhile is asked about', async () => {
   const more = { ...TOLD, doubles: [...TOLD.doubles, { by: 'name', patient: 8, name: 'Målfrid Ødegård', ended: false }] }
-  const sent = server([200, TOLD], [200, more], [200, more])
-  const draft = draftOf(aDesk(), EAST)
+  const sent = registering([200, TOLD], [200, more], [200, more])
+  const draft = draftOf(somebody(), EAST)
   draft.typed = { ...TYPED }
   await draft.register(TODAY)
   draft.tick('double', true)
   draft.tick('same_address', true)
   await draft.register(TODAY)
-  expect(sent[1]).toMatchObject({ although: ['same_address'], others: [7] })
+  expect(sent[1]?.body).toMatchObject({ although: ['same_address'], others: [7] })
   expect([draft.told?.doubles.length, draft.knows('double'), draft.knows('same_address')]).toEqual([2, false, true])
   draft.tick('double', true)
   await draft.register(TODAY)
-  expect(sent[2]).toMatchObject({ although: ['same_address'], others: [7, 8] })
+  expect(sent[2]?.body).toMatchObject({ although: ['same_address'], others: [7, 8] })
   expect(draft.knows('double')).toBe(true)
 })
 
 test('what was typed is sent after a login that ended meanwhile', async () => {
-  const sent = server([401, {}], [200, { ...TOLD, patient: 9, home: 4, reference: 'HV-2', doubles: [], same_address: [] }])
-  const draft = draftOf(aDesk(), EAST)
+  const sent = registering([401, {}], [200, { ...TOLD, patient: 9, home: 4, reference: 'HV-2', doubles: [], same_address: [] }])
+  const draft = draftOf(somebody(), EAST)
   draft.typed = { ...TYPED }
   expect(await draft.register(TODAY)).toBeNull()
   expect((await draft.register(TODAY))?.patient).toBe(9)
@@ -102,8 +78,8 @@ test('what was typed is sent after a login that ended meanwhile', async () => {
 
 describe('the form', { timeout: 120_000 }, () => {
   test("says of a home that is the team's no more that it is so, where it can be taken back", async () => {
-    server([422, { type: 'urn:hjemvakt:wrong-home', detail: 'x' }])
-    const desk = aDesk()
+    registering([422, { type: 'urn:hjemvakt:wrong-home', detail: 'x' }])
+    const desk = somebody()
     const draft = draftOf(desk, EAST)
     draft.typed = { ...TYPED }
     draft.moveIn(3, 'Hjem HV-1')

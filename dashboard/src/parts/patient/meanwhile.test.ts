@@ -1,21 +1,16 @@
 // Two people change the same: what the second one saves undoes nothing of the first one's that nobody decided to undo.
 import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/svelte'
-import type { Middleware } from 'openapi-fetch'
 import { afterEach, describe, expect, test } from 'vitest'
-import { client } from '../../api'
 import type { Address, Person } from '../../api_patient'
-import { Desk } from '../../desk.svelte'
-import { NOON } from '../../examples'
+import { aDesk, LONG, server, type Sent } from '../../desk_fakes'
+import { aMe, ola } from '../../examples'
 import { PATIENT_WORDS } from '../../words/patient'
 import { Case } from './case.svelte'
 import { caughtUp } from './meanwhile.svelte'
 import People from './People.svelte'
 
 const own = PATIENT_WORDS.nb
-const [ola, per] = [
-  { id: 2, name: 'Ola Vaktesen', initials: 'OV' },
-  { id: 3, name: 'Per Vaktesen', initials: 'PV' },
-]
+const per = { id: 3, name: 'Per Vaktesen', initials: 'PV' }
 const PERSON: Person = {
   patient: 1,
   rev: 'first',
@@ -41,41 +36,15 @@ const PERSON: Person = {
 }
 const ADDRESS: Address = { patient: 1, rev: 'first', home: 1, address: 'Storgata 1', doubt: '', protected: false, words: [] }
 
-/** A machine that is busy with something else is no fault. */
-const LONG = { timeout: 30_000 }
-
-let asked: Middleware | null = null
-afterEach(() => {
-  cleanup()
-  if (asked) client.eject(asked)
-  asked = null
-})
+afterEach(cleanup)
 
 /** A server at which somebody else was first: the answers to what is sent, and what came of it. */
-function overtaken(path: string, now: Person | Address): unknown[] {
-  const sent: unknown[] = []
-  asked = {
-    async onRequest({ request }) {
-      const { pathname } = new URL(request.url)
-      if (!pathname.endsWith(path)) return Response.json([])
-      if (request.method === 'GET') return Response.json(now)
-      const body: unknown = await request.json()
-      sent.push(body)
-      return sent.length === 1 ? Response.json({ detail: 'look again' }, { status: 409 }) : Response.json({ ...now, rev: 'third' })
-    },
-  }
-  client.use(asked)
-  return sent
+function overtaken(path: string, now: Person | Address): Sent[] {
+  return server((each) => (each.endsWith(path) ? now : []), [409, { detail: 'look again' }], [200, { ...now, rev: 'third' }])
 }
 
 async function opened(button: string): Promise<HTMLElement> {
-  const desk = new Desk({
-    screen: '0123456789abcdef',
-    timers: { now: () => NOON, after: () => () => undefined },
-    open: () => ({ send: () => undefined, close: () => undefined }),
-    chance: () => 0,
-  })
-  desk.me = { staff: ola, teams: [{ id: 1, name: 'øst', role: 'coordinator' }], code_awaited: false }
+  const desk = aDesk(aMe({ staff: ola, teams: [{ id: 1, name: 'øst', role: 'coordinator' }] }))
   const patient = new Case(desk, 1)
   patient.person.put(PERSON)
   patient.address.put(ADDRESS)
@@ -100,14 +69,17 @@ describe('what somebody else changed while the form was open', { timeout: 120_00
     await fireEvent.submit(form)
     await waitFor(() => expect(sent).toHaveLength(2), LONG)
     expect(sent[1]).toEqual({
-      name: 'Magnhild Nygift',
-      phone: '90000002',
-      municipality: '4601',
-      lives_alone: false,
-      coordinator: per.id,
-      protection: 'kode6',
-      reason: 'nytt nummer',
-      rev: 'second',
+      path: '/api/v1/patients/1/person',
+      body: {
+        name: 'Magnhild Nygift',
+        phone: '90000002',
+        municipality: '4601',
+        lives_alone: false,
+        coordinator: per.id,
+        protection: 'kode6',
+        reason: 'nytt nummer',
+        rev: 'second',
+      },
     })
   })
 
@@ -121,7 +93,8 @@ describe('what somebody else changed while the form was open', { timeout: 120_00
     await waitFor(() => expect(screen.getByLabelText(own.who.newAddress)).toHaveProperty('value', 'Nygata 3'), LONG)
     await fireEvent.submit(form)
     await waitFor(() => expect(sent).toHaveLength(2), LONG)
-    expect(sent[1]).toEqual({ address: 'Nygata 3', doubt: 'ringte på, ingen der', reason: 'hjemmebesøk', rev: 'second' })
+    const body = { address: 'Nygata 3', doubt: 'ringte på, ingen der', reason: 'hjemmebesøk', rev: 'second' }
+    expect(sent[1]).toEqual({ path: '/api/v1/patients/1/address', body })
   })
 })
 

@@ -2,8 +2,8 @@
 import { cleanup, render, screen } from '@testing-library/svelte'
 import { afterEach, expect, test } from 'vitest'
 import type { EffectiveLimits, PatientDevice, Records } from '../../api_patient'
-import { Desk } from '../../desk.svelte'
-import { aBoard, aGateway, aPatient, NOON } from '../../examples'
+import { aDesk } from '../../desk_fakes'
+import { aBoard, aGateway, aPatient } from '../../examples'
 import type { Pathway } from '../../protocol'
 import { EMPTY, reduce } from '../../state'
 import { nb } from '../../words/registering.nb'
@@ -20,12 +20,7 @@ const CALLED = { ...NOTHING, versions: [{ record: { type: 'contacts', contacts: 
 afterEach(cleanup)
 
 function shown(pathway: Pathway, devices: PatientDevice[], contacts = NOTHING, plan = NOTHING): string[] {
-  const desk = new Desk({
-    screen: '0123456789abcdef',
-    timers: { now: () => NOON, after: () => () => undefined },
-    open: () => ({ send: () => undefined, close: () => undefined }),
-    chance: () => 0,
-  })
+  const desk = aDesk()
   desk.state = reduce(EMPTY, { type: 'board', board: aBoard({ patients: [aPatient({ pathway, vitals: [] })], gateways: [aGateway()] }) })
   const patient = new Case(desk, 1)
   patient.limits.put(LIMITS)
