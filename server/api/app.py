@@ -64,6 +64,7 @@ from server.store.sealing import Seals
 LIVE_CONNECTIONS: Final = 3  # as many as live.py has threads
 MESSAGE_MAX_BYTES: Final = 65_536
 FAREWELL_S: Final = 3
+LATE_LOOK_S: Final = 0.05
 STALLED_PEER_MS: Final = 30_000
 # FastAPI would start to send traces when an environment variable says so; paths hold patients' numbers.
 NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -207,6 +208,24 @@ def serve(app: FastAPI, listening: socket.socket) -> None:
     web_server(app).run(sockets=[listening])
 
 
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Who is let in just as we end is not among those whom uvicorn asks to leave: it would wait for them in vain,
+        and leave them open."""
+        late = asyncio.create_task(self._show_out_late(set(self.server_state.connections)))
+        try:
+            await super().shutdown(sockets)
+        finally:
+            late.cancel()
+
+    async def _show_out_late(self, asked: set[Any]) -> None:
+        while True:
+            for connection in self.server_state.connections - asked:
+                asked.add(connection)
+                connection.shutdown()
+            await asyncio.sleep(LATE_LOOK_S)
+
+
 def web_server(app: FastAPI) -> uvicorn.Server:
     configuration = uvicorn.Config(
         app,
@@ -219,7 +238,7 @@ def web_server(app: FastAPI) -> uvicorn.Server:
         access_log=False,  # paths hold patients' numbers
         server_header=False,
     )
-    return uvicorn.Server(configuration)
+    return _Server(configuration)
 
 
 def run(
