@@ -1,6 +1,11 @@
-import { describe, expect, test } from 'vitest'
-import { NOON, at } from '../examples'
+import { cleanup, render, screen } from '@testing-library/svelte'
+import { flushSync } from 'svelte'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { NOON, at, aVital } from '../examples'
+import { aWindow, scrollTo } from '../view_fakes'
+import { nb } from '../words/nb'
 import { levelOf, sparkline } from './sparkline'
+import Sparkline from './Sparkline.svelte'
 
 const box = { width: 108, height: 48 } // 100 x 40 inside the 4 px margin
 const limits = { red_low: 88, yellow_low: 90, yellow_high: null, red_high: null }
@@ -105,5 +110,48 @@ describe('limits', () => {
 
   test('without limits nothing is outside', () => {
     expect(levelOf(1, null, 0)).toBe(0)
+  })
+})
+
+describe('its colours', () => {
+  const vital = aVital({ limits: null, spark: points([-120, 90], [-60, 91], [0, 92]) })
+  const strokes: string[] = []
+  /** It knows every way to draw, and keeps the colour of each stroke. */
+  const pen = { strokeStyle: '', stroke: () => strokes.push(pen.strokeStyle) }
+  const context = new Proxy(pen, { get: (target, name) => Reflect.get(target, name) ?? (() => undefined) })
+
+  beforeAll(aWindow)
+  afterEach(() => {
+    cleanup()
+    vi.restoreAllMocks()
+    strokes.length = 0
+  })
+
+  function drawn() {
+    vi.spyOn(HTMLCanvasElement.prototype, 'getContext').mockReturnValue(context as unknown as WebGL2RenderingContext)
+    vi.spyOn(HTMLCanvasElement.prototype, 'clientWidth', 'get').mockReturnValue(box.width)
+    vi.spyOn(HTMLCanvasElement.prototype, 'clientHeight', 'get').mockReturnValue(box.height)
+    const { rerender } = render(Sparkline, { vital, now: NOON, words: nb, theme: 'light' })
+    const canvas = screen.getByRole('img')
+    canvas.style.setProperty('--chart-line', 'black')
+    scrollTo(canvas)
+    flushSync()
+    expect(strokes).toEqual(['black'])
+    return { canvas, rerender }
+  }
+
+  test('are read anew when light turns to dark', async () => {
+    const { canvas, rerender } = drawn()
+    canvas.style.setProperty('--chart-line', 'white')
+    await rerender({ theme: 'dark' })
+    expect(strokes).toEqual(['black', 'white'])
+  })
+
+  test('are not worked out again for a reading', async () => {
+    const { rerender } = drawn()
+    const read = vi.spyOn(globalThis, 'getComputedStyle')
+    await rerender({ vital: { ...vital, spark: points([-60, 91], [0, 92], [10, 93]) } })
+    expect(strokes).toEqual(['black', 'black'])
+    expect(read).not.toHaveBeenCalled()
   })
 })

@@ -7,6 +7,7 @@ import { aBoard, aGateway, aMe, anAlert, aPatient, aReading, at, aVital, kari, N
 import type { Alert, TechnicalGateway } from '../protocol'
 import { done, type Remark } from '../remark'
 import { EMPTY, reduce } from '../state'
+import { aWindow } from '../view_fakes'
 import { nb } from '../words/nb'
 import AlertCard from './AlertCard.svelte'
 import Closing from './Closing.svelte'
@@ -14,15 +15,7 @@ import GatewayFacts from './GatewayFacts.svelte'
 import VitalCell from './VitalCell.svelte'
 import Week from './Week.svelte'
 
-beforeAll(() => {
-  vi.stubGlobal(
-    'IntersectionObserver',
-    class {
-      observe(): void {}
-      unobserve(): void {}
-    },
-  )
-})
+beforeAll(aWindow)
 afterEach(cleanup)
 
 function deskWith(alert: Alert, remark?: Remark): Desk {
