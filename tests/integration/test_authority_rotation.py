@@ -5,10 +5,8 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -21,29 +19,13 @@ from server.store import authority, sealing, signals
 from tests.integration.agent_rig import agent
 from tests.integration.enrol_rig import CODE, OTHER_CODE
 from tests.integration.monitor_rig import await_true
-from tests.integration.test_monitor_serve import Served
+from tests.integration.served_rig import Served, served
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["served"]
+
 NAME = "gw-turns"
-
-
-@pytest.fixture
-def served(own_place: Path, free_port: int) -> Iterator[Served]:
-    place = own_place / "turns"
-    place.mkdir()
-    served = Served(place)
-    del served.environment["HJEMVAKT_MQTT_PLAIN"]
-    served.environment["HJEMVAKT_MQTT_HOST"] = "127.0.0.1"
-    served.start()
-    yield served
-    served.stop()
-
-
-def one(served: Served, statement: str, *given: object) -> Any:
-    with psycopg.connect(served.ready()["dsn"], autocommit=True) as conn:
-        cursor = conn.execute(statement.encode(), given)
-        row = cursor.fetchone() if cursor.description else None
-    return None if row is None else row[0]
 
 
 def written(served: Served, directory: Path) -> Path:
@@ -60,23 +42,21 @@ def written(served: Served, directory: Path) -> Path:
 
 def lets_in(served: Served) -> None:
     """By rows; the routes have tests of their own."""
-    await_true(lambda: one(served, "select count(*) from enrolment where state = 'waiting'") == 1)
-    one(
-        served,
+    await_true(lambda: served.one("select count(*) from enrolment where state = 'waiting'") == 1)
+    served.one(
         """with town as (insert into team (name) values ('Nord') returning id),
                 house as (insert into home (name, address, team_id, bucket)
                           select 'h', 'a', id, 0 from town returning id)
            update enrolment set state = 'accepted', gateway = %s, home_id = (select id from house)""",
         NAME,
     )
-    one(served, "select pg_notify(%s, '')", signals.Channel.TRUST)
+    served.one("select pg_notify(%s, '')", signals.Channel.TRUST)
 
 
 def shows(served: Served) -> str | None:
     """The authority's number of the certificate that the gateway says it is connected by."""
     return str(
-        one(
-            served,
+        served.one(
             """select c.authority_id from gateway g join certificate c on c.serial = g.status ->> 'certificate'
                where g.name = %s and g.state = 'online' and c.revoked_at is null""",
             NAME,
@@ -117,15 +97,15 @@ async def test_gateways_come_to_a_new_authority_by_themselves_and_the_old_one_en
         again = served.run("authority", "begin")
         assert again.returncode != 0 and "stands beside the old one already" in again.stderr
         await_true(lambda: shows(served) == "2", 90)
-        await_true(lambda: one(served, "select ended_at is not null from authority where id = 1") is True, 60)
-        assert one(served, "select sealed_key is null from authority where id = 1") is True
+        await_true(lambda: served.one("select ended_at is not null from authority where id = 1") is True, 60)
+        assert served.one("select sealed_key is null from authority where id = 1") is True
         second = served.run("authority", "show").stdout
         assert second.count("BEGIN CERTIFICATE") == 1 and second != first
         await_true(lambda: broker_is_vouched_for_by(served, second), 60)
         assert not broker_is_vouched_for_by(served, first)
         assert trusted_by(tmp_path) == 2, "until it renews once more"
-        heard = one(served, "select heard_at from gateway where name = %s", NAME)
-        await_true(lambda: one(served, "select heard_at from gateway where name = %s", NAME) > heard, 60)
+        heard = served.one("select heard_at from gateway where name = %s", NAME)
+        await_true(lambda: served.one("select heard_at from gateway where name = %s", NAME) > heard, 60)
 
     async with agent(config):
         await asyncio.to_thread(play)
@@ -142,7 +122,7 @@ async def test_the_old_authority_does_not_end_while_somebody_needs_it_unless_a_p
 
     async with agent(written(served, tmp_path)):
         await asyncio.to_thread(play)
-    await_true(lambda: one(served, "select state from gateway where name = %s", NAME) != "online", 60)
+    await_true(lambda: served.one("select state from gateway where name = %s", NAME) != "online", 60)
     box = served.run("authority", "birth", "gw-in-a-cupboard", "--server", served.ready()["http"])
     assert box.returncode == 0 and OTHER_CODE not in box.stdout
     assert served.run("authority", "begin").returncode == 0
@@ -152,7 +132,7 @@ async def test_the_old_authority_does_not_end_while_somebody_needs_it_unless_a_p
     assert refused.returncode != 0
     assert "2 would be lost" in refused.stderr and NAME in refused.stderr and "--losing 2" in refused.stderr
     assert served.run("authority", "end", "--losing", "1").returncode != 0
-    assert one(served, "select count(*) from authority where ended_at is null") == 2
+    assert served.one("select count(*) from authority where ended_at is null") == 2
     ended = served.run("authority", "end", "--losing", "2")
     assert (ended.returncode, ended.stdout) == (0, "The old authority has ended. Lost with it: 2.\n")
 
@@ -166,8 +146,7 @@ def ended(served: Served, directory: Path) -> None:
     kept = json.loads(file.read_text())
     old = pki.issue(ours, pki.request(kept["key"]), NAME, then)
     file.write_text(json.dumps(kept | {"certificate": old.pem}))
-    one(
-        served,
+    served.one(
         "update certificate set serial = %s, certificate = %s, not_before = %s, not_after = %s",
         *(old.serial, old.pem, old.not_before, old.not_after),
     )
@@ -189,13 +168,13 @@ async def test_where_every_certificate_has_ended_all_is_well_again_without_a_vis
 
     async with agent(config):
         await asyncio.to_thread(meet)
-    before = await asyncio.to_thread(one, served, "select max(id) from enrolment")
+    before = await asyncio.to_thread(served.one, "select max(id) from enrolment")
     await asyncio.to_thread(ended, served, tmp_path)
 
     def comes_back() -> None:
-        await_true(lambda: one(served, "select max(id) from enrolment") > before, 60)
+        await_true(lambda: served.one("select max(id) from enrolment") > before, 60)
         used = "select count(*) from certificate where used_at is not null and not_after > now() and revoked_at is null"
-        await_true(lambda: one(served, used) == 1, 60)
+        await_true(lambda: served.one(used) == 1, 60)
         await_true(lambda: shows(served) == "1", 60)
 
     async with agent(config):

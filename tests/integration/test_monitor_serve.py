@@ -1,12 +1,10 @@
 """`hjemvakt serve` as a process: one command brings everything up, and puts back what is killed."""
 
-import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,68 +16,11 @@ import pytest
 from devices.vocabulary import Kind, Observation
 from tests.integration.ingest_rig import OXIMETER, batch
 from tests.integration.monitor_rig import Gateway, ask, await_true
+from tests.integration.served_rig import STOP_LIMIT_S, Served
 
 pytestmark = pytest.mark.integration
 
 PARTS = ("postgres", "broker", "monitor", "clock", "api")
-START_LIMIT_S = 90.0
-STOP_LIMIT_S = 3 * 10.0  # what is promised, on a machine that computes other things, too
-
-
-class Served:
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.ready_file = place / "ready.json"
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("HJEMVAKT_")},
-            "HJEMVAKT_DATA": str(place / "data"),
-            "HJEMVAKT_MQTT_PLAIN": "true",
-            **{f"HJEMVAKT_{name}_PORT": str(free_port()) for name in ("HTTP", "MQTT", "NATS")},
-        }
-        self.process: subprocess.Popen[str] | None = None
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "server", *arguments]
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            self.command("serve", "--ready-file", str(self.ready_file)),
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        await_true(self.ready_file.exists, START_LIMIT_S)
-
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            self.command(*arguments), env=self.environment, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-        try:
-            assert self.process.wait(STOP_LIMIT_S) == 0
-        finally:
-            self.kill()
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            assert self.process.stdout is not None
-            self.process.stdout.close()
-            self.process = None
-
-    def ready(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.ready_file.read_text())
-        return found
-
-    def pid(self, part: str) -> int:
-        with contextlib.suppress(OSError, ValueError):
-            return int(self.ready()["pids"][part] or 0)
-        return 0
 
 
 @pytest.fixture
@@ -89,11 +30,6 @@ def served(short_dir: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
     it = Served(place)
     yield it
     it.kill()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def alive(pid: int) -> bool:

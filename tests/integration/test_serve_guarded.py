@@ -1,11 +1,8 @@
 """`hjemvakt serve` as it starts when nobody asks for less: MQTT over TLS, for those whom it has let in."""
 
-import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -17,42 +14,21 @@ from server import pki
 from server.store import authority, signals
 from tests.integration.guard_rig import Broker, Shown
 from tests.integration.monitor_rig import await_true
-from tests.integration.test_monitor_serve import START_LIMIT_S, Served
+from tests.integration.served_rig import START_LIMIT_S, Served, served
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["served"]
+
 
 A = "gw-anna"
 SHOWN = "select status ->> 'certificate' from gateway where name = %s"
 
 
-@pytest.fixture
-def served(own_place: Path, free_port: int) -> Iterator[Served]:
-    place = own_place / "served"
-    place.mkdir()
-    served = Served(place)
-    del served.environment["HJEMVAKT_MQTT_PLAIN"]
-    served.environment["HJEMVAKT_MQTT_HOST"] = "127.0.0.1"
-    served.start()
-    yield served
-    served.stop()
-
-
-def ready(served: Served) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(served.ready_file.read_text())
-    return found
-
-
-def one(served: Served, statement: str, *given: object) -> Any:
-    with psycopg.connect(ready(served)["dsn"], autocommit=True) as conn:
-        row = conn.execute(statement.encode(), given).fetchone()
-    return None if row is None else row[0]
-
-
 def let_in(served: Served) -> Shown:
     """By rows; the routes have tests of their own."""
     key = new_key()
-    asked = one(
-        served,
+    asked = served.one(
         """with town as (insert into team (name) values ('Nord') returning id),
                 house as (insert into home (name, address, team_id, bucket)
                           select 'h', 'a', id, 0 from town returning id)
@@ -60,17 +36,17 @@ def let_in(served: Served) -> Shown:
            select '7K3M-9TQZ-2WXB', %s, %s, '\\x01', now(), now(), 'accepted', %s, id from house returning id""",
         *(pki.key_of(request(key)), request(key), A),
     )
-    one(served, "select pg_notify(%s, '')", signals.Channel.TRUST)
-    await_true(lambda: one(served, "select count(*) from certificate where enrolment_id = %s", asked) == 1)
-    return Shown(pem=one(served, "select certificate from certificate where enrolment_id = %s", asked), key=key)
+    served.one("select pg_notify(%s, '')", signals.Channel.TRUST)
+    await_true(lambda: served.one("select count(*) from certificate where enrolment_id = %s", asked) == 1)
+    return Shown(pem=served.one("select certificate from certificate where enrolment_id = %s", asked), key=key)
 
 
 def broker_of(served: Served) -> Broker:
-    with psycopg.connect(ready(served)["dsn"]) as conn:
+    with psycopg.connect(served.ready()["dsn"]) as conn:
         pem = authority.told(conn)
     assert pem is not None
-    assert ready(served)["mqtt"].startswith("mqtts://127.0.0.1:")
-    return Broker(port=int(ready(served)["mqtt"].rpartition(":")[2]), authority=pem)
+    assert served.ready()["mqtt"].startswith("mqtts://127.0.0.1:")
+    return Broker(port=int(served.ready()["mqtt"].rpartition(":")[2]), authority=pem)
 
 
 def heartbeat(shown: Shown) -> bytes:
@@ -90,23 +66,23 @@ def test_a_gateway_that_was_let_in_is_heard_and_another_one_is_not(served: Serve
 
 
 def _is_heard(served: Served, broker: Broker, gateway: Shown) -> bool:
-    one(served, "update gateway set status = '{}', heard_at = null where name = %s returning 1", A)
+    served.one("update gateway set status = '{}', heard_at = null where name = %s returning 1", A)
     with broker.client(gateway, A) as client:
         await_true(lambda: client.accepted.is_set() or client.over.is_set())
         if not client.accepted.is_set():
             return False
         client.says(f"hv/1/0/{A}/up/status", heartbeat(gateway))
         try:
-            await_true(lambda: one(served, SHOWN, A) == gateway.serial, 5)
+            await_true(lambda: served.one(SHOWN, A) == gateway.serial, 5)
         except AssertionError:
             return False
         return True
 
 
 def _kill(served: Served, name: str) -> None:
-    pid = ready(served)["pids"][name]
+    pid = served.ready()["pids"][name]
     os.kill(pid, signal.SIGKILL)
-    await_true(lambda: ready(served)["pids"][name] not in (pid, None))
+    await_true(lambda: served.ready()["pids"][name] not in (pid, None))
 
 
 def test_its_files_are_its_users_alone(served: Served) -> None:
