@@ -11,8 +11,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
 from tests.integration.agent_rig import DOOR, Home, living
+from tests.integration.box_rig import api, box, nils, server
+from tests.integration.enrol_rig import CODE
 from tests.integration.monitor_rig import LIMIT_S
-from tests.integration.test_technician import CODE, api, box, nils, server
 
 __all__ = ["api", "nils", "server"]
 

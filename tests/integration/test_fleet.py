@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,56 +14,27 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.wire import codec
 from devices.wire.columns import to_millis
-from devices.wire.enrolment import Birth, encode
 from devices.wire.messages import Command
 from devices.wire.topics import Channel, Topic
-from server.pki import fingerprint
 from server.roles.broker import EmbeddedBroker
-from server.roles.monitor import Monitor
-from server.store.sealing import Seals
 from tests.integration.agent_rig import CLIP, STRAP, Home, agent, living
+from tests.integration.box_rig import api, born, server
 from tests.integration.conftest import Api
-from tests.integration.enrol_rig import signing
-from tests.integration.monitor_rig import await_true, running
+from tests.integration.enrol_rig import CODE
+from tests.integration.monitor_rig import await_true
 from tests.integration.technician_rig import Technician
 
 pytestmark = pytest.mark.integration
-CODE = "7K3M-9TQZ-2WXB"
+
+__all__ = ["api", "server"]
+
 NAME = "gw-9"
 SECRETS = {"name": "Olaug Nordvik", "number": "15076500565", "key": "231d39c1d7cc1ab1aee224cd096db932", "value": "93.7"}
 
 
 @pytest.fixture
-def api(database: Any, town: Any, broker: EmbeddedBroker) -> Iterator[Api]:
-    server = Api(database_url=database.owner, gateway_mqtt=broker.url)
-    server.start()
-    yield server
-    server.clients.close()
-    server.stop()
-
-
-@pytest.fixture
-def server(town: Any, api: Api, broker: EmbeddedBroker) -> Iterator[None]:
-    with signing(town.owner), running(Monitor(dsn=town.owner, mqtt_url=broker.url, seals=Seals(bytes(32)))):
-        await_true(lambda: town.one("select count(*) from authority") == 1)
-        yield
-
-
-@pytest.fixture
 def tor(api: Api) -> Technician:
     return Technician(client=api.signed_in("tor"))
-
-
-def written(directory: Path, town: Any, api: Api, virtual: str, more: str = "") -> Path:
-    authority = fingerprint(town.one("select certificate from authority"))
-    (directory / "birth.json").write_bytes(encode(Birth(server=api.url, authority=authority, code=CODE)))
-    (directory / "data").mkdir(exist_ok=True)
-    config = directory / "gateway.toml"
-    config.write_text(
-        'birth = "birth.json"\ninsecure = true\ndata_dir = "data"\nheartbeat_s = 1\n'
-        f'[radio]\nvirtual = "{virtual}"\n{more}'
-    )
-    return config
 
 
 @asynccontextmanager
@@ -151,7 +122,7 @@ async def test_a_gateway_does_what_its_technician_orders_and_nothing_that_somebo
 
     config_ready = asyncio.Event()
     async with living(home) as virtual:
-        config = written(tmp_path, town, api, virtual)
+        config = born(tmp_path, town, api, virtual)
         config_ready.set()
         async with enrolled(config, tor, town.homes["anna"]) as process:
             await asyncio.to_thread(play, process)
@@ -162,7 +133,7 @@ async def test_a_gateway_does_what_its_technician_orders_and_nothing_that_somebo
 async def test_an_agent_that_is_told_to_restart_ends_once_and_says_so_when_it_is_back(
     town: Any, api: Api, server: None, tor: Technician, tmp_path: Path
 ) -> None:
-    config = written(tmp_path, town, api, "tcp:127.0.0.1:1")
+    config = born(tmp_path, town, api, "tcp:127.0.0.1:1")
     async with enrolled(config, tor, town.homes["anna"]) as process:
         id_ = await asyncio.to_thread(order, tor, "restart")
         async with asyncio.timeout(60):
@@ -198,7 +169,7 @@ async def test_what_a_gateway_hands_in_is_of_nobody(
         return tor.get(f"/fleet/gateways/{NAME}/diagnoses/{said['id']}")["diagnosis"], said
 
     async with living(home) as virtual:
-        config = written(tmp_path, town, api, virtual, named)
+        config = born(tmp_path, town, api, virtual, more=named)
         async with enrolled(config, tor, nobodys):
             diagnosis, said = await asyncio.to_thread(play)
     text = json.dumps(diagnosis, ensure_ascii=False)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,68 +12,18 @@ import pytest
 
 from devices.profiles import bthome
 from devices.profiles.base import Sender
-from devices.wire.enrolment import Birth, encode
-from server.pki import fingerprint
-from server.roles.broker import EmbeddedBroker
-from server.roles.monitor import Monitor
-from server.store.sealing import Seals
-from tests.integration.agent_rig import BUTTON, CLIP, DOOR, STRAP, Home, agent, living
+from tests.integration.agent_rig import BUTTON, CLIP, DOOR, STRAP, Home, living
+from tests.integration.box_rig import api, box, nils, server
 from tests.integration.conftest import Api, Screen
-from tests.integration.enrol_rig import signing
-from tests.integration.monitor_rig import await_true, running
+from tests.integration.enrol_rig import CODE
+from tests.integration.monitor_rig import await_true
 from tests.integration.technician_rig import Technician, on, shows
 
 pytestmark = pytest.mark.integration
-CODE = "7K3M-9TQZ-2WXB"
+
+__all__ = ["api", "nils", "server"]
+
 KEY = "231d39c1d7cc1ab1aee224cd096db932"
-SEALS = Seals(bytes(32))  # as the api's
-
-
-@pytest.fixture
-def api(database: Any, town: Any, broker: EmbeddedBroker) -> Iterator[Api]:
-    server = Api(database_url=database.owner, gateway_mqtt=broker.url)
-    server.start()
-    yield server
-    server.clients.close()
-    server.stop()
-
-
-@pytest.fixture
-def nils(town: Any) -> int:
-    """Lives where nothing stands yet."""
-    home = town.one(
-        "insert into home (name, address, team_id, bucket) values ('nils', 'Storgata 9', %s, 3) returning id",
-        town.teams["east"],
-    )
-    town.homes["nils"] = home
-    town.patients["nils"] = town.one(
-        """insert into patient (reference, name, born_on, pathway, team_id, home_id, virtual)
-           values ('P-9', 'nils', '1938-02-03', 'kols', %s, %s, true) returning id""",
-        town.teams["east"],
-        home,
-    )
-    return int(home)
-
-
-@pytest.fixture
-def server(town: Any, api: Api, broker: EmbeddedBroker) -> Iterator[None]:
-    with signing(town.owner), running(Monitor(dsn=town.owner, mqtt_url=broker.url, seals=SEALS)):
-        await_true(lambda: town.one("select count(*) from authority") == 1)
-        yield
-
-
-@asynccontextmanager
-async def box(directory: Path, town: Any, api: Api, virtual: str) -> AsyncIterator[None]:
-    """What comes out of it: a program, and a birth file."""
-    authority = fingerprint(town.one("select certificate from authority"))
-    (directory / "birth.json").write_bytes(encode(Birth(server=api.url, authority=authority, code=CODE)))
-    config = directory / "gateway.toml"
-    config.write_text(
-        f'birth = "birth.json"\ninsecure = true\ndata_dir = "data"\nheartbeat_s = 2\n[radio]\nvirtual = "{virtual}"\n'
-    )
-    (directory / "data").mkdir(exist_ok=True)
-    async with agent(config):
-        yield
 
 
 @asynccontextmanager
