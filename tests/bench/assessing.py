@@ -5,11 +5,9 @@ from a weight that is stored to its alert.
 the last hour as intervals), a weight a day for half a year, and two weeks of blood pressures, twice a day; of a quarter
 a glucose sensor. Who is told about is one patient in a hundred."""
 
-import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import perf_counter, thread_time
 from typing import Final
 
@@ -23,9 +21,8 @@ from devices.wire.topics import Channel, Topic
 from server.store import assessing, intake, pool, signals
 from server.store.arrival import Arrival
 from server.store.assessor import MARKS_AT_ONCE, Assessor, look
-from server.store.embedded import EmbeddedPostgres
 from server.store.ingest import Ingest, Watch
-from server.store.migrate import migrate
+from tests.bench.own_database import own_database
 
 PEOPLE: Final = 2000
 WEIGHTS: Final = 21
@@ -86,14 +83,8 @@ select patient_id, kind, now(), date_trunc('hour', now()) from latest on conflic
 
 
 def rows() -> list[tuple[str, ...]]:
-    with tempfile.TemporaryDirectory(prefix="hvb-", ignore_cleanup_errors=True) as place:
-        postgres = EmbeddedPostgres(Path(place) / "postgres")
-        postgres.start()
-        try:
-            migrate(postgres.dsn())
-            return list(_measured(postgres.dsn()))
-        finally:
-            postgres.stop()
+    with own_database() as dsn:
+        return list(_measured(dsn))
 
 
 def _measured(dsn: str) -> Iterator[tuple[str, ...]]:

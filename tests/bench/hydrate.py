@@ -1,9 +1,7 @@
 """A monitor that starts anew: how soon it knows a stream, and how long until it knows those of 100,000 patients."""
 
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import Final
 
@@ -11,9 +9,8 @@ import psycopg
 
 from server.detection.panel import MOST_STREAMS, STREAM, Panel
 from server.store import pool, streams
-from server.store.embedded import EmbeddedPostgres
-from server.store.migrate import migrate
 from tests.bench import cpu
+from tests.bench.own_database import own_database
 
 PATIENTS: Final = 100_000
 KINDS: Final = (1, 2, 3, 5, 11)
@@ -29,18 +26,11 @@ REGION: Final = (
 
 
 def rows() -> list[tuple[str, ...]]:
-    with tempfile.TemporaryDirectory(prefix="hvb-", ignore_cleanup_errors=True) as place:
-        postgres = EmbeddedPostgres(Path(place) / "postgres")
-        postgres.start()
-        try:
-            migrate(postgres.dsn())
-            with pool.connect(postgres.dsn(), name="bench", autocommit=True) as conn:
-                for statement in REGION:
-                    given = {"patients": PATIENTS, "kinds": list(KINDS)}
-                    conn.execute(statement, given if b"%(" in statement else None)
-                return _measure(conn)
-        finally:
-            postgres.stop()
+    with own_database() as dsn, pool.connect(dsn, name="bench", autocommit=True) as conn:
+        for statement in REGION:
+            given = {"patients": PATIENTS, "kinds": list(KINDS)}
+            conn.execute(statement, given if b"%(" in statement else None)
+        return _measure(conn)
 
 
 def _measure(conn: psycopg.Connection) -> list[tuple[str, ...]]:

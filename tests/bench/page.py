@@ -23,9 +23,8 @@ from server.alerts.findings import HelpCall
 from server.alerts.model import patient_subject
 from server.api.passwords import hash_password
 from server.store import alerts, pool, signals
-from server.store.embedded import EmbeddedPostgres
-from server.store.migrate import migrate
 from tests.api_process import ApiProcess
+from tests.bench.own_database import migrated
 from tests.browser.conftest import ARGS, chromium
 
 STATIC: Final = Path(__file__).parents[2] / "server" / "api" / "static"
@@ -133,21 +132,18 @@ def board_script_bytes(static: Path) -> int:
 @contextmanager
 def _page() -> Iterator[tuple[Page, str]]:
     with tempfile.TemporaryDirectory(prefix="hvb-") as place, ExitStack() as stack:
-        postgres = EmbeddedPostgres(Path(place) / "postgres")
-        stack.callback(postgres.stop)
-        postgres.start()
-        migrate(postgres.dsn())
-        with pool.connect(postgres.dsn(), name="bench") as conn:
+        dsn = stack.enter_context(migrated(Path(place)))
+        with pool.connect(dsn, name="bench") as conn:
             given = {"password": hash_password(PASSWORD), "patients": PATIENTS, "spo2": KINDS[Kind.SPO2].number}
             conn.execute(TOWN.format(**given).encode())
             for patient in range(1, RED + 1):
                 _raise(conn, patient)
-        api = ApiProcess(postgres.dsn(), Path(place))
+        api = ApiProcess(dsn, Path(place))
         stack.callback(api.close)
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium(), args=list(ARGS))
         stack.callback(browser.close)
-        yield _signed_in(browser, api.port), postgres.dsn()
+        yield _signed_in(browser, api.port), dsn
 
 
 def _signed_in(browser: Browser, port: int) -> Page:

@@ -13,9 +13,8 @@ from pathlib import Path
 import psycopg
 
 from server.child import end, spawn
-from server.store.embedded import EmbeddedPostgres
-from server.store.migrate import migrate
 from tests.api_process import ROOT
+from tests.bench.own_database import migrated
 from tests.bench.trust import LIMIT_S, coming_back, let_in, speaking
 from tests.integration.cluster_rig import Cluster, cluster
 from tests.integration.enrol_rig import signing
@@ -29,7 +28,7 @@ SHARED = "select count(distinct monitor) from bucket_share s join monitor m on m
 def rows() -> list[tuple[str, ...]]:
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hvc-", ignore_cleanup_errors=True)))
-        dsn = stack.enter_context(_database(place))
+        dsn = stack.enter_context(migrated(place))
         stack.enter_context(signing(dsn))
         three = stack.enter_context(cluster(dsn, place / "cluster"))
         monitors = [stack.enter_context(_monitor(dsn, three, place / f"monitor-{number}")) for number in range(2)]
@@ -56,17 +55,6 @@ async def _lines(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextmanager
-def _database(place: Path) -> Iterator[str]:
-    postgres = EmbeddedPostgres(place / "postgres")
-    postgres.start()
-    try:
-        migrate(postgres.dsn())
-        yield postgres.dsn()
-    finally:
-        postgres.stop()
 
 
 @contextmanager

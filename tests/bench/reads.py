@@ -20,9 +20,8 @@ import psycopg
 from devices.vocabulary import Kind
 from server.api import board_json
 from server.store import board, hours, pool, sessions, sparks
-from server.store.embedded import EmbeddedPostgres
-from server.store.migrate import migrate
 from tests.bench import cpu
+from tests.bench.own_database import migrated
 
 ROUNDS: Final = 15
 DAYS: Final = 14
@@ -99,18 +98,15 @@ def measured(long: int, place: Path | None = None) -> list[tuple[str, ...]]:
         if place is None:
             name = tempfile.TemporaryDirectory(prefix="hvb-", ignore_cleanup_errors=True)
             place = Path(ends.enter_context(name))
-        postgres = EmbeddedPostgres(place / "postgres")
-        postgres.start()
-        ends.callback(postgres.stop)
-        migrate(postgres.dsn())
-        with pool.connect(postgres.dsn(), name="bench", autocommit=True) as owner:
+        dsn = ends.enter_context(migrated(place))
+        with pool.connect(dsn, name="bench", autocommit=True) as owner:
             new = owner.execute("select not exists (select from latest)").fetchone() == (True,)
             if new:
                 _load(owner, long)
             if owner.execute("select not exists (select from alert)").fetchone() == (True,):
                 for statement in ALERTS.split(";\n"):
                     owner.execute(statement.encode())
-            return _measure(owner, postgres.dsn(), new=new)
+            return _measure(owner, dsn, new=new)
 
 
 def _load(owner: psycopg.Connection, long: int) -> None:

@@ -6,10 +6,8 @@ measured by hand three times a day."""
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -18,8 +16,7 @@ import psycopg
 from devices.limits import Limit
 from devices.vocabulary import Kind
 from server.store import pool, replaying, sessions
-from server.store.embedded import EmbeddedPostgres
-from server.store.migrate import migrate
+from tests.bench.own_database import own_database
 
 ROUNDS: Final = 9
 DAYS: Final = 30
@@ -50,16 +47,10 @@ analyze;
 
 
 def rows() -> list[tuple[str, ...]]:
-    with tempfile.TemporaryDirectory(prefix="hvb-", ignore_cleanup_errors=True) as place:
-        postgres = EmbeddedPostgres(Path(place) / "postgres")
-        postgres.start()
-        try:
-            migrate(postgres.dsn())
-            with psycopg.connect(postgres.dsn()) as owner:
-                owner.execute(PATIENT)
-            return _measure(postgres.dsn())
-        finally:
-            postgres.stop()
+    with own_database() as dsn:
+        with psycopg.connect(dsn) as owner:
+            owner.execute(PATIENT)
+        return _measure(dsn)
 
 
 def _measure(dsn: str) -> list[tuple[str, ...]]:

@@ -33,10 +33,9 @@ from server.alerts.model import patient_subject
 from server.api.passwords import hash_password
 from server.child import end, spawn
 from server.store import alerts, pool
-from server.store.embedded import EmbeddedPostgres
-from server.store.migrate import migrate
 from tests.api_process import ApiProcess
 from tests.bench import cpu
+from tests.bench.own_database import migrated
 from tests.bench.socket_clients import Crowd, Crowds, Heard
 
 ALERTS: Final = 40
@@ -90,16 +89,13 @@ def _measured() -> Iterator[tuple[str, ...]]:
 @contextmanager
 def _installation(apis: int) -> Iterator[tuple[str, list[ApiProcess]]]:
     with tempfile.TemporaryDirectory(prefix="hvb-") as place, ExitStack() as stack:
-        postgres = EmbeddedPostgres(Path(place) / "postgres")
-        stack.callback(postgres.stop)
-        postgres.start()
-        migrate(postgres.dsn())
-        with psycopg.connect(postgres.dsn()) as conn:
+        dsn = stack.enter_context(migrated(Path(place)))
+        with psycopg.connect(dsn) as conn:
             conn.execute(TOWN.format(password=hash_password(PASSWORD), patients=PATIENTS).encode())
-        processes = [ApiProcess(postgres.dsn(), Path(place)) for _ in range(apis)]
+        processes = [ApiProcess(dsn, Path(place)) for _ in range(apis)]
         for each in processes:
             stack.callback(each.close)
-        yield postgres.dsn(), processes
+        yield dsn, processes
 
 
 @contextmanager
