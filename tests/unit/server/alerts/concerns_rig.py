@@ -9,7 +9,8 @@ from server.alerts.findings import Concern, ConcernOver
 from server.alerts.lifecycle import acknowledge, handle
 from server.alerts.model import Alert, Outcome, Priority, State, home_subject, patient_subject
 from server.alerts.policy import decide
-from server.detection.findings import Crossing, Evidence, LimitFinding
+from server.detection.findings import Crossing, Evidence
+from tests.unit.server.alerts.policy_rig import outside
 
 T0 = datetime(2026, 3, 10, 7, 0, tzinfo=UTC)
 NURSE = 7
@@ -39,17 +40,8 @@ def ended(rule=CHANGE, after=HOUR, *, of=(), unless=()):
 
 
 def limit(crossing=Crossing.BEGAN, level=Level.YELLOW_LOW, after=timedelta(), value=89.0):
-    return LimitFinding(
-        patient=1,
-        kind=Kind.SPO2,
-        crossing=crossing,
-        direction="low",
-        level=level,
-        began=T0 + after,
-        at=T0 + after,
-        late=False,
-        evidence=Evidence(kind=Kind.SPO2, value=value, limit=90.0, level=level, direction="low"),
-    )
+    evidence = Evidence(kind=Kind.SPO2, value=value, limit=90.0, level=level, direction="low")
+    return replace(outside(level, at=T0 + after, crossing=crossing), evidence=evidence)
 
 
 class Ward:

@@ -1,37 +1,27 @@
 """Whatever happens in whatever order: nothing that a person should see goes away by itself."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.limits import Level
-from devices.vocabulary import EventType, Kind
+from devices.vocabulary import EventType
 from server.alerts.findings import Concern, ConcernOver, DoorAtNight, HelpCall, gateway_back, gateway_silent, rows_lost
 from server.alerts.habits import LONGEST_REST
 from server.alerts.lifecycle import OPEN, acknowledge, handle
 from server.alerts.model import Alert, Change, Outcome, Priority, State, gateway_subject, home_subject, patient_subject
 from server.alerts.policy import decide
 from server.detection.findings import Crossing, Evidence, LimitFinding
+from tests.unit.server.alerts.policy_rig import T0, outside
 
-T0 = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
 URGENCY = {Priority.GREY: 0, Priority.YELLOW: 1, Priority.RED: 2}
 
 
 def limit_finding(crossing: Crossing, level: Level, late: bool) -> LimitFinding:
     level = Level.INSIDE if crossing is Crossing.ENDED else level
-    return LimitFinding(
-        patient=1,
-        kind=Kind.SPO2,
-        crossing=crossing,
-        direction="low",
-        level=level,
-        began=T0,
-        at=T0,
-        late=late,
-        evidence=Evidence(),
-    )
+    return replace(outside(level, crossing=crossing, late=late), evidence=Evidence())
 
 
 limit_findings = st.builds(
