@@ -6,7 +6,7 @@ import pytest
 
 from devices.vocabulary import KINDS, Kind
 from server.clinical.here import HERE
-from tests.integration.care_rig import done, get, send
+from tests.integration.care_rig import get, misses_a_morning
 
 pytestmark = pytest.mark.integration
 
@@ -127,17 +127,11 @@ def test_somebody_who_wears_a_sensor_since_today_has_no_time_in_range_yet(api, t
 
 def test_a_planned_measurement_that_did_not_come_is_there_and_one_that_came_is_not(api, town):
     kari, arne = api.signed_in("kari"), town.patients["arne"]
-    town.gateway_says("arne", "online")
-    plan = {"weekdays": [1, 2, 3, 4, 5, 6, 7], "times": ["08:00"], "before_min": 60, "after_min": 60}
-    rev = get(kari, f"/patients/{arne}/plan")["rev"]
-    done(send(kari, f"/patients/{arne}/plan/spo2", rev=rev, reason="KOLS også", **plan))
-    today = datetime.now(HERE).date()
-    eight = [datetime.combine(today - timedelta(days=ago), time(8), HERE) for ago in (3, 2)]
-    town.measure("arne", Kind.SPO2, 93, eight[0] + timedelta(minutes=20))
-    (missed,) = [each for each in fortnight(api, town)["missed"] if (each["patient"], each["kind"]) == (arne, "spo2")]
-    dues = [datetime.fromisoformat(each) for each in missed["due"]]
-    assert eight[0] not in dues
-    assert eight[1] in dues
+    measured, missed = misses_a_morning(kari, town, "arne")
+    (told,) = [each for each in fortnight(api, town)["missed"] if (each["patient"], each["kind"]) == (arne, "spo2")]
+    dues = [datetime.fromisoformat(each) for each in told["due"]]
+    assert measured not in dues
+    assert missed in dues
 
 
 def test_looking_at_the_fortnight_is_a_look_at_the_patients_that_it_tells_of(api, town):

@@ -1,16 +1,14 @@
 """What happened to one patient, as screens and a doctor's summary get it."""
 
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from devices.vocabulary import EventType, Kind
-from tests.integration.care_rig import done, get, refused, send
+from tests.integration.care_rig import done, get, misses_a_morning, refused, send
 
 pytestmark = pytest.mark.integration
 NOW = datetime.now(UTC).replace(microsecond=0)
-OSLO = ZoneInfo("Europe/Oslo")
 
 
 def between(from_at, to_at):
@@ -68,19 +66,12 @@ def test_events_of_the_patient_and_of_the_home_are_told_but_not_every_step_on_th
 
 
 def test_a_planned_measurement_that_did_not_come_is_missed_and_one_that_came_is_not(api, town):
-    """Three mornings ago at 08:00 in Norway it was measured, two mornings ago it was not, whatever the clocks do."""
     kari, arne = api.signed_in("kari"), town.patients["arne"]
-    town.gateway_says("arne", "online")
-    plan = {"weekdays": [1, 2, 3, 4, 5, 6, 7], "times": ["08:00"], "before_min": 60, "after_min": 60}
-    rev = get(kari, f"/patients/{arne}/plan")["rev"]
-    done(send(kari, f"/patients/{arne}/plan/spo2", rev=rev, reason="KOLS også", **plan))
-    today = NOW.astimezone(OSLO).date()
-    eight = [datetime.combine(today - timedelta(days=ago), time(8), OSLO) for ago in (3, 2)]
-    town.measure("arne", Kind.SPO2, 93, eight[0] + timedelta(minutes=20))
-    missed = [each for each in story(kari, arne, 3.9)["missed"] if each["kind"] == "spo2"]
-    dues = [datetime.fromisoformat(each["due"]) for each in missed]
-    assert eight[0] not in dues
-    assert eight[1] in dues
+    measured, missed = misses_a_morning(kari, town, "arne")
+    told = [each for each in story(kari, arne, 3.9)["missed"] if each["kind"] == "spo2"]
+    dues = [datetime.fromisoformat(each["due"]) for each in told]
+    assert measured not in dues
+    assert missed in dues
 
 
 def test_readings_come_as_stored_with_what_measured_them_page_by_page(api, town):

@@ -134,6 +134,17 @@ async def test_a_new_certificate_is_used_and_the_old_one_kept_until_it_has_conne
         await until(lambda: files.current() == wanted.issued and files.next() is None)
 
 
+def assert_issued_for(key: str, files: IdentityFiles, directory: Path) -> None:
+    """The next identity is of this key: in its file, and in the certificate as `openssl` reads it."""
+    kept = files.next()
+    assert kept is not None and kept.issued is not None
+    assert kept.key == key == kept.issued.key
+    certificate = directory / "own.pem"
+    certificate.write_text(kept.issued.certificate)
+    public = openssl("pkey", "-pubout", said=key.encode())
+    assert openssl("x509", "-in", certificate, "-noout", "-pubkey") == public
+
+
 async def test_after_a_power_cut_the_key_that_was_asked_for_is_asked_for_again(api, identity, files, tmp_path):
     await asyncio.to_thread(api.stop)
     async with Running(files):
@@ -144,12 +155,7 @@ async def test_after_a_power_cut_the_key_that_was_asked_for_is_asked_for_again(a
     await asyncio.to_thread(api.start)
     async with Running(files) as gateway:
         await gateway.until(gateway.new)
-    kept = files.next()
-    assert kept is not None and kept.issued is not None
-    assert kept.key == asked.key == kept.issued.key
-    (tmp_path / "own.pem").write_text(kept.issued.certificate)
-    public = openssl("pkey", "-pubout", said=kept.key.encode())
-    assert openssl("x509", "-in", tmp_path / "own.pem", "-noout", "-pubkey") == public
+    assert_issued_for(asked.key, files, tmp_path)
     assert files.current() == identity
 
 
@@ -243,12 +249,7 @@ def test_a_gateway_that_is_killed_between_its_new_key_and_the_certificate_goes_o
         assert asked is not None and asked.issued is None
         with signing(town.owner), at_work(config):
             await_true(lambda: (kept := files.next()) is not None and kept.issued is not None)
-    kept = files.next()
-    assert kept is not None and kept.issued is not None
-    assert kept.key == asked.key == kept.issued.key
-    (tmp_path / "own.pem").write_text(kept.issued.certificate)
-    public = openssl("pkey", "-pubout", said=kept.key.encode())
-    assert openssl("x509", "-in", tmp_path / "own.pem", "-noout", "-pubkey") == public
+    assert_issued_for(asked.key, files, tmp_path)
     assert town.one("select count(*) from enrolment where renews is not null") == 1
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -159,25 +160,34 @@ async def test_nothing_is_lost_or_doubled_while_sixteen_writers_raise_and_acknow
     assert town.head("east") - board["cursors"][east] == 16 * 3 * 3
 
 
+@asynccontextmanager
+async def narrow_and_well(api, client, screen_of, board, **manners):
+    """Two screens that said hello: one whose line holds little and that nobody reads until a test does, and another."""
+    narrow = socket.create_connection(("127.0.0.1", api.port))
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200_000)
+    slow = api.live(client, sock=narrow, max_queue=1, ping_interval=None, **manners)
+    async with slow as asleep, api.live(client) as awake:
+        screens = screen_of(asleep), screen_of(awake)
+        for screen in screens:
+            await screen.hello(board)
+        yield screens
+
+
+async def hears_all(screen, town, team):
+    while screen.cursors[str(town.teams[team])] < town.head(team):
+        await screen.next("alert")
+
+
 async def test_a_stalled_screen_is_closed_and_harms_nobody(api, town, screen_of):
     kari = api.signed_in("kari")
     board = board_of(kari)
     alert = town.press("anna")
     town.sql("update alert set evidence = jsonb_build_object('reference', repeat('x', 20000)) where id = %s", alert)
-    narrow = socket.create_connection(("127.0.0.1", api.port))
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200_000)
-    async with (
-        api.live(kari, sock=narrow, max_queue=1, ping_interval=None, close_timeout=1) as stalled,
-        api.live(kari) as well,
-    ):
-        asleep, awake = screen_of(stalled), screen_of(well)
-        await asleep.hello(board)
-        await awake.hello(board)
-        east = str(town.teams["east"])
+    east = str(town.teams["east"])
+    async with narrow_and_well(api, kari, screen_of, board, close_timeout=1) as (asleep, awake):
         for _ in range(4):
             fill_log(town, alert, 150)
-            while awake.cursors[east] < town.head("east"):
-                await awake.next("alert")
+            await hears_all(awake, town, "east")
         with pytest.raises(ConnectionClosed):
             while True:
                 await asleep.next("alert")
@@ -185,8 +195,7 @@ async def test_a_stalled_screen_is_closed_and_harms_nobody(api, town, screen_of)
     async with api.live(kari) as again:
         resumed = screen_of(again)
         await resumed.hello({"epoch": board["epoch"], "cursors": asleep.cursors})
-        while resumed.cursors[east] < town.head("east"):
-            await resumed.next("alert")
+        await hears_all(resumed, town, "east")
 
 
 async def test_a_screen_that_did_not_read_for_a_while_gets_the_rest_when_it_reads_again(
@@ -198,20 +207,12 @@ async def test_a_screen_that_did_not_read_for_a_while_gets_the_rest_when_it_read
     board = board_of(kari)
     alert = town.press("anna")
     town.sql("update alert set evidence = jsonb_build_object('reference', repeat('x', 60000)) where id = %s", alert)
-    narrow = socket.create_connection(("127.0.0.1", api.port))
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200_000)
-    async with api.live(kari, sock=narrow, max_queue=1, ping_interval=None) as slow, api.live(kari) as well:
-        asleep, awake = screen_of(slow), screen_of(well)
-        await asleep.hello(board)
-        await awake.hello(board)
-        east = str(town.teams["east"])
+    async with narrow_and_well(api, kari, screen_of, board) as (asleep, awake):
         for _ in range(2):
             fill_log(town, alert, 110)
-            while awake.cursors[east] < town.head("east"):
-                await awake.next("alert")
+            await hears_all(awake, town, "east")
         async with asyncio.timeout(30):
-            while asleep.cursors[east] < town.head("east"):
-                await asleep.next("alert")
+            await hears_all(asleep, town, "east")
 
 
 @pytest.mark.usefixtures("quick_looks")
