@@ -2,14 +2,14 @@
 import * as api from './api'
 import { duty as dutyOf } from './api_duty'
 import { fortnight } from './api_glance'
+import { Deeds } from './deeds.svelte'
 import { byPatient, type Fortnight } from './glance'
 import { Live, type Link, type LiveParts } from './live'
 import { leave, replace } from './navigation'
-import type { Alert, Duty, Me, OnDuty, Outcome, ServerMessage, Technical } from './protocol'
-import { done, type Remark } from './remark'
+import type { Alert, Duty, Me, OnDuty, ServerMessage, Technical } from './protocol'
 import { caresFor, pathOf, permitted, places, type Route } from './route'
 import { Bell, REPEAT_MS, type Hearing } from './sound'
-import { EMPTY, isOpen, reduce, type Message, type State } from './state'
+import { EMPTY, reduce, type Message, type State } from './state'
 import { concerned, homeOf, NO_FILTER, queue, raisedBetween, unseen, type Filter } from './ward'
 import { brief } from './why'
 import { en } from './words/en'
@@ -26,7 +26,6 @@ const READINGS_TOGETHER_MS = 200
 const LOOK_AGAIN_MS = 3_000
 const CALM_TICKS = 15
 const TOLD_MS = 12_000
-const UNANSWERED_KEPT = 50
 const BESIDE_MS = 10 * 60_000
 
 export class Desk {
@@ -44,7 +43,6 @@ export class Desk {
   duty = $state.raw<ReadonlyMap<number, readonly OnDuty[]>>(new Map())
   /** By patient, of the last fourteen days; who is not there has not been heard of. */
   fortnights = $state.raw<ReadonlyMap<number, Fortnight>>(new Map())
-  remarks = $state.raw<ReadonlyMap<number, Remark>>(new Map())
   hearing = $state<Hearing>('off')
   spokenRed = $state('')
   spokenYellow = $state('')
@@ -63,13 +61,14 @@ export class Desk {
   readonly current = $derived(this.link.state !== 'lost')
   readonly loaded = $derived(this.state.epoch !== null)
 
+  readonly deeds = new Deeds(this)
+
   readonly #surroundings: Surroundings
   readonly #bell = new Bell()
   #live: Live | null = null
   #offsetMs = 0
   #ticks = 0
   #waiting: ServerMessage[] = []
-  #unanswered = new Map<string, string>()
   #flushing = false
   #looking = false
 
@@ -168,17 +167,9 @@ export class Desk {
     this.hearing = this.#bell.hearing
   }
 
-  async acknowledge(alert: Alert): Promise<void> {
-    await this.#deed(alert, 'acknowledge', (key) => acknowledged(alert, key))
-  }
-
-  async handle(alert: Alert, outcome: Outcome, note: string): Promise<void> {
-    await this.#deed(alert, `${outcome} ${note}`, (key) => api.handle(alert.id, alert.rev, outcome, note, key))
-  }
-
-  async answer(alert: Alert, said: api.Said): Promise<void> {
-    const until = said.answer === 'snooze' ? ` ${this.now}` : '' // another time is another wish
-    await this.#deed(alert, JSON.stringify(said) + until, (key) => api.answer(alert.id, alert.rev, said, key, this.now))
+  /** This is how an alert stands after somebody did something about it. */
+  answered(alert: Alert): void {
+    this.#take({ type: 'answered', alert })
   }
 
   onDuty({ team, on_duty: people }: Pick<Duty, 'team' | 'on_duty'>): void {
@@ -213,7 +204,7 @@ export class Desk {
     this.#live = null
     this.me = null
     this.state = EMPTY
-    this.remarks = new Map()
+    this.deeds.remarks = new Map()
     this.filter = NO_FILTER
     this.duty = new Map()
     this.fortnights = new Map()
@@ -335,47 +326,6 @@ export class Desk {
     return alert.patient === null ? concerned(this.state, alert) : []
   }
 
-  async #deed(alert: Alert, what: string, act: (key: string) => Promise<api.Deed>): Promise<void> {
-    if (this.remarks.get(alert.id)?.what === 'sending') return
-    this.#remark(alert.id, { what: 'sending', detail: '' })
-    const wish = `${alert.id} ${alert.rev} ${what}`
-    try {
-      const { alert: now, conflict } = await act(this.#keyOf(wish))
-      this.#unanswered.delete(wish)
-      this.#take({ type: 'answered', alert: now })
-      this.#remark(alert.id, conflict && isOpen(now) ? this.#conflict(now) : null)
-      if (conflict && !isOpen(now)) this.tell(this.words.act.closed(now.owner?.name ?? ''))
-    } catch (error) {
-      if (error instanceof api.SignedOut) return this.#leave('over')
-      const refused = error instanceof api.Refused
-      if (refused) this.#unanswered.delete(wish)
-      this.#remark(alert.id, refused ? { what: 'refused', detail: error.message } : { what: 'not_sent', detail: '', done: done(alert) })
-    }
-  }
-
-  /** What nobody answered may have been done all the same: said again, it keeps its key and is done once. */
-  #keyOf(wish: string): string {
-    const key = this.#unanswered.get(wish) ?? api.newKey()
-    this.#unanswered.set(wish, key)
-    for (const oldest of this.#unanswered.keys()) {
-      if (this.#unanswered.size <= UNANSWERED_KEPT) break
-      this.#unanswered.delete(oldest)
-    }
-    return key
-  }
-
-  #conflict(now: Alert): Remark {
-    const name = now.owner?.name ?? ''
-    return now.owner && now.owner.id !== this.me?.staff.id ? { what: 'taken', detail: name } : { what: 'changed', detail: '' }
-  }
-
-  #remark(id: number, remark: Remark | null): void {
-    const remarks = new Map(this.remarks)
-    if (remark) remarks.set(id, remark)
-    else remarks.delete(id)
-    this.remarks = remarks
-  }
-
   tell(sentence: string): void {
     this.told = sentence
     setTimeout(() => {
@@ -405,11 +355,3 @@ export class Desk {
 
 /** What cannot be had now is had with the next board. */
 function nothing(): void {}
-
-/** A stream that goes on changes its alert's numbers under the nurse's finger. Unless it was raised again meanwhile, she has it. */
-async function acknowledged(alert: Alert, key: string): Promise<api.Deed> {
-  const deed = await api.acknowledge(alert.id, alert.rev, key)
-  const { state, owner, raised_at: raisedAt, count, rev } = deed.alert
-  const sameToHer = state === alert.state && owner === null && raisedAt === alert.raised_at && count === alert.count
-  return deed.conflict && sameToHer ? api.acknowledge(alert.id, rev, api.newKey()) : deed
-}

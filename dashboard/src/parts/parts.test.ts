@@ -22,7 +22,7 @@ function deskWith(alert: Alert, remark?: Remark): Desk {
   const desk = aDesk(aMe())
   const patients = [aPatient(), aPatient({ id: 2, name: 'Odd Øvingsrud', born_on: '1951-11-02' })]
   desk.state = reduce(EMPTY, { type: 'board', board: aBoard({ patients, alerts: [alert] }) })
-  if (remark) desk.remarks = new Map([[alert.id, remark]])
+  if (remark) desk.deeds.remarks = new Map([[alert.id, remark]])
   return desk
 }
 
@@ -217,7 +217,7 @@ describe('an alert that somebody answers', () => {
   test('is put off only with a reason and for a chosen time', async () => {
     const alert = anAlert({ ...mine, priority: 'yellow' })
     const desk = deskWith(alert)
-    const said = vi.spyOn(desk, 'answer').mockResolvedValue()
+    const said = vi.spyOn(desk.deeds, 'answer').mockResolvedValue()
     render(AlertCard, { alert, desk, theme: 'light' })
     await fireEvent.click(screen.getByRole('button', { name: 'Utsett …' }))
     const hour = screen.getByRole('button', { name: '1 time' })
