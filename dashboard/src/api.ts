@@ -107,7 +107,7 @@ export type Said =
 
 /** `key`: the same for the same words, so that what is said again after a silence is done once. `now`: the server's. */
 export async function answer(id: number, rev: number, said: Said, key: string, now: number): Promise<Deed> {
-  const params = once(id, key)
+  const params = keyed({ alert: id }, key)
   const body = { rev }
   switch (said.answer) {
     case 'take_back':
@@ -151,17 +151,22 @@ export function newKey(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-function once(id: number, key: string) {
-  return { path: { alert: id }, header: { 'Idempotency-Key': key } }
+/** What is sent again with the same key is done once. */
+export function once(key: string) {
+  return { header: { 'Idempotency-Key': key } }
+}
+
+export function keyed<P>(path: P, key: string) {
+  return { path, ...once(key) }
 }
 
 export async function acknowledge(id: number, rev: number, key: string): Promise<Deed> {
-  const params = once(id, key)
+  const params = keyed({ alert: id }, key)
   return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/acknowledge', { params, body: { rev }, ...init })))
 }
 
 export async function handle(id: number, rev: number, outcome: Outcome, note: string, key: string): Promise<Deed> {
-  const params = once(id, key)
+  const params = keyed({ alert: id }, key)
   const body = { rev, outcome, note: note.trim() || null }
   return deed(await ask((init) => client.POST('/api/v1/alerts/{alert}/handle', { params, body, ...init })))
 }

@@ -1,5 +1,5 @@
 // What the administration asks the server for. What changed meanwhile is a refusal with status 409.
-import { ask, client, taken } from './api'
+import { ask, client, keyed, taken } from './api'
 import type { components } from './api.gen'
 import type { Duty, Kind, Pathway, Priority, Technical } from './protocol'
 
@@ -39,10 +39,6 @@ export type SetRule = Schemas['SetRule']
 export type TakeBack = Schemas['TakeBack']
 export type TeamChains = Schemas['TeamChains']
 export type TeamHours = Schemas['TeamHours']
-
-function keyed<P>(path: P, key: string) {
-  return { path, header: { 'Idempotency-Key': key } }
-}
 
 export async function members(team: number): Promise<Members> {
   return taken(await ask((init) => client.GET('/api/v1/teams/{team}/members', { params: { path: { team } }, ...init })))

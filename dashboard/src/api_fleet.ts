@@ -1,5 +1,5 @@
 // The fleet of gateways: orders with a proof, and what comes to all of them in rings.
-import { ask, client, taken } from './api'
+import { ask, client, keyed, once, taken } from './api'
 import type { components } from './api.gen'
 
 type Schemas = components['schemas']
@@ -10,8 +10,6 @@ export type Order = Schemas['GiveOrder']['what']
 export type Rollout = Schemas['Rollout']
 export type RolloutDecision = Schemas['DecideRollout']
 
-const keyed = (key: string) => ({ header: { 'Idempotency-Key': key } })
-
 export async function fleet(): Promise<FleetGateway[]> {
   return taken(await ask((init) => client.GET('/api/v1/fleet', init))).gateways
 }
@@ -21,7 +19,7 @@ export async function orders(gateway: string): Promise<Given[]> {
 }
 
 export async function give(gateway: string, what: Order, key: string): Promise<Given[]> {
-  const params = { path: { gateway }, ...keyed(key) }
+  const params = keyed({ gateway }, key)
   return taken(await ask((init) => client.POST('/api/v1/fleet/gateways/{gateway}/orders', { params, body: { what }, ...init }))).orders
 }
 
@@ -35,10 +33,10 @@ export async function rollouts(): Promise<Rollout[]> {
 }
 
 export async function begin(body: Schemas['BeginRollout'], key: string): Promise<Rollout> {
-  return taken(await ask((init) => client.POST('/api/v1/fleet/rollouts', { params: keyed(key), body, ...init })))
+  return taken(await ask((init) => client.POST('/api/v1/fleet/rollouts', { params: once(key), body, ...init })))
 }
 
 export async function decide(rollout: number, body: RolloutDecision, key: string): Promise<Rollout> {
-  const params = { path: { rollout }, ...keyed(key) }
+  const params = keyed({ rollout }, key)
   return taken(await ask((init) => client.POST('/api/v1/fleet/rollouts/{rollout}/decide', { params, body, ...init })))
 }

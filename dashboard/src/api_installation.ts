@@ -1,5 +1,5 @@
 // What the screen of installing asks the server for. Every post is done once for its key, however often it is sent.
-import { ask, client, taken } from './api'
+import { ask, client, keyed, taken } from './api'
 import type { components } from './api.gen'
 
 type Schemas = components['schemas']
@@ -25,10 +25,6 @@ export type SensorRef = Schemas['SensorRef']
 export type Trial = Schemas['Trial']
 export type TrialHop = Schemas['TrialHop']
 export type UnbindSensor = Schemas['UnbindSensor']
-
-function keyed<P>(path: P, key: string) {
-  return { path, header: { 'Idempotency-Key': key } }
-}
 
 // ---- what stands
 

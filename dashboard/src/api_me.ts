@@ -1,5 +1,5 @@
 // What the page of one's own login asks for.
-import { ask, client, newKey, Refused, SignedOut, taken } from './api'
+import { ask, client, newKey, once, Refused, SignedOut, taken } from './api'
 import type { CodeDemands, CodeState, NewCodes, OpenSession, Role } from './protocol'
 
 export async function codeState(): Promise<CodeState> {
@@ -36,7 +36,7 @@ export async function codeDemands(): Promise<CodeDemands> {
 }
 
 export async function demandCodes(rev: string, roles: Role[], reason: string): Promise<CodeDemands> {
-  const params = { header: { 'Idempotency-Key': newKey() } }
+  const params = once(newKey())
   return taken(await ask((init) => client.POST('/api/v1/code-demand', { params, body: { rev, roles, reason }, ...init })))
 }
 

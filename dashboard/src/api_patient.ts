@@ -1,5 +1,5 @@
 // What the patient's screen asks the server for. Refusals are those of api.ts.
-import { ask, client, taken } from './api'
+import { ask, client, keyed, taken } from './api'
 import type { components } from './api.gen'
 import type { Planned } from './measuring'
 import type { Days, Kind, Series } from './protocol'
@@ -48,10 +48,6 @@ function span({ from, to }: Window) {
 
 function of(patient: number) {
   return { path: { patient } }
-}
-
-function keyed<P>(path: P, key: string) {
-  return { path, header: { 'Idempotency-Key': key } }
 }
 
 export async function person(patient: number): Promise<Person> {

@@ -1,5 +1,5 @@
 // Who comes, and teams: what is asked of the server.
-import { ask, client, taken } from './api'
+import { ask, client, keyed, once, taken } from './api'
 import type { components } from './api.gen'
 
 type Schemas = components['schemas']
@@ -18,17 +18,17 @@ export async function teams(): Promise<Teams> {
 }
 
 export async function makeTeam(body: MakeTeam, key: string): Promise<MadeTeam> {
-  const params = { header: { 'Idempotency-Key': key } }
+  const params = once(key)
   return taken(await ask((init) => client.POST('/api/v1/teams', { params, body, ...init })))
 }
 
 export async function renameTeam(team: number, body: RenameTeam, key: string): Promise<MadeTeam> {
-  const params = { path: { team }, header: { 'Idempotency-Key': key } }
+  const params = keyed({ team }, key)
   return taken(await ask((init) => client.POST('/api/v1/teams/{team}/name', { params, body, ...init })))
 }
 
 /** `patient` null: not yet, and why. */
 export async function register(team: number, body: RegisterPatient, key: string): Promise<Registered> {
-  const params = { path: { team }, header: { 'Idempotency-Key': key } }
+  const params = keyed({ team }, key)
   return taken(await ask((init) => client.POST('/api/v1/teams/{team}/patients', { params, body, ...init })))
 }

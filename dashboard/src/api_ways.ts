@@ -1,5 +1,5 @@
 // How I am reached when nobody looks at a screen.
-import { ask, client, newKey, taken } from './api'
+import { ask, client, keyed, newKey, once, taken } from './api'
 import type { components } from './api.gen'
 
 type Schemas = components['schemas']
@@ -8,15 +8,14 @@ export type MyWay = Schemas['MyWay']
 export type NewWay = Schemas['AddWay']['way']
 export type ChangedWay = Pick<Schemas['ChangeWay'], 'enabled' | 'language'>
 
-const header = () => ({ 'Idempotency-Key': newKey() })
-const of = (way: number) => ({ path: { way }, header: header() })
+const of = (way: number) => keyed({ way }, newKey())
 
 export async function ways(): Promise<MyWays> {
   return taken(await ask((init) => client.GET('/api/v1/ways', init)))
 }
 
 export async function add(way: NewWay): Promise<MyWays> {
-  return taken(await ask((init) => client.POST('/api/v1/ways', { params: { header: header() }, body: { way }, ...init })))
+  return taken(await ask((init) => client.POST('/api/v1/ways', { params: once(newKey()), body: { way }, ...init })))
 }
 
 export async function sendCode(way: number): Promise<MyWays> {
