@@ -43,11 +43,12 @@ const FIRST: Readonly<Record<Pathway, readonly Kind[]>> = {
 /** Signals for the detection, not numbers for a nurse. */
 const NOT_ON_THE_BOARD: readonly Kind[] = ['battery', 'perfusion_index', 'rr_interval']
 
-const ALL = Object.keys(KINDS) as Kind[]
+export const ALL_KINDS = Object.keys(KINDS) as readonly Kind[]
+export const PATHWAYS = Object.keys(FIRST) as readonly Pathway[]
 
 /** The chest strap and the oximeter measure one heart: beside the strap the oximeter's pulse is left out. */
 export function mainKinds(pathway: Pathway, present: readonly Kind[]): Kind[] {
-  const ranked = [...new Set([...FIRST[pathway], ...ALL])]
+  const ranked = [...new Set([...FIRST[pathway], ...ALL_KINDS])]
   const shown = ranked.filter((kind) => present.includes(kind) && !NOT_ON_THE_BOARD.includes(kind))
   return shown.includes('heart_rate') ? shown.filter((kind) => kind !== 'pulse_rate') : shown
 }

@@ -3,7 +3,7 @@ import * as api from '../../api_patient'
 import type { EffectiveLimits, Story } from '../../api_patient'
 import { panel, withLatest, type Panel, type Span } from '../../charts/panel'
 import type { Desk } from '../../desk.svelte'
-import { KINDS, mainKinds } from '../../kinds'
+import { ALL_KINDS, KINDS, mainKinds } from '../../kinds'
 import type { Kind, Series } from '../../protocol'
 import type { Range } from '../../words/patient'
 import { Part } from './part.svelte'
@@ -101,7 +101,7 @@ export class Timeline {
   async fetch(): Promise<void> {
     const window = this.window
     this.#asked = window
-    const wanted = this.row === null ? (Object.keys(KINDS) as Kind[]).filter((kind) => kind !== 'battery') : this.kinds
+    const wanted = this.row === null ? ALL_KINDS.filter((kind) => kind !== 'battery') : this.kinds
     await Promise.all([
       this.fetching.load(async () => {
         const found: Series[] = []
