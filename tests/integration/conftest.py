@@ -193,6 +193,13 @@ def tor(api: Api) -> httpx.Client:
 
 
 @pytest.fixture
+def adam(api: Api, town: Town) -> httpx.Client:
+    """An administrator in the east."""
+    town.add_staff("adam", east="administrator")
+    return api.signed_in("adam")
+
+
+@pytest.fixture
 def doctor(api: Api, town: Town) -> httpx.Client:
     """In the east."""
     town.add_staff("dag", east="doctor")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import psycopg
+import pytest
 
 from devices.vocabulary import Item
 from devices.wire.codec import encode, pack
@@ -14,6 +15,7 @@ from devices.wire.topics import Channel, Topic
 from server.store import intake, pool
 from server.store.arrival import Arrival
 from server.store.ingest import Filed, Ingest, Watch
+from tests.conftest import Database
 from tests.integration.asked import Asked
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -82,6 +84,14 @@ class Rig:
         self.conn = pool.connect(self.dsn, name="test", autocommit=True)
         self.watch = Watch()
         self.ingest = Ingest(self.conn, self.watch)
+
+
+@pytest.fixture
+def dsn(database: Database) -> str:
+    """Of the database with this world, as its owner."""
+    with psycopg.connect(database.owner) as conn:
+        conn.execute(WORLD.encode())
+    return database.owner
 
 
 R = TypeVar("R", bound=Rig)

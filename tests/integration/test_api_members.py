@@ -32,12 +32,6 @@ def test_whoever_has_ended_and_other_programs_are_no_members(api, town):
     assert [each["staff"]["name"] for each in shown] == ["Kari", "Rune", "Siv"]
 
 
-@pytest.fixture
-def adam(api, town):
-    town.add_staff("adam", east="administrator")
-    return api.signed_in("adam")
-
-
 def rev(client, path):
     return get(client, path)["rev"]
 

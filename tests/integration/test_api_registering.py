@@ -35,12 +35,6 @@ def register(town) -> Register:
     return registered
 
 
-@pytest.fixture
-def adam(api, town):
-    town.add_staff("adam", east="administrator")
-    return api.signed_in("adam")
-
-
 def test_a_coordinator_registers_a_patient_who_stands_on_the_board_without_readings(siv, kari, town, register):
     made = done(register(siv))
     (row,) = [each for each in get(kari, "/board")["patients"] if each["id"] == made["patient"]]

@@ -1,18 +1,11 @@
 """Who may have a message tried again that was set aside, and what of it is shown."""
 
-import httpx
 import pytest
 
 from tests.integration.care_rig import done, get, refused, send
 
 pytestmark = pytest.mark.integration
 REASON = "the server was upgraded"
-
-
-@pytest.fixture
-def adam(api, town) -> httpx.Client:
-    town.add_staff("adam", east="administrator")
-    return api.signed_in("adam")
 
 
 @pytest.fixture

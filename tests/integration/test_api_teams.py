@@ -9,12 +9,11 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def adam(api, town):
-    town.add_staff("adam", east="administrator")
+def adam(adam, town):
     town.sql("insert into municipality values ('0301', 'Oslo'), ('3818', 'Tinn'), ('4601', 'Bergen')")
     for team, number in (("east", "3818"), ("east", "0301"), ("west", "4601")):
         town.sql("insert into municipality_team values (%s, %s)", number, town.teams[team])
-    return api.signed_in("adam")
+    return adam
 
 
 def team_of(client, name):

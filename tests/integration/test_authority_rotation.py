@@ -41,7 +41,7 @@ def written(served: Served, directory: Path) -> Path:
 
 
 def lets_in(served: Served) -> None:
-    """By rows; the routes have tests of their own."""
+    """By rows; the routes have tests of their own. Until it says that it is connected by the first authority."""
     await_true(lambda: served.one("select count(*) from enrolment where state = 'waiting'") == 1)
     served.one(
         """with town as (insert into team (name) values ('Nord') returning id),
@@ -51,6 +51,7 @@ def lets_in(served: Served) -> None:
         NAME,
     )
     served.one("select pg_notify(%s, '')", signals.Channel.TRUST)
+    await_true(lambda: shows(served) == "1", 60)
 
 
 def shows(served: Served) -> str | None:
@@ -89,7 +90,6 @@ async def test_gateways_come_to_a_new_authority_by_themselves_and_the_old_one_en
 
     def play() -> None:
         lets_in(served)
-        await_true(lambda: shows(served) == "1", 60)
         first = served.run("authority", "show").stdout
         assert served.run("authority", "end").returncode != 0, "it is the only one"
         begun = served.run("authority", "begin")
@@ -116,12 +116,8 @@ async def test_gateways_come_to_a_new_authority_by_themselves_and_the_old_one_en
 async def test_the_old_authority_does_not_end_while_somebody_needs_it_unless_a_person_says_how_many_are_lost(
     served: Served, tmp_path: Path
 ) -> None:
-    def play() -> None:
-        lets_in(served)
-        await_true(lambda: shows(served) == "1", 60)
-
     async with agent(written(served, tmp_path)):
-        await asyncio.to_thread(play)
+        await asyncio.to_thread(lets_in, served)
     await_true(lambda: served.one("select state from gateway where name = %s", NAME) != "online", 60)
     box = served.run("authority", "birth", "gw-in-a-cupboard", "--server", served.ready()["http"])
     assert box.returncode == 0 and OTHER_CODE not in box.stdout
@@ -162,12 +158,8 @@ async def test_where_every_certificate_has_ended_all_is_well_again_without_a_vis
 ) -> None:
     config = written(served, tmp_path)
 
-    def meet() -> None:
-        lets_in(served)
-        await_true(lambda: shows(served) == "1", 60)
-
     async with agent(config):
-        await asyncio.to_thread(meet)
+        await asyncio.to_thread(lets_in, served)
     before = await asyncio.to_thread(served.one, "select max(id) from enrolment")
     await asyncio.to_thread(ended, served, tmp_path)
 

@@ -18,20 +18,15 @@ from server.roles.broker import EmbeddedBroker
 from server.roles.monitor import Monitor
 from server.store.embedded import EmbeddedPostgres
 from server.store.migrate import migrate
-from tests.conftest import Database
-from tests.integration.ingest_rig import BUTTON, OUTBOX, OXIMETER, RUN, WORLD, batch
+from tests.integration.ingest_rig import BUTTON, OUTBOX, OXIMETER, RUN, WORLD, batch, dsn
 from tests.integration.monitor_rig import Gateway, ask, await_true, running
 
 pytestmark = pytest.mark.integration
 
+__all__ = ["dsn"]
+
+
 BEGIN = datetime.now(UTC).replace(microsecond=0)
-
-
-@pytest.fixture
-def dsn(database: Database) -> str:
-    with psycopg.connect(database.owner) as conn:
-        conn.execute(WORLD.encode())
-    return database.owner
 
 
 @pytest.fixture

@@ -14,24 +14,19 @@ from server.roles.broker import EmbeddedBroker
 from server.roles.monitor import Monitor
 from server.store import pool
 from server.store.shares import Member
-from tests.conftest import Database
-from tests.integration.ingest_rig import OXIMETER, WORLD, batch
+from tests.integration.ingest_rig import OXIMETER, batch, dsn
 from tests.integration.monitor_rig import Gateway, ask, await_true, running
 from tests.ports import free_ports
 
 pytestmark = pytest.mark.integration
+
+__all__ = ["dsn"]
+
 BEGIN = datetime.now(UTC).replace(microsecond=0)
 HELD = "select count(monitor), count(distinct monitor) from bucket_share"
 UNHEARD = "select value from monitor_figures() where figure = 'buckets_unheard'"
 WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 Start = Callable[[], ExitStack]
-
-
-@pytest.fixture
-def dsn(database: Database) -> str:
-    with psycopg.connect(database.owner) as conn:
-        conn.execute(WORLD.encode())
-    return database.owner
 
 
 @pytest.fixture
