@@ -63,9 +63,9 @@ def test_a_goal_is_written_with_who_is_responsible_and_once_though_its_answer_wa
     assert before["record"]["goals"][0]["measures"][0]["done"] is False
 
 
-def test_a_plan_that_somebody_else_has_changed_is_shown_before_ones_own_is_saved(screens, api, anna):
+def test_a_plan_that_somebody_else_has_changed_is_shown_before_ones_own_is_saved_beside_it(screens, api, anna):
     screens.expected = (*screens.expected, "409")
-    page = opened(screens, anna, language="en")
+    page = opened(screens, anna, PHONE, language="en")
     tab(page, "home")
     plan = page.get_by_role("region", name="Individual plan")
     plan.get_by_role("button", name="Change the individual plan").click()
@@ -77,7 +77,15 @@ def test_a_plan_that_somebody_else_has_changed_is_shown_before_ones_own_is_saved
     form.get_by_role("button", name="Save").click()
     expect(form.get_by_role("alert")).to_contain_text("Somebody else has changed this meanwhile")
     expect(plan.locator("ol").first).to_contain_text("Olas mål")
-    expect(form.get_by_label("What matters")).to_have_value("Kunne gå til butikken selv")
+    expect(form.get_by_label("What matters").first).to_have_value("Olas mål")
+    expect(form.get_by_label("What matters").last).to_have_value("Kunne gå til butikken selv")
+    told = form.get_by_role("alert").get_by_role("listitem")
+    expect(told).to_contain_text("Kunne gå til butikken selv: taken away by the other")
+    assert (page.evaluate(OVERFLOW), page.evaluate(TARGETS), violations(page)) == ([], [], [])
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_have_count(0)
+    stored = get(api.signed_in("ola"), f"/patients/{anna}/records/individual_plan")["versions"][0]["record"]["goals"]
+    assert stored == [*goals, {"goal": "Kunne gå til butikken selv", "measures": []}]
 
 
 def test_a_patients_own_measuring_plan_is_decided_with_a_reason_and_taken_back(screens, api, anna):

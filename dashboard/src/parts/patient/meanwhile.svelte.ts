@@ -1,23 +1,40 @@
 // A form that is open while somebody else changes the same.
 import { untrack } from 'svelte'
+import { merged, plain, same, typedFrom, type Clash, type Typed } from './merging'
 
-/** What was typed here stays; elsewhere it says what the server says by now. `shown`: what the server had said before. */
-export function caughtUp<T extends object>(typed: T, shown: T, now: T): T {
-  const own = Object.entries(typed).filter(([name, value]) => value !== shown[name as keyof T])
-  return { ...now, ...Object.fromEntries(own) }
-}
-
-/** The fields of such a form, made as its component is. `said`: what the server says by now, as the fields show it. */
+/** What is typed into such a form, made as its component is. `said`: what the server says by now, as the form shows it. */
 export class Meanwhile<T extends object> {
-  typed: T
+  typed: Typed<T>
+  /** What was changed here and elsewhere, until the form is closed. */
+  clashes = $state.raw<readonly Clash[]>([])
 
   constructor(said: () => T) {
-    let shown = untrack(said)
+    let shown = untrack(() => typedFrom(said()))
     this.typed = $state(shown)
     $effect(() => {
       const now = said()
-      this.typed = untrack(() => caughtUp(this.typed, shown, now))
-      shown = now
+      if (same(now, shown)) return
+      untrack(() => {
+        const met = merged<T>($state.snapshot(this.typed) as Typed<T>, shown, now)
+        this.typed = met.typed
+        this.clashes = [...this.clashes.filter((old) => !met.clashes.some((each) => isAbout(each, old))), ...met.clashes]
+        shown = met.shown
+      })
     })
   }
+
+  /** As it is sent. */
+  get written(): T {
+    return plain<T>($state.snapshot(this.typed) as Typed<T>)
+  }
+}
+
+function isAbout(one: Clash, other: Clash): boolean {
+  return one.of === other.of && idOf(one) === idOf(other)
+}
+
+/** undefined: a field of the form, or the order of a list. */
+function idOf({ mine, theirs }: Clash): unknown {
+  const entry = mine ?? theirs
+  return entry !== null && typeof entry === 'object' && 'id' in entry ? entry.id : undefined
 }

@@ -6,7 +6,8 @@ import type { Kind, Limits } from '../../protocol'
 import type { Words } from '../../words/nb'
 import type { PatientWords } from '../../words/patient'
 import type { Sending } from '../sending.svelte'
-import { dayClock } from './when'
+import { KNOWN_BY, type Clash, type Lists } from './merging'
+import { dateOf, dayClock } from './when'
 
 /** "grenser gul under 90, rød under 88 %" */
 export function limitsInWords(limits: Limits | null, kind: Kind, words: Words, own: PatientWords): string {
@@ -38,6 +39,31 @@ export function deedInWords(deed: ToldAlert['deeds'][number], words: Words, own:
   const to = deed.to ? ` ${deed.to.name}` : ''
   const note = deed.note ? `: ${deed.note}` : ''
   return `${own.by(`${deed.staff?.name ?? own.system} ${what}${to}${outcome}${note}`, dayClock(Date.parse(deed.at), words))}`
+}
+
+/** What somebody else wrote, beside what was typed here. `fields`: a form's own, and what the server says in each by now. */
+export function clashInWords({ of, mine, theirs }: Clash, fields: Readonly<Record<string, readonly [name: string, value: string]>>, words: Words, own: PatientWords): string {
+  const field = fields[of]
+  if (field) return field[1] === '' ? own.write.gone(field[0]) : own.write.theirs(...field)
+  const list = of as keyof Lists
+  if (Array.isArray(theirs)) return own.write.order(theirs.map((each) => calledIn(list, each as Lists[typeof list])).join(', '))
+  const name = calledIn(list, (mine ?? theirs) as Lists[typeof list])
+  if (theirs === null) return own.write.gone(name)
+  return mine === null ? own.write.back(name) : own.write.theirs(name, entryInWords({ [list]: theirs }, words, own))
+}
+
+function calledIn<Name extends keyof Lists>(list: Name, entry: Lists[Name]): string {
+  return KNOWN_BY[list].map((field) => String(entry[field])).find((each) => each !== '') ?? ''
+}
+
+function entryInWords({ contacts, goals, measures, ...steps }: Partial<Lists>, words: Words, own: PatientWords): string {
+  if (contacts) return [contacts.name, contacts.relation, contacts.phone, contacts.has_key ? own.contacts.key : '', contacts.remark].filter(Boolean).join(' · ')
+  if (measures) {
+    const { what, responsible, due, done } = measures
+    return [what, own.home.responsible(responsible), due ? own.home.due(dateOf(due, words)) : '', done ? own.home.done : own.home.open].filter(Boolean).join(' · ')
+  }
+  const step = steps.red ?? steps.yellow ?? steps.green
+  return goals?.goal ?? [step?.when, step?.then].filter(Boolean).join(': ')
 }
 
 /** Why what was typed is not stored; empty: nothing speaks against it. */
