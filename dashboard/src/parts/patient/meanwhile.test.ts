@@ -44,12 +44,14 @@ const ADDRESS: Address = { patient: 1, rev: 'first', home: 1, address: 'Storgata
 
 afterEach(cleanup)
 
+type Shown = Component<{ patient: Case; desk: Desk; own: PatientWords }>
+
 /** A server at which somebody else was first: the answers to what is sent, and what came of it. */
 function overtaken(path: string, now: object): Sent[] {
   return server((each) => (each.endsWith(path) ? now : []), [409, { detail: 'look again' }], [200, { ...now, rev: 'third' }])
 }
 
-async function opened(button: string, part: Component<{ patient: Case; desk: Desk; own: PatientWords }> = People, known: (patient: Case) => void = () => undefined): Promise<HTMLElement> {
+async function opened(button: string, part: Shown = People, known: (patient: Case) => void = () => undefined): Promise<HTMLElement> {
   const desk = aDesk(aMe({ staff: ola, teams: [{ id: 1, name: 'øst', role: 'coordinator' }] }))
   const patient = new Case(desk, 1)
   patient.person.put(PERSON)
@@ -195,6 +197,24 @@ describe('a list that somebody else changed while the form was open', { timeout:
     const body = await savedTwice(form, sent, () => expect(told()).toEqual([own.write.theirs(own.write.remark, 'theirs')]))
     expect(body.record).toEqual(plan('mine', { goal: 'til butikken selv', measures: [walk, row] }))
   })
+})
+
+test.each<[string, Shown, string, RecordOf]>([
+  ['contacts', People, own.write.contactsOf, { type: 'contacts', contacts: [PER] }],
+  ['steps', Zones, own.write.zonesOf, { type: 'self_treatment', red: [], yellow: [], green: [] }],
+])('what a newer program wrote of %s cannot be written over, and an open form of it is gone', async (_, part, button, record) => {
+  let patient!: Case
+  await opened(button, part, (each) => {
+    patient = each
+    each.contacts.put(records(record, 'first'))
+    each.selfTreatment.put(records(record, 'first'))
+  })
+  const newer = records(record, 'second')
+  const unread = { ...newer, versions: newer.versions.map((each) => ({ ...each, record: null })) }
+  patient.contacts.put(unread)
+  patient.selfTreatment.put(unread)
+  await screen.findByText(own.zones.newer, {}, LONG)
+  expect([screen.queryByRole('form'), screen.queryByRole('button', { name: button })]).toEqual([null, null])
 })
 
 describe('one of several things that are said in one form', { timeout: 120_000 }, () => {
