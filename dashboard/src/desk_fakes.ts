@@ -27,7 +27,7 @@ export interface Sent {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** Until the test is over: what is looked up, and the answers to what is sent, in turn. What was sent is returned. */
+/** Until the test is over: what is looked up, and the answers to what is sent, in turn; 0: there is no line. What was sent is returned. */
 export function server(lookedUp: (path: string) => unknown, ...answers: readonly (readonly [status: number, body: unknown])[]): Sent[] {
   const sent: Sent[] = []
   const answering: Middleware = {
@@ -36,6 +36,7 @@ export function server(lookedUp: (path: string) => unknown, ...answers: readonly
       if (request.method === 'GET') return Response.json(lookedUp(path))
       const [status, answer] = answers[sent.length] ?? [500, {}]
       sent.push({ path, body: (await request.json()) as Sent['body'] })
+      if (status === 0) throw new TypeError('no line')
       return Response.json(answer, { status })
     },
   }

@@ -1,12 +1,12 @@
 """What is written into a patient's plans on the screen: goals and measures, and what is awaited of this patient."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, link
 from tests.browser.patient_rig import write
 from tests.browser.test_board_use import TARGETS, violations
 from tests.browser.test_patient import OVERFLOW, anna, opened, tab
-from tests.integration.care_rig import get
+from tests.integration.care_rig import done, get, send
 
 __all__ = ["anna"]
 
@@ -134,3 +134,59 @@ def test_what_the_pathway_does_not_await_can_be_awaited_of_one_patient(screens, 
     form.get_by_label("Hvorfor endres det?").fill("Feber i går")
     form.get_by_role("button", name="Lagre").click()
     expect(plan.get_by_role("listitem").filter(has_text="Temperatur")).to_contain_text("hver dag kl. 07:30")
+
+
+def plans_temperature(page: Page) -> Locator:
+    """The open form of what the pathway does not await."""
+    plan = page.get_by_role("region", name="Måleplan")
+    plan.get_by_label("Planlegg en måling til").select_option(label="Temperatur")
+    plan.get_by_role("button", name="Legg til").click()
+    form = page.get_by_role("form", name="Endre måleplanen for Temperatur")
+    form.get_by_label("Klokkeslett").fill("07:30")
+    form.get_by_label("Hvorfor endres det?").fill("Feber i går")
+    return form
+
+
+def test_what_was_typed_stays_while_the_line_is_lost_and_is_stored_when_it_is_back(screens, api, anna):
+    screens.expected = (*screens.expected, "ERR_CONNECTION_REFUSED", "WebSocket")
+    page = opened(screens, anna, PHONE)
+    tab(page, "home")
+    plan = page.get_by_role("region", name="Individuell plan")
+    plan.get_by_role("button", name="Endre individuell plan").click()
+    goals = page.get_by_role("form", name="Endre individuell plan")
+    goals.get_by_role("group", name="Mål 1").get_by_label("Hva er viktig").fill("Til butikken og hjem")
+    goals.get_by_label("Hvorfor endres det?").fill("Snakket i bilen")
+    forms = (goals, plans_temperature(page))
+    api.stop()
+    try:
+        expect(page.get_by_text("Frakoblet: verdiene under er fra før linjen ble borte.")).to_be_visible()
+        for form in forms:
+            form.get_by_role("button", name="Lagre").click()
+            expect(form.get_by_role("alert")).to_contain_text("Ingen kontakt med serveren")
+    finally:
+        api.start()
+    expect(link(page)).to_have_text("Direkte")
+    for form in forms:
+        form.get_by_role("button", name="Lagre").click()
+        expect(form).to_have_count(0)
+    expect(plan).to_contain_text("Til butikken og hjem")
+    item = page.get_by_role("region", name="Måleplan").get_by_role("listitem").filter(has_text="Temperatur")
+    expect(item).to_contain_text("hver dag kl. 07:30")
+
+
+def test_what_was_typed_stays_where_it_was_when_somebody_else_plans_the_same(screens, api, anna):
+    page = opened(screens, anna)
+    screens.expected = (*screens.expected, "409")
+    tab(page, "home")
+    form = plans_temperature(page)
+    kari, path = api.signed_in("kari"), f"/patients/{anna}/plan"
+    theirs = {"weekdays": [1, 2, 3, 4, 5, 6, 7], "times": ["20:00"], "before_min": 45, "after_min": 60}
+    done(send(kari, f"{path}/body_temperature", **theirs, reason="Etter legevakt", rev=get(kari, path)["rev"]))
+    form.get_by_role("button", name="Lagre").click()
+    expect(form.get_by_role("alert")).to_contain_text("den andre skrev «20:00»")
+    expect(form.get_by_label("Klokkeslett")).to_have_value("07:30")
+    expect(form.get_by_label("Hvorfor endres det?")).to_have_value("Feber i går")
+    form.get_by_role("button", name="Lagre").click()
+    expect(form).to_have_count(0)
+    item = page.get_by_role("region", name="Måleplan").get_by_role("listitem").filter(has_text="Temperatur")
+    expect(item).to_contain_text("kl. 07:30 (fra 45 min før til 60 min etter)")
