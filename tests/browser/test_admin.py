@@ -157,11 +157,13 @@ def test_what_was_typed_stays_when_the_line_is_down_or_somebody_was_first(api, s
     expect(form.get_by_text("Ikke lagret: ingen kontakt")).to_be_visible()
     page.unroute("**/pathways/kols/limits/spo2")
     path, siv = f"/api/v1/teams/{staffed.teams['east']}/pathways/kols/limits", api.signed_in("siv")
-    theirs = {"red_low": 85, "yellow_low": 90, "reason": "en annen", "rev": siv.get(path).json()["rev"]}
+    theirs = {"red_low": 85, "yellow_low": 89, "reason": "en annen", "rev": siv.get(path).json()["rev"]}
     siv.post(f"{path}/spo2", json=theirs, headers={"Idempotency-Key": token_hex(8)}).raise_for_status()
     form.get_by_role("button", name="Lagre").click()
     expect(form.get_by_text("noen andre bestemte noe")).to_be_visible()
     expect(form.get_by_label("Gul lav")).to_have_value("91")
+    expect(form.get_by_role("alert")).to_contain_text("den andre skrev «89»")
+    expect(form.get_by_label("Rød lav")).to_have_value("85")
     expect(page.get_by_role("row").filter(has_text="en annen").first).to_be_visible()
     form.get_by_role("button", name="Lagre").click()
     expect(form).to_have_count(0)

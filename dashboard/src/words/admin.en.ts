@@ -1,4 +1,5 @@
 import type { AdminWords } from './admin.nb'
+import { clashEn } from './clash.en'
 import { planEn } from './plan.en'
 
 export const en: AdminWords = {
@@ -44,6 +45,7 @@ export const en: AdminWords = {
     refused: 'Not stored. The server says:',
   },
   planFields: planEn,
+  clash: clashEn,
   fault: {
     days: planEn.wrong.weekdays,
     time: 'Write the time as 08:00.',

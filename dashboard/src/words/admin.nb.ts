@@ -1,6 +1,7 @@
 import type { Fault, Page } from '../admin'
 import type { Part } from '../api_admin'
 import type { Kind, Priority, Role } from '../protocol'
+import { clashNb } from './clash.nb'
 import { planNb } from './plan.nb'
 
 export const nb = {
@@ -46,6 +47,7 @@ export const nb = {
     refused: 'Ikke lagret. Serveren svarer:',
   },
   planFields: planNb,
+  clash: clashNb,
   fault: {
     days: planNb.wrong.weekdays,
     time: 'Skriv klokkeslettet som 08:00.',

@@ -1,5 +1,6 @@
 import type { PatientWords } from './patient.nb'
 import { peopleEn } from './people.en'
+import { clashEn } from './clash.en'
 import { planEn } from './plan.en'
 import { reportsEn } from './reports.en'
 import { timelineEn } from './timeline.en'
@@ -79,11 +80,7 @@ export const patientEn: PatientWords = {
     saving: 'Saving …',
     cancel: 'Cancel',
     conflict: 'Somebody else has changed this meanwhile. Look at what stands there now before you save.',
-    both: 'You and somebody else have both changed this:',
-    theirs: (what, value) => `${what}: the other wrote “${value}”. What you wrote stands in the form.`,
-    gone: (what) => `${what}: taken away by the other. What you wrote stands in the form.`,
-    back: (what) => `${what}: taken away by you, changed by the other. It stands in the form again.`,
-    order: (names) => `The order: the other put ${names}. Yours stands in the form.`,
+    ...clashEn,
     careOf: 'Change what must be known',
     which: 'What',
     lines: 'One line for each',

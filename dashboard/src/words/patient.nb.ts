@@ -1,6 +1,7 @@
 import type { components } from '../api.gen'
 import type { Kind } from '../protocol'
 import { peopleNb } from './people.nb'
+import { clashNb } from './clash.nb'
 import { planNb } from './plan.nb'
 import { reportsNb } from './reports.nb'
 import { timelineNb } from './timeline.nb'
@@ -90,11 +91,7 @@ export const patientNb = {
     saving: 'Lagrer …',
     cancel: 'Avbryt',
     conflict: 'Noen andre har endret dette imens. Se på det som står der nå, før du lagrer.',
-    both: 'Dette er endret både av deg og av noen andre:',
-    theirs: (what: string, value: string) => `${what}: den andre skrev «${value}». Det du skrev, står i skjemaet.`,
-    gone: (what: string) => `${what}: tatt bort av den andre. Det du skrev, står i skjemaet.`,
-    back: (what: string) => `${what}: tatt bort av deg, endret av den andre. Står i skjemaet igjen.`,
-    order: (names: string) => `Rekkefølgen: den andre satte ${names}. Din står i skjemaet.`,
+    ...clashNb,
     careOf: 'Endre det som må vites',
     which: 'Hva',
     lines: 'En linje for hver',

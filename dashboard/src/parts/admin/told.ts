@@ -1,9 +1,11 @@
 // Hours, seconds and numbers of the administration, in words. Pure.
 import { short } from '../../measuring'
-import type { Hours } from '../../api_admin'
+import { hoursOf, type TypedHours, type TypedStep } from '../../admin'
+import type { Hours, Member, Part } from '../../api_admin'
 import type { Kind } from '../../protocol'
 import type { AdminWords } from '../../words/admin.nb'
 import type { Words } from '../../words/nb'
+import type { Entries } from '../clash'
 
 /** "180 s (3 min)": what is stored, and what it is. */
 export function secondsTold(seconds: number, own: AdminWords): string {
@@ -37,4 +39,19 @@ export function plain(value: number, words: Words): string {
 /** Two of them are called the same where only one stands at a time. */
 export function kindTold(kind: Kind, words: Words, own: AdminWords): string {
   return own.kindOf[kind] ?? words.kind[kind]
+}
+
+/** Of hours, and of the chains that hold then with their steps. */
+export function chainEntries(members: readonly Member[], own: AdminWords): Entries {
+  const hours = (entry: unknown) => hoursTold(hoursOf(entry as TypedHours), own)
+  const who = ({ who, name, phone }: TypedStep) => {
+    if (who === 'phone') return own.chains.telephone(name, phone)
+    const [what, whom = ''] = who.split(':')
+    return what === 'part' ? own.partOf[whom as Part] : (members.find(({ staff }) => staff.id === Number(whom))?.staff.name ?? own.unknown)
+  }
+  const after = (step: TypedStep) => `${who(step)} ${own.chains.after(secondsTold(Number(step.after), own))}`
+  return {
+    named: (list, entry) => (list === 'steps' ? who(entry as TypedStep) : hours(entry)),
+    told: (list, entry) => (list === 'steps' ? after(entry as TypedStep) : hours(entry)),
+  }
 }

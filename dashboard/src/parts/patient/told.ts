@@ -6,7 +6,8 @@ import type { Kind, Limits } from '../../protocol'
 import type { Words } from '../../words/nb'
 import type { PatientWords } from '../../words/patient'
 import type { Sending } from '../sending.svelte'
-import { KNOWN_BY, type Clash, type Lists } from './merging'
+import { clashTold, type Fields } from '../clash'
+import { KNOWN_BY, type Clash, type Lists } from '../merging'
 import { dateOf, dayClock } from './when'
 
 /** "grenser gul under 90, rød under 88 %" */
@@ -41,15 +42,12 @@ export function deedInWords(deed: ToldAlert['deeds'][number], words: Words, own:
   return `${own.by(`${deed.staff?.name ?? own.system} ${what}${to}${outcome}${note}`, dayClock(Date.parse(deed.at), words))}`
 }
 
-/** What somebody else wrote, beside what was typed here. `fields`: a form's own, and what the server says in each by now. */
-export function clashInWords({ of, mine, theirs }: Clash, fields: Readonly<Record<string, readonly [name: string, value: string]>>, words: Words, own: PatientWords): string {
-  const field = fields[of]
-  if (field) return field[1] === '' ? own.write.gone(field[0]) : own.write.theirs(...field)
-  const list = of as keyof Lists
-  if (Array.isArray(theirs)) return own.write.order(theirs.map((each) => calledIn(list, each as Lists[typeof list])).join(', '))
-  const name = calledIn(list, (mine ?? theirs) as Lists[typeof list])
-  if (theirs === null) return own.write.gone(name)
-  return mine === null ? own.write.back(name) : own.write.theirs(name, entryInWords({ [list]: theirs }, words, own))
+/** What somebody else wrote, beside what was typed here. */
+export function clashInWords(clash: Clash, fields: Fields, words: Words, own: PatientWords): string {
+  return clashTold(clash, fields, own.write, {
+    named: (list, entry) => calledIn(list as keyof Lists, entry as Lists[keyof Lists]),
+    told: (list, entry) => entryInWords({ [list]: entry }, words, own),
+  })
 }
 
 function calledIn<Name extends keyof Lists>(list: Name, entry: Lists[Name]): string {

@@ -1,6 +1,6 @@
 // What becomes of a list that two people have changed: nothing of either is lost without being told.
 import { expect, test } from 'vitest'
-import type { Contact } from '../../api_patient'
+import type { Contact } from '../api_patient'
 import { merged, plain, row, typedFrom, type Typed } from './merging'
 
 const contact = (name: string, more: Partial<Contact> = {}): Contact => ({ name, relation: '', phone: '1', has_key: false, remark: '', ...more })

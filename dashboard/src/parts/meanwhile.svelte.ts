@@ -8,19 +8,30 @@ export class Meanwhile<T extends object> {
   /** What was changed here and elsewhere, until the form is closed. */
   clashes = $state.raw<readonly Clash[]>([])
 
+  readonly #said: () => T
+  #shown: Typed<T>
+
   constructor(said: () => T) {
-    let shown = untrack(() => typedFrom(said()))
-    this.typed = $state(shown)
+    this.#said = said
+    this.#shown = untrack(() => typedFrom(said()))
+    this.typed = $state(this.#shown)
     $effect(() => {
       const now = said()
-      if (same(now, shown)) return
+      if (same(now, this.#shown)) return
       untrack(() => {
-        const met = merged<T>($state.snapshot(this.typed) as Typed<T>, shown, now)
+        const met = merged<T>($state.snapshot(this.typed) as Typed<T>, this.#shown, now)
         this.typed = met.typed
         this.clashes = [...this.clashes.filter((old) => !met.clashes.some((each) => isAbout(each, old))), ...met.clashes]
-        shown = met.shown
+        this.#shown = met.shown
       })
     })
+  }
+
+  /** The form is opened: what is typed is what the server says by now. */
+  begin(): void {
+    this.#shown = untrack(() => typedFrom(this.#said()))
+    this.typed = this.#shown
+    this.clashes = []
   }
 
   /** As it is sent. */

@@ -1,5 +1,6 @@
 // Two people change the same: each one's changes count, and what both changed is told. Pure.
-import type { Contact, RecordOf, Step } from '../../api_patient'
+import type { TypedChain, TypedHours, TypedStep } from '../admin'
+import type { Contact, RecordOf, Step } from '../api_patient'
 
 type Goal = Extract<RecordOf, { type: 'individual_plan' }>['goals'][number]
 export interface Lists {
@@ -9,6 +10,9 @@ export interface Lists {
   green: Step
   goals: Goal
   measures: NonNullable<Goal['measures']>[number]
+  chains: TypedChain
+  steps: TypedStep
+  periods: TypedHours
 }
 
 /** What an entry of each list is known by when somebody else has changed it, the surest first. */
@@ -19,6 +23,9 @@ export const KNOWN_BY: { readonly [Name in keyof Lists]: readonly (keyof Lists[N
   green: ['when', 'then'],
   goals: ['goal'],
   measures: ['what'],
+  chains: ['steps', 'from', 'weekdays'],
+  steps: ['phone', 'who'],
+  periods: ['from', 'to', 'weekdays'],
 }
 
 /** As it is typed: an entry keeps its id, whatever becomes of its words. */
@@ -92,7 +99,7 @@ function recognised(was: Fields, mine: Fields, now: Fields): Fields {
 function entriesRecognised(knownBy: readonly string[], was: readonly Entry[], mine: readonly Entry[], now: readonly Fields[]): Entry[] {
   const ids = new Map<Fields, number>()
   const taken = new Set<number>()
-  const alike = [same, ...knownBy.map((field) => (one: Fields, other: Fields) => one[field] !== '' && one[field] === other[field])]
+  const alike = [same, ...knownBy.map((field) => (one: Fields, other: Fields) => one[field] !== '' && same(one[field], other[field]))]
   for (const are of alike)
     for (const each of now) {
       const known = ids.has(each) ? undefined : [...was, ...mine].find((one) => !taken.has(one.id) && are(one, each))
