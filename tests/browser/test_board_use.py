@@ -1,5 +1,6 @@
 """Everybody can use the board: by keyboard, by ear, on a phone, in both languages and both themes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -28,10 +29,11 @@ TARGETS = """() => [...document.querySelectorAll('button, input, textarea, summa
     .map(([html, box]) => html + ' ' + box.width + ' x ' + box.height)"""
 
 
-def wait_until(page: Page, expression: str, within_s: float = 30.0) -> None:
-    """Playwright's own wait_for_function needs eval inside the page, which the page's security policy forbids."""
+def wait_until(page: Page, expression: str | Callable[[], object], within_s: float = 30.0) -> None:
+    """Playwright's own wait_for_function needs eval inside the page, which the page's security policy forbids. What
+    the browser tells by itself is heard while we wait: a callable looks for it."""
     for _ in range(int(within_s / 0.05)):
-        if page.evaluate(expression):
+        if page.evaluate(expression) if isinstance(expression, str) else expression():
             return
         page.wait_for_timeout(50)
     raise AssertionError(f"not within {within_s} s: {expression}")

@@ -130,6 +130,7 @@ def test_a_push_is_shown_without_a_name_and_leads_to_the_alert(screens, town):
     workers.on("ServiceWorker.workerRegistrationUpdated", lambda said: registrations.extend(said["registrations"]))
     workers.send("ServiceWorker.enable")
     wait_until(page, CONTROLLED)
+    wait_until(page, lambda: registrations)
     told = {"id": "hjemvakt-9", "text": "Rødt varsel i Hjemvakt.", "link": f"{screens.url}/varsel/{alert}"}
     given = {"origin": f"{screens.url}/", "registrationId": registrations[-1]["registrationId"]}
     workers.send("ServiceWorker.deliverPushMessage", {**given, "data": json.dumps(told)})

@@ -31,18 +31,20 @@ LEAST_DAYS: Final = 20
 WINDOW: Final = 5  # days, of which the dearest counts
 OBJECTS_A_DAY: Final = 0.001  # of the newest 512 readings of each meter and thermometer it knows that it had them
 DISK_A_DAY: Final = 0.0004
+LOG_SLACK_BYTES: Final = 8 * 4120  # pages of its log: threads decide how far a reader holds up its next round
 WORK: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Day:
     """`objects` that Python's collector knows; `turns` of the event loop and `commits` in this day; of the outbox the
-    bytes on the disk and the rows that wait."""
+    bytes on the disk, those of its log, which is used round and round, and the rows that wait."""
 
     objects: int
     turns: int
     commits: int
     disk_bytes: int
+    log_bytes: int
     waiting: int
     cpu_s: float
 
@@ -63,6 +65,7 @@ def grown(days: list[Day]) -> list[str]:
             max(day.disk_bytes for day in after_outage) * (1 + DISK_A_DAY * apart),
             max(day.disk_bytes for day in last),
         ),
+        ("log_bytes", max(day.log_bytes for day in after_outage) + LOG_SLACK_BYTES, max(day.log_bytes for day in last)),
     )
     return [f"{what}: {found}, at most {most:.0f} was to be" for what, most, found in looked_at if found > most]
 
@@ -95,12 +98,15 @@ async def _live(days: int, disk: Disk, loop: virtual.VirtualLoop) -> list[Day]:
             turns, commits, cpu_s = loop.turns, disk.commits, time.process_time()
             await _day(things, day * DAY_S)
             _forget(disk, line, server, things)
+            sizes = {file.name: file.stat().st_size for file in disk.path.parent.glob(f"{disk.path.name}*")}
+            log = f"{disk.path.name}-wal"
             samples.append(
                 Day(
                     objects=_objects(),
                     turns=loop.turns - turns,
                     commits=disk.commits - commits,
-                    disk_bytes=sum(file.stat().st_size for file in disk.path.parent.glob(f"{disk.path.name}*")),
+                    disk_bytes=sum(size for name, size in sizes.items() if name != log),
+                    log_bytes=sizes.get(log, 0),
                     waiting=gateway.waiting(),
                     cpu_s=time.process_time() - cpu_s,
                 )
