@@ -159,10 +159,10 @@ class Client:
         assert self.over.wait(LIMIT_S)
         return not self.accepted.is_set()
 
-    def listens(self, *topics: str) -> list[bool]:
+    def listens(self, *topics: str, qos: int = 1) -> list[bool]:
         """Which of them the broker grants; mosquitto grants all, and then says nothing."""
         before = len(self.granted)
-        self.paho.subscribe([(topic, 1) for topic in topics])
+        self.paho.subscribe([(topic, qos) for topic in topics])
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.granted) >= before + len(topics), LIMIT_S)
         return self.granted[before:]

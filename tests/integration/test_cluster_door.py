@@ -87,15 +87,17 @@ def renews_its_certificates(town: Any, three: Cluster, monkeypatch: pytest.Monke
 async def test_it_lets_in_and_shows_out_at_every_server(
     town: Any, three: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The guard beside the revoked one's server is away: those of the others do it."""
+    """The guard beside the revoked one's server is away: those of the others do it. Gateways listen with QoS 0: with
+    QoS 1 it takes three servers to say yes, which they may not while they read their settings."""
     first, second, third = three.nodes
     anna, arne = enrolled(town, A), enrolled(town, B)
     await_true(lambda: comes_in(third, arne, B))
     with second.broker().client(anna, A) as stolen, first.broker().client(arne, B) as other:
         stolen.comes_in()
-        assert other.comes_in().listens(topic(B, "down/receipt"), topic(A, "down/receipt")) == [True, False]
+        assert other.comes_in().listens(topic(B, "down/receipt"), topic(A, "down/receipt"), qos=0) == [True, False]
         renews_its_certificates(town, three, monkeypatch)
-        assert stolen.listens(topic(A, "down/config")) == other.listens(topic(B, "down/config")) == [True]
+        assert stolen.listens(topic(A, "down/config"), qos=0) == [True]
+        assert other.listens(topic(B, "down/config"), qos=0) == [True]
         assert not (stolen.over.is_set() or other.over.is_set()), "whoever is in stays in"
         second.guard.close()
         revoke(town, A)

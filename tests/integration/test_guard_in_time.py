@@ -115,12 +115,13 @@ def test_who_has_not_said_its_name_yet_when_nats_reads_its_settings_is_not_throw
 ) -> None:
     """It asks the guard about everybody then, also about who has shown a certificate and no CONNECT."""
     caplog.set_level("INFO", "server.doors.nats")
+    monkeypatch.setattr("server.roles.guard.LOOK_S", 0.5)
+    monkeypatch.setattr("server.doors.nats_settings.AUTH_S", 600)  # how long a CONNECT may be in coming
     home = own_place / "coming"
     with nats(town.owner, home, free_port) as broker:
         anna = enrolled(town, A)
         await_true(lambda: caplog.text.count(READ_AGAIN) == 1)  # what the broker shows from its first day
         with _line(broker, anna) as coming:
-            monkeypatch.setattr("server.roles.guard.LOOK_S", 0.5)
             monkeypatch.setattr("server.roles.guard._now", due_until_renewed(home / "door" / "certificate.pem"))
             await_true(lambda: caplog.text.count(READ_AGAIN) == 2)
             coming.sendall(CONNECT_ANNA)
